@@ -28,15 +28,15 @@ FRAMES = (
     Attack(
         "empty-binary-frames-from-loopback", (flood(frame(BINARY), head=from_loopback),), without=NO_RATE, patch=TURNS
     ),
-    Attack("stop-in-a-flood", (flood(frame(BINARY), 50),), without=NO_RATE, stopped=True),
+    Attack("stop-in-a-flood", (flood(frame(BINARY), 50),), without=NO_RATE, patch=TURNS, stopped=True),
     Attack("pings", (flood(frame(PING)),), without=NO_RATE, patch=TURNS),
-    Attack("pings-unread", (flood(frame(PING, b"x" * 100), 50, reads=False),), without=NO_RATE),
+    Attack("pings-unread", (flood(frame(PING, b"x" * 100), 50, reads=False),), without=NO_RATE, patch=TURNS),
     Attack("pongs", (flood(frame(PONG)),), without=NO_RATE, patch=TURNS),
     Attack("empty-texts", (flood(frame(TEXT)),), without=NO_RATE, patch=TURNS),
     Attack("text-that-is-no-json", (flood(text("{")),), without=NO_RATE, patch=TURNS),
     Attack("text-that-is-no-json-unread", (flood(text("{"), 50, reads=False),), without=NO_RATE),
     Attack("ping-requests", (flood(request("ping"), 50),), without=NO_RATE, patch=TURNS),
-    Attack("ping-requests-unread", (flood(request("ping"), 50, reads=False),), without=NO_RATE),
+    Attack("ping-requests-unread", (flood(request("ping"), 50, reads=False),), without=NO_RATE, patch=TURNS),
     Attack(
         "large-binary-frames",
         (flood(frame(BINARY, b"x" * 60_000), 10),),
@@ -47,7 +47,7 @@ FRAMES = (
     Attack("wrong-properties", (flood(text(WRONG_ROW), 10),), without=NO_RATE, patch=TURNS),
     Attack("wrong-filters", (flood(text(WRONG_FILTER), 10),), without=NO_RATE, patch=TURNS),
     Attack("escapes", (flood(text(ESCAPES), 10),), always="the decoder reads it within 0.1 ms"),
-    Attack("frames-above-the-limit", (flood(frame_head(TEXT, 1 << 62), 20),), without=NO_RATE),
+    Attack("frames-above-the-limit", (flood(frame_head(TEXT, 1 << 62), 20),), without=NO_RATE, patch=LOG),
     Attack("compressed-frames", (flood(frame(TEXT, b"\x00" * 1000, reserved=4), 20),), patch=LOG),
     Attack("bytes-that-are-not-utf-8", (flood(frame(TEXT, b"\xff\xfe"), 20),), patch=LOG),
     Attack("close-and-come-back", (flood(frame(CLOSE, b"\x03\xe8"), 20),), patch=LOG),

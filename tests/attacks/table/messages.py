@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, from_loopback, once
-from tests.attacks.table.frames import NO_RATE, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, flood
 from tests.attacks.wire import ROOM_EPOCH, request
 
 LARGE = {"text": "x" * 60_000}
@@ -27,8 +27,13 @@ def filling(count: int = 100, size: int = 60_000, room: str = FILLED) -> Plan:
 
 
 MESSAGES = (
-    Attack("chat-flood", (flood(chat(10), 50, first=once(joined("chat-1"))),), without=NO_RATE),
-    Attack("chat-flood-of-long-messages", (flood(chat(2000), 50, first=once(joined("chat-1"))),), without=NO_RATE),
+    Attack("chat-flood", (flood(chat(10), 50, first=once(joined("chat-1"))),), without=NO_RATE, patch=TURNS),
+    Attack(
+        "chat-flood-of-long-messages",
+        (flood(chat(2000), 50, first=once(joined("chat-1"))),),
+        without=NO_RATE,
+        patch=TURNS,
+    ),
     Attack("messages-to-many-readers", (Plan(300, first=once(joined(FILLED))), filling(400, 6000)), without=NO_RATE),
     Attack(
         "stuck-readers",
@@ -55,6 +60,7 @@ MESSAGES = (
         "history-asked-over-and-over",
         (filling(), flood(request("history", room=FILLED, limit=100), 10, first=once(joined(FILLED)), delay=1)),
         without={**NO_RATE, "memory": "0"},
+        patch=(*UNREAD, *TURNS),
     ),
     Attack(
         "replays-unread",
@@ -67,6 +73,8 @@ MESSAGES = (
         without={**NO_RATE, "memory": "0"},
         patch=UNREAD,
     ),
-    Attack("joins-of-one-room", (flood(request("join", room=FILLED), 20),), without=NO_RATE),
-    Attack("refused-messages", (flood(request("message", room="never-joined", data=1), 20),), without=NO_RATE),
+    Attack("joins-of-one-room", (flood(request("join", room=FILLED), 20),), without=NO_RATE, patch=TURNS),
+    Attack(
+        "refused-messages", (flood(request("message", room="never-joined", data=1), 20),), without=NO_RATE, patch=TURNS
+    ),
 )

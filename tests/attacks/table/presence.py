@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, from_loopback, once
-from tests.attacks.table.frames import NO_RATE, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, flood
 from tests.attacks.wire import request
 
 HUGE = {"about": "x" * 60_000}
@@ -38,6 +38,7 @@ PRESENCE = (
             Plan(10, first=once(member(ALLOWED), LIST * 20), reads=False, delay=1),
         ),
         without=UNLIMITED,
+        patch=TURNS,
     ),
     Attack(
         "statuses-in-a-full-room",
@@ -48,7 +49,10 @@ PRESENCE = (
         without=UNLIMITED,
     ),
     Attack(
-        "statuses-in-a-flood", (Plan(20, first=once(member(ALLOWED, presence="full")), say=statuses),), without=NO_RATE
+        "statuses-in-a-flood",
+        (Plan(20, first=once(member(ALLOWED, presence="full")), say=statuses),),
+        without=NO_RATE,
+        patch=TURNS,
     ),
     Attack("info-in-many-rooms", (Plan(40, first=everywhere),), without=UNLIMITED),
     Attack(
@@ -56,6 +60,11 @@ PRESENCE = (
         (Plan(50, first=once(member(HUGE)), leaves=True, again=True),),
         without={**UNLIMITED, "address_connects": "0"},
     ),
-    Attack("members-come-and-go", (flood(member(ALLOWED) + request("leave", room="lobby"), 20),), without=NO_RATE),
-    Attack("lists-asked-over-and-over", (flood(LIST, 20, first=once(member(ALLOWED))),), without=NO_RATE),
+    Attack(
+        "members-come-and-go",
+        (flood(member(ALLOWED) + request("leave", room="lobby"), 20),),
+        without=NO_RATE,
+        patch=TURNS,
+    ),
+    Attack("lists-asked-over-and-over", (flood(LIST, 20, first=once(member(ALLOWED))),), without=NO_RATE, patch=TURNS),
 )

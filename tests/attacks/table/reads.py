@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.attacks.plan import ATTACKER, Attack, Plan, once
-from tests.attacks.table.frames import NO_RATE, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, flood
 from tests.attacks.wire import ROW_EPOCH, head, request, token
 
 MANY = 30_000
+OTHERS = "threads for others"
 THREADS, TEXTS = "fair shares of the reader threads", "the limit of conditions on texts"
 UNREAD = ("answers as fast as the client reads", "the end of slow readers")
 UNLIMITED = {**NO_RATE, "read_timeout": "0", "memory": "0"}
@@ -49,26 +50,28 @@ READS = (
         "two-costly-lists",
         (Plan(1, first=once(COSTLY * 2)),),
         without=UNLIMITED,
-        patch=(TEXTS, THREADS, "threads for others"),
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "costly-lists",
         (Plan(10, first=once(MIDDLING * 256)),),
         without=UNLIMITED,
-        patch=(TEXTS, THREADS, "threads for others"),
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "costly-lists-over-and-over",
         (Plan(10, say=lambda _, __: MIDDLING * 10, again=True),),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "costly-lists-and-away",
         (Plan(10, first=once(MIDDLING * 50), leaves=True, again=True),),
         without={**UNLIMITED, "address_connects": "0"},
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
@@ -81,6 +84,7 @@ READS = (
             ),
         ),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
@@ -90,11 +94,18 @@ READS = (
         patch=(*UNREAD, THREADS),
         rows=MANY,
     ),
-    Attack("pages-over-and-over", (flood(PAGE, 10),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "pages-over-and-over",
+        (flood(PAGE, 10),),
+        without=UNLIMITED,
+        patch=(*UNREAD, *TURNS, THREADS, OTHERS),
+        rows=MANY,
+    ),
     Attack(
         "sorted-by-what-has-no-index",
         (flood(listed(sort=[{"field": "notes"}], limit=1), 10),),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
@@ -107,12 +118,14 @@ READS = (
         "counts",
         (flood(listed(filters={"notes": {"contains": "no"}}, count=True, limit=1), 10),),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "gets-of-a-thousand",
         (flood(request("get", resource="tasks", ids=list(range(1, 1001))), 10),),
         without=UNLIMITED,
+        patch=(*UNREAD, *TURNS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack("snapshots-unread", (Plan(100, first=once(SNAPSHOT), reads=False),), without=UNLIMITED, rows=MANY),
@@ -122,16 +135,18 @@ READS = (
         without=UNLIMITED,
         rows=MANY,
     ),
-    Attack("subscribe-and-unsubscribe", (Plan(10, say=on_and_off),), without=UNLIMITED),
+    Attack("subscribe-and-unsubscribe", (Plan(10, say=on_and_off),), without=UNLIMITED, patch=TURNS),
     Attack(
         "subscriptions-with-many-conditions",
         (Plan(10, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=1)),
         without=UNLIMITED,
+        patch=TURNS,
     ),
     Attack(
         "subscriptions-with-many-conditions-of-a-hundred-lines",
         (Plan(100, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=1)),
         without=UNLIMITED,
+        patch=TURNS,
     ),
     Attack(
         "resumptions-of-the-whole-log",
@@ -143,6 +158,7 @@ READS = (
         "costly-lists-in-postgresql",
         (Plan(10, first=once(MIDDLING * 256)),),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
         postgres=True,
     ),
@@ -150,6 +166,7 @@ READS = (
         "stop-with-costly-lists",
         (Plan(10, first=once(MIDDLING * 256)),),
         without=UNLIMITED,
+        patch=(TEXTS, THREADS, OTHERS),
         rows=MANY,
         stopped=True,
     ),

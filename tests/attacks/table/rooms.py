@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, from_loopback
-from tests.attacks.table.frames import NO_RATE
+from tests.attacks.table.frames import NO_RATE, TURNS
 from tests.attacks.table.messages import joined
 from tests.attacks.wire import head, request, token
 
@@ -34,16 +34,24 @@ def names(line: int, turn: int) -> bytes:
 
 
 ROOMS = (
-    Attack("new-rooms", (Plan(1, say=new_rooms),), without=UNLIMITED),
-    Attack("new-rooms-on-ten-lines", (Plan(10, say=new_rooms),), without=UNLIMITED),
-    Attack("new-rooms-from-loopback", (Plan(10, say=new_rooms, head=from_loopback),), without=UNLIMITED),
+    Attack("new-rooms", (Plan(1, say=new_rooms),), without=UNLIMITED, patch=TURNS),
+    Attack("new-rooms-on-ten-lines", (Plan(10, say=new_rooms),), without=UNLIMITED, patch=TURNS),
+    Attack("new-rooms-from-loopback", (Plan(10, say=new_rooms, head=from_loopback),), without=UNLIMITED, patch=TURNS),
     Attack(
         "new-rooms-of-a-user",
         (Plan(10, say=new_rooms, head=lambda n: head(address=f"192.0.2.{n}", token=token("mallory"))),),
         without=UNLIMITED,
+        patch=TURNS,
     ),
     Attack("rooms-in-mass", (Plan(200, first=hundred_rooms),), without=UNLIMITED),
-    Attack("small-messages-with-keys", (Plan(18, first=hundred_rooms, say=tiny_with_keys),), without=UNLIMITED),
-    Attack("large-messages-in-many-rooms", (Plan(18, first=hundred_rooms, say=large_messages),), without=UNLIMITED),
-    Attack("refused-rooms", (Plan(10, say=names, first=hundred_rooms),), without=UNLIMITED),
+    Attack(
+        "small-messages-with-keys", (Plan(18, first=hundred_rooms, say=tiny_with_keys),), without=UNLIMITED, patch=TURNS
+    ),
+    Attack(
+        "large-messages-in-many-rooms",
+        (Plan(18, first=hundred_rooms, say=large_messages),),
+        without=UNLIMITED,
+        patch=TURNS,
+    ),
+    Attack("refused-rooms", (Plan(10, say=names, first=hundred_rooms),), without=UNLIMITED, patch=TURNS),
 )

@@ -29,7 +29,7 @@ async def found(fault: str) -> list[str]:
     seen = []
     for played in CASES:
         under = FakeUnderTest(frozenset({fault}))
-        under.patience = 0.1
+        under.most_turns = 150
         try:
             await play(played, under)
         except (Exception, pytest.fail.Exception):

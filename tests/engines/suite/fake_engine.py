@@ -16,6 +16,7 @@ import msgspec
 
 from tests.engines.suite.fake_server import Server
 from tests.engines.suite.under_test import Ability
+from tests.support.deadlines import DEADLINE_S
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry, Standing
@@ -327,7 +328,8 @@ class FakeUnderTest:
         self.name = "the model"
         self.cannot: Mapping[Ability, str] = {}
         self.times = LeaseTimes()
-        self.patience = 5.0
+        self.patience = DEADLINE_S
+        self.most_turns = 500
         self.server = Server(self.times, faults)
         self._faults = faults
         self._reply_first = reply_first

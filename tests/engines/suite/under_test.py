@@ -7,6 +7,7 @@ engine cannot do, it says with a reason; the cases that need it are skipped with
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
@@ -133,6 +134,8 @@ class House:
         self.under = under
         self.gateways: list[Gateway] = []
         self._names = itertools.count(1)
+        self._most_turns: float = getattr(under, "most_turns", math.inf)
+        """A model needs no clock to know that it waited too long."""
 
     async def start(self, rooms: Sequence[str] = APPLICATION) -> Gateway:
         heard = Heard(f"gateway {next(self._names)}", self.under.clock)
@@ -155,9 +158,12 @@ class House:
     async def until_async(self, condition: Callable[[], Awaitable[object]], what: str) -> None:
         """As `until`, for a condition that asks the engine."""
         end = time.monotonic() + self.under.patience
+        turns = 0
         while not await condition():
             assert time.monotonic() < end, f"not before the deadline: {what}"
+            assert turns < self._most_turns, f"not within {turns} turns: {what}"
             await self.under.turn()
+            turns += 1
 
     async def until_data(self, gateway: Gateway, data: Sequence[Any], room: str = "kept-1") -> None:
         """Wait until exactly this was delivered in a room."""

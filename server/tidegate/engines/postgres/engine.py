@@ -143,7 +143,7 @@ class PostgresEngine:
         return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
-        if node not in {self.node, ""}:  # an empty name would be everyone's
+        if node not in {self.node, ""}:  # an empty name would mean all
             self._out.add(Wish(TELL, "", node or "", texts.Halves(text.encode(), b""), key=kind))
         if self._listener is not None and (node is None or node == self.node):
             self._listener.told(kind, text)

@@ -112,6 +112,16 @@ def test_compare_tells_whether_users_lose_or_gain_access(tmp_path: Path, rules: 
     assert (difference.breaking, difference.pointer) == (breaking, f"/x-access/{next(iter(rules))}")
 
 
+def test_compare_tells_what_becomes_of_messages_where_rooms_become_durable_or_not(tmp_path: Path) -> None:
+    old = schema.load(ROOT / "schema")
+    new = edited(tmp_path, CHAT, lambda file: file["x-room"]["history"].update(durable=True))
+    for before, after, words in ((old, new, "is durable now"), (new, old, "not durable any more")):
+        (difference,) = compare(before, after)
+        assert (difference.breaking, difference.pointer) == (False, "/x-room/history")
+        assert words in difference.reason
+        assert "told once that what they missed cannot be recovered" in difference.reason
+
+
 def test_a_folder_is_compatible_with_itself() -> None:
     schemas = schema.load(ROOT / "schema")
     assert compare(schemas, schemas) == []

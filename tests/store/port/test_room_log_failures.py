@@ -13,7 +13,7 @@ from tests.store.port.test_room_log import Logged, execute, gateway, message, re
 from tests.support.waiting import until
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import ForgetRoom
-from tidegate.store import Timeouts, backends, open_store
+from tidegate.store import StoreError, Timeouts, backends, open_store
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
 from tidegate.store.sqlite.serving.write_health import WriteHealth
@@ -118,3 +118,17 @@ async def test_a_full_disk_refuses_messages_but_not_to_forget(database: Database
         assert (refusal.code, refusal.retry_after) == ("unavailable", 5.0)
         assert health.refusal(ForgetRoom(room="chat.1")) is None
         health.close()
+
+
+async def test_a_database_of_before_is_migrated_and_is_not_served_before_that(database: Database) -> None:
+    for table in ("{rooms}", "{messages}", "{message_keys}"):
+        execute(database, f"DROP TABLE {table}")
+    with pytest.raises(StoreError, match="messages of durable rooms are there.*type: tidegate migrate"):
+        await open_store(database.url, database.resources, durable=True)
+    store: Any = await open_store(database.url, database.resources)
+    await store.close()
+    steps = backends.migrations(database.url).apply(database.url, database.resources)
+    assert len(steps) == 3
+    async with gateway(database) as logged:
+        await logged.keep("chat.1", "a")
+    assert backends.migrations(database.url).apply(database.url, database.resources) == []

@@ -261,7 +261,7 @@ class PostgresPlace(Place):
         await asyncio.to_thread(self._server.start)
 
     async def _empty(self) -> None:
-        """Somebody empties all tables of the engine."""
+        """A person empties all tables of the engine."""
         import psycopg
 
         def truncate() -> None:

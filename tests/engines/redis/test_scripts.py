@@ -1,4 +1,4 @@
-"""What single scripts refuse or leave out, whoever calls them, on each server."""
+"""What single scripts refuse or leave out, from any caller, on each server."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Line(Protocol):
     def say(self, *messages: Message) -> None: ...
 
     def cut(self) -> None:
-        """End it without a word."""
+        """End it without a goodbye."""
 
 
 class Clock(Protocol):
@@ -147,7 +147,7 @@ class RoomClient:
         self.cut()
 
     def cut(self) -> None:
-        """The line breaks without a word."""
+        """The line breaks without a goodbye."""
         if self.wire is not None:
             wire, self.wire = self.wire, None
             wire.cut()

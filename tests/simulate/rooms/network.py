@@ -175,7 +175,7 @@ class Network:
         self.caller: ContextVar[str] = ContextVar("caller", default="")
         """The gateway in whose tasks the code runs."""
         self.frozen = False
-        """The server does not answer: it sleeps, or the network is gone without a word."""
+        """The server does not answer: it sleeps, or the network is silent."""
 
     async def connect(self, made: Callable[[], asyncio.Protocol]) -> tuple[ServerLine, asyncio.Protocol]:
         """As `create_connection` of an event loop."""

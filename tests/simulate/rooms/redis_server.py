@@ -35,7 +35,7 @@ class Session:
         self._server = server
         self._parser = Parser()
         self._own: list[bytes] | None = None
-        """What the session heard of its own command, until the reply is known; None between commands."""
+        """What the session received for its command, until the reply is known; None between commands."""
         self.line = line
         self.channels: set[bytes] = set()
         server.sessions.append(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tidegate.core.budgets.payer import Payer
@@ -19,6 +19,10 @@ from tidegate.store.hub.crossing import bytes_of, mutation_from
 from tidegate.store.hub.messages import decode_from_hub
 from tidegate_protocol import Violation
 
+SLOW = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None, max_examples=50
+)
+"""What is drawn here is large, and machines are slow."""
 TEXT = some.text(some.characters(exclude_categories=["Cs"]), max_size=20)
 SCALARS = (
     some.none()
@@ -28,7 +32,7 @@ SCALARS = (
     | TEXT
 )
 VALUES = some.recursive(
-    SCALARS, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(TEXT, inner, max_size=3)
+    SCALARS, lambda inner: some.lists(inner, max_size=2) | some.dictionaries(TEXT, inner, max_size=2)
 )
 ROWS = some.dictionaries(TEXT, VALUES, max_size=4)
 OF_FILTERS = SCALARS | some.integers(-(2**63), 2**63 - 1).map(str).map(Int64)
@@ -44,7 +48,7 @@ FILTERS: some.SearchStrategy[Filter] = some.recursive(
         some.builds(And, some.lists(inner, max_size=3).map(tuple))
         | some.builds(Or, some.lists(inner, max_size=3).map(tuple))
     ),
-    max_leaves=8,
+    max_leaves=4,
 )
 MUTATIONS = some.builds(
     Mutation,
@@ -77,6 +81,7 @@ def types_of(part: Filter) -> Any:
     return typed(part.value) if isinstance(part, Term) else (type(part), [types_of(inner) for inner in part.parts])
 
 
+@SLOW
 @given(mutation=MUTATIONS)
 def test_a_mutation_is_the_same_at_the_other_end(mutation: Mutation) -> None:
     found = mutation_from(bytes_of(mutation))
@@ -88,6 +93,7 @@ def test_a_mutation_is_the_same_at_the_other_end(mutation: Mutation) -> None:
     assert type(found.payer) is Payer
 
 
+@SLOW
 @given(part=FILTERS)
 def test_a_filter_is_recognized_at_the_other_end(part: Filter) -> None:
     found = mutation_from(bytes_of(Mutation(kind="create", resource="x", visible=part))).visible

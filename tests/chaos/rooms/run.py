@@ -1,6 +1,6 @@
 """`python -m tests.chaos.rooms.run`: clients of rooms on real gateways, faults of a real engine for a while, a verdict.
 
-The clients and the judge are those of the simulation (tests/simulate/rooms): no gap that was not told, no duplicate, one
+The clients and the judge are those of the simulation (tests/simulate/rooms): no gap that is not told, no duplicate, one
 message for one position, everything acknowledged in the history unless its epoch ended, and in the end exactly those
 present who are.
 """

@@ -123,7 +123,7 @@ async def test_a_full_disk_refuses_messages_but_not_to_forget(database: Database
 async def test_a_database_of_before_is_migrated_and_is_not_served_before_that(database: Database) -> None:
     for table in ("{rooms}", "{messages}", "{message_keys}"):
         execute(database, f"DROP TABLE {table}")
-    with pytest.raises(StoreError, match="messages of durable rooms are there.*type: tidegate migrate"):
+    with pytest.raises(StoreError, match=r"messages of durable rooms are there.*type: tidegate migrate"):
         await open_store(database.url, database.resources, durable=True)
     store: Any = await open_store(database.url, database.resources)
     await store.close()

@@ -1,7 +1,6 @@
 """The rooms that are open at this gateway: asks the database about them, and passes on what it tells.
 
-`Following` decides which message is next; this module asks its questions, and puts the presence that the outbox tells
-in the order of what a question found. It knows no connection beyond the one that it is given.
+`Following` decides which message is next; its questions are asked here, and presence is told in the order of answers.
 Invariant: nothing of a room is told before its question is answered, and nothing twice.
 """
 
@@ -25,8 +24,7 @@ from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import unavailable
 from tidegate_protocol import RoomPosition
 
-ASKED = 64
-"""Questions on their way at a time; after a lost connection there is one for every open room."""
+ASKED = 64  # questions on their way at a time; after a lost connection there is one for every open room
 
 
 class OpenRooms:

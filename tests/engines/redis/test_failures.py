@@ -256,6 +256,42 @@ async def test_a_room_that_lost_its_place_in_the_server_is_found_by_the_sweep(
     await house.until_last(gateway, 1, "long-1")
 
 
+async def test_an_entry_that_was_not_heard_is_found_by_the_sweep(
+    house: House, server: RedisServer, under: RedisUnderTest
+) -> None:
+    """The room's number of changes is another one than what was heard."""
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    other = await house.start()
+    await other.present("x", room="kept-9")
+    meta, presence = (f"{under.prefix}:{{long-1}}:{part}" for part in "mp")
+    server.command("HSET", presence, f"{other.node} {b'x'.hex()}", '["X",1,"online",1,0,null]')
+    server.command("HINCRBY", meta, "v", 1)
+    engine: Any = gateway.engine
+    engine._rooms.sweep(60.0)
+    await house.until_present(gateway, {"x": 1}, "long-1")
+
+
+async def test_few_large_answers_are_under_way_at_a_time(
+    house: House, under: RedisUnderTest, server: RedisServer
+) -> None:
+    """Many sessions that missed much, in many rooms: the server never has more than a few megabytes for a gateway."""
+    gateway = await house.start()
+    rooms = [f"long-{number}" for number in range(40)]
+    for room in rooms:
+        await asyncio.gather(*(gateway.publish("x" * 50_000, room, LONG) for _ in range(10)))
+    heads = [await gateway.publish("last", room, LONG) for room in rooms]
+    server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 8mb 0 0")
+    try:
+        starts = [RoomPosition(epoch=head.epoch, offset=0) for head in heads]
+        opened = await asyncio.gather(
+            *(gateway.open(room, LONG, since) for room, since in zip(rooms, starts, strict=True) for _ in range(2))
+        )
+    finally:
+        server.command("CONFIG", "SET", "client-output-buffer-limit", "pubsub 32mb 8mb 60")
+    assert [len(answer.missed or ()) for answer in opened] == [11] * 80
+
+
 async def test_the_sweep_keeps_the_epoch_of_a_quiet_room(
     house: House, server: RedisServer, under: RedisUnderTest
 ) -> None:

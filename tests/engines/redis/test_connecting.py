@@ -119,6 +119,19 @@ async def test_a_gateway_starts_without_its_server_and_serves_when_it_is_there(
     link.unlink()
 
 
+async def test_a_server_that_takes_no_more_clients_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "START_S", 0.05)
+    with running("valkey") as server, server.client() as first:
+        first.command("CONFIG", "SET", "maxclients", 1)
+        async with gateway(RedisUnderTest(server), server.url) as one:
+            await until(lambda: not one.engine.healthy)
+            first.command("CONFIG", "SET", "maxclients", 100)
+            await until(lambda: one.engine.healthy)
+            await works(one)
+
+
 async def test_connections_have_names_and_end_with_the_engine(server: RedisServer) -> None:
     under = RedisUnderTest(server)
     async with gateway(under, server.url) as one:

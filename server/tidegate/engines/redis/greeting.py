@@ -25,6 +25,7 @@ log = logging.getLogger("tidegate.engine")
 OLDEST = (6, 2)
 PASSING = frozenset({"LOADING", "MASTERDOWN", "BUSY", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "OOM"})
 """Errors that end without a person."""
+TOO_MANY = "max number of clients"
 
 
 class NotNow(Exception):
@@ -74,7 +75,7 @@ def _check(reply: Any, target: Target, what: str) -> None:
         return
     if not isinstance(reply, ReplyError):
         raise reply
-    if reply.code in PASSING:
+    if reply.code in PASSING or TOO_MANY in str(reply):
         raise NotNow(str(reply))
     hint = {
         "WRONGPASS": "the user or the password in the URL is wrong",

@@ -1,7 +1,9 @@
-"""The suite of all engines on durable rooms, over SQLite and over PostgreSQL."""
+"""The suite of all engines on durable rooms: over SQLite, workers over SQLite, and PostgreSQL."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,40 +14,47 @@ from tests.support.postgres import PostgresServer
 from tidegate.store import backends
 
 
-@every_case
-async def test_the_suite_on_sqlite(played: Case, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'rooms.db'}"
-    backends.migrations(url).apply(url, {})
-    under = DatabaseUnderTest(url, None)
-    try:
-        await play(played, under)
-    finally:
-        await under.close()
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("durable") / "rooms.db"
+    backends.migrations(f"sqlite:///{path}").apply(f"sqlite:///{path}", {})
+    return path
+
+
+@pytest.fixture
+def file(template: Path, tmp_path: Path) -> str:
+    """The URL of a migrated database without rooms."""
+    return f"sqlite:///{shutil.copy(template, tmp_path)}"
 
 
 @every_case
-async def test_the_suite_on_workers_over_sqlite(played: Case, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'rooms.db'}"
-    backends.migrations(url).apply(url, {})
-    under = WorkersUnderTest(url)
-    try:
-        await play(played, under)
-    finally:
-        await under.close()
+async def test_the_suite_on_sqlite(played: Case, file: str) -> None:
+    await _played(played, DatabaseUnderTest(file, None))
+
+
+@every_case
+async def test_the_suite_on_workers_over_sqlite(played: Case, file: str) -> None:
+    await _played(played, WorkersUnderTest(file))
 
 
 @pytest.fixture(scope="module")
-def migrated(postgres: PostgresServer) -> str:
-    name = postgres.database()
-    backends.migrations(postgres.url(name)).apply(postgres.url(name), {})
-    return name
+def migrated(postgres: PostgresServer) -> Iterator[str]:
+    with postgres.lent() as url:
+        backends.migrations(url).apply(url, {})
+        yield url
 
 
 @every_case
 async def test_the_suite_on_postgresql(played: Case, postgres: PostgresServer, migrated: str) -> None:
-    with postgres.lent(migrated) as url:
-        under = DatabaseUnderTest(url, postgres.port)
-        try:
-            await play(played, under)
-        finally:
-            await under.close()
+    from tests.support.driver import psycopg
+
+    with psycopg.connect(migrated, autocommit=True) as connection:
+        connection.execute("TRUNCATE _tidegate.rooms, _tidegate.messages, _tidegate.message_keys")
+    await _played(played, DatabaseUnderTest(migrated, postgres.port))
+
+
+async def _played(played: Case, under: DatabaseUnderTest) -> None:
+    try:
+        await play(played, under)
+    finally:
+        await under.close()

@@ -7,12 +7,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.engines.suite.case import refuses
 from tests.engines.suite.under_test import FLEETING, KEPT, LONG, Gateway, House
 from tests.support.deadlines import DEADLINE_S
+from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import PresenceEntry
@@ -22,6 +24,7 @@ from tidegate_protocol import RoomPosition
 pytest.importorskip("psycopg")
 
 from tests.engines.postgres.on_postgres import TABLES, PostgresUnderTest
+from tidegate.engines.postgres import attaching
 
 pytestmark = pytest.mark.process
 
@@ -259,3 +262,34 @@ async def test_a_transaction_that_commits_late_is_not_passed_over(house: House, 
     await publishing
     await house.until_data(two, ["early"], "kept-2")
     await house.until_data(two, ["late"])
+
+
+async def test_a_gateway_whose_new_name_is_all_that_arrived_says_everything(
+    house: House, under: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given up, and the connection under its new name broke before anything was said over it."""
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+    await one.present("a")
+    await house.until_present(two, {"a": 1})
+    really = attaching._attach
+    names: set[str] = set()
+
+    async def attach(connection: Any, setup: Any, calls: Any, node: str, *, again: bool) -> Any:
+        found = await really(connection, setup, calls, node, again=again)
+        if found.generation is not None and not names:
+            names.add(node)
+            raise psycopg.OperationalError("the connection broke")
+        return found
+
+    monkeypatch.setattr(attaching, "_attach", attach)
+    under.sql(f"DELETE FROM {{}}.nodes WHERE node = '{one.node}'", "DELETE FROM {}.present", "DELETE FROM {}.opened")
+    await insists(house, one, "x", "kept-1")
+    await house.until(lambda: names, "it has another name")
+    await house.until_last(one, "x")
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {"a": 1})
+    await three.publish("y")
+    await house.until_last(one, "y")

@@ -88,7 +88,10 @@ class Upkeep:
         """The server has not answered for `SILENT_S`."""
         self.notified: Callable[[], None] = lambda: None
         self._complained = ""
-        self._place = ""
+        self._ever = False
+        """Whether the gateway was connected before."""
+        self._served: tuple[str, str] | None = None
+        """Which place was told what is so here, under which name."""
         self._broken = asyncio.Event()
         self._current: Attached | None = None
         self._task: asyncio.Task[None] | None = None
@@ -169,25 +172,30 @@ class Upkeep:
         """Raises psycopg.Error, EngineError."""
         ticking = None if self._task is None else asyncio.create_task(self._ticking())
         try:
-            hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._place != "")
+            hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._ever)
         finally:
             if ticking is not None:
                 ticking.cancel()
+        self._ever = True
+        goes_on = found.known and self._served == (found.place, self._leases.node)
+        self._served = None  # until the engine has said and asked everything again
         loop = asyncio.get_running_loop()
         self._broken.clear()
-        goes_on = found.known and found.place == self._place
-        self._place = found.place
-        self._current = Attached(
-            Link(hot, loop, self._notified, lambda error: self.drop(str(error))),
-            Link(cold, loop, lambda: None, lambda error: self.drop(str(error))),
-            self._leases.node,
-            found.generation,
-            found.top,
-            found.now,
-            goes_on,
-        )
+        links: list[Link] = []
+        try:
+            for connection, notified in ((hot, self._notified), (cold, _ignore)):
+                links.append(Link(connection, loop, notified, lambda error: self.drop(str(error))))
+        except BaseException:
+            for link in links:
+                link.close()
+            hot.pgconn.finish()
+            cold.pgconn.finish()
+            raise
+        known = (self._leases.node, found.generation, found.top, found.now, goes_on)
+        self._current = Attached(links[0], links[1], *known)
         self.health.back()
         self._attached(self._current)
+        self._served = (found.place, self._leases.node)
 
     def _notified(self) -> None:
         self.notified()
@@ -276,3 +284,7 @@ class Upkeep:
         if reason != self._complained:
             self._complained = reason
             log.warning("the engine of rooms cannot be reached; it will be tried again", extra={"reason": reason})
+
+
+def _ignore() -> None:
+    """Nothing is notified on the second connection."""

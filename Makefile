@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn patience chaos-rooms
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -152,6 +152,9 @@ chaos-rooms: setup-tests ## break engines for SECONDS (60) each, or ENGINE=valke
 
 simulate: setup-tests ## try thousands of interleavings for SECONDS (60), from SEED on: snapshots, changes and resumption; rooms of several gateways over a Redis that fails
 	$(BIN)/python -m tests.simulate.run --seconds $(or $(SECONDS),60) $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED))
+
+workers: setup-tests ## replace and kill two workers under CLIENTS (1500) clients, and check what each one saw
+	WORKERS_CLIENTS=$(or $(CLIENTS),1500) $(BIN)/pytest -q -rP tests/workers/test_gateway.py
 
 autobahn: setup-tests ## run the Autobahn test suite against the transport; the original where there is a Python 2.7 (PYTHON27=...)
 	$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 $(PYTHON27)) $(if $(CASES),--cases $(CASES))

@@ -1,5 +1,6 @@
 """`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract,
-rows, durable (rooms in the database), valkey and postgres (rooms over these engines, compared with rooms in memory).
+rows, durable (rooms in the database), valkey and postgres (rooms over these engines, compared with rooms in memory),
+workers (two and their hub, compared with one process).
 
 All figures come from this run on this machine. Ratios are stable on a noisy machine, absolute figures are not.
 """
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from tests.bench import contract, durable, engine_servers, engines, rows, transport
+from tests.bench import contract, durable, engine_servers, engines, rows, transport, workers
 
 SECTIONS: dict[str, Callable[[int, float, bool], bool]] = {
     "transport": transport.run,
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Callable[[int, float, bool], bool]] = {
     "durable": durable.run,
     "valkey": partial(engines.run, engine_servers.valkey),
     "postgres": partial(engines.run, engine_servers.postgres),
+    "workers": workers.run,
 }
 
 

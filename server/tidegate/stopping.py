@@ -24,6 +24,8 @@ from tidegate.transport import CloseReason, Listener
 
 log = logging.getLogger("tidegate")
 
+LOOK_S = 0.02
+"""Between two looks at whether a handshake is under way."""
 STORE_CLOSE_S = 0.25
 """How long the store, whose clients are gone, may take to end what it does."""
 RESTART = CloseReason(closes.RESTART, closes.REASONS[closes.RESTART])
@@ -59,6 +61,7 @@ async def stop(
     gateway.sessions.draining = not retired
     if retired:
         listener.accept_no_more()
+        times = times._replace(drain=times.drain - await _handshakes(listener, times.drain / 2, skipped))
     if (times.drain_delay or times.drain) and not await skipped(times.drain_delay) and times.drain:
         log.info("sending the clients away", extra={"connections": len(gateway.sessions), "seconds": times.drain})
         if not retired:
@@ -69,6 +72,15 @@ async def stop(
     await listener.stop(times.graceful, RESTART)
     gateway.work.cancel()
     await asyncio.sleep(0)
+
+
+async def _handshakes(listener: Listener, seconds: float, skipped: Callable[[float], Awaitable[bool]]) -> float:
+    """Let those come in that were accepted, for `seconds` at most. Returns how long it took."""
+    now = asyncio.get_running_loop().time
+    began = now()
+    while listener.shaking_hands and now() - began < seconds and not await skipped(LOOK_S):
+        pass
+    return min(seconds, now() - began)
 
 
 def left_behind(gateway: Parts, store: OpenedStore) -> str:

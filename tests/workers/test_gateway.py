@@ -21,6 +21,10 @@ from tests.workers.population import ROOM, Population
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 CLIENTS = int(os.environ.get("WORKERS_CLIENTS", "100"))
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 SECRET = "a secret of the tests of workers, long enough"
 
 
@@ -105,6 +109,21 @@ async def test_workers_are_replaced_and_no_client_misses_anything(
     assert gateway.of("hub") == hub
     assert "[worker 1]" in gateway.log
     assert "[worker 2]" in gateway.log
+
+
+async def test_a_worker_that_leaves_serves_what_it_has_accepted(gateway: WorkersGateway) -> None:
+    """Connections without a request yet, accepted by both workers: each becomes a client."""
+    stopping = gateway.log.count("[worker 1] tidegate  stopping")
+    opened = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(20)]
+    reloading = asyncio.create_task(gateway.reload())
+    await gateway.logged("[worker 1] tidegate  stopping", stopping + 1)
+    for _, writer in opened:
+        writer.write(HANDSHAKE)
+    answers = [await reader.readline() for reader, _ in opened]
+    for _, writer in opened:
+        writer.close()
+    await reloading
+    assert answers == [b"HTTP/1.1 101 Switching Protocols\r\n"] * len(opened)
 
 
 async def test_clients_of_a_worker_that_was_killed_resume(gateway: WorkersGateway, population: Population) -> None:

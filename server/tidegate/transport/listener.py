@@ -16,6 +16,7 @@ from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.open_connections import SLICES
+from tidegate.transport.state import CONNECTING
 from tidegate.transport.tickers import Tickers
 
 
@@ -67,6 +68,12 @@ class Listener:
     def leave(self, sockets: list[socket.socket]) -> None:
         """Accept from these no more."""
         self._server.leave(sockets)
+
+    @property
+    def shaking_hands(self) -> bool:
+        """Whether there is a connection whose client may still become one: its handshake is not complete."""
+        connections = (each for each in self.context.connections if isinstance(each, Connection))
+        return any(each.write_side.state is CONNECTING for each in connections)
 
     def refuse_clients(self) -> None:
         """Refuse new WebSockets from here on; plain HTTP, and with it `/readyz`, is still answered."""

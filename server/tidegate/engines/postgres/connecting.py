@@ -65,7 +65,11 @@ async def connect(url: str, name: str) -> Connection:
         sql.SQL("set_config({}, {}, false)").format(sql.Literal(each), sql.Literal(value))
         for each, value in SETTINGS.items()
     )
-    await connection.execute(sql.SQL("SELECT {}").format(settings))
+    try:
+        await connection.execute(sql.SQL("SELECT {}").format(settings))
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 

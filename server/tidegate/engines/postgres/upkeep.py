@@ -35,6 +35,8 @@ DEAD_S = 4.0
 """A connection that does not answer for so long is dropped."""
 SHORTEST_S, LONGEST_S = 0.05, 2.0
 """Between attempts to connect."""
+ATTEMPT_S = 75.0
+"""How long an attempt to connect may take: longer than what the database itself allows for its parts."""
 OUTBOX_MS = 60_000
 """How long the outbox keeps what it has."""
 ROOM_MS = 45_000
@@ -101,7 +103,7 @@ class Upkeep:
         """The first connection. Raises EngineError."""
         try:
             await self._connect()
-        except psycopg.Error as error:
+        except (psycopg.Error, OSError) as error:
             raise EngineError(f"engine {shown(self._setup.url)}: {str(error).strip()}") from None
         self._task = asyncio.create_task(self._run(), name="tidegate-engine")
 
@@ -172,7 +174,8 @@ class Upkeep:
         """Raises psycopg.Error, EngineError."""
         ticking = None if self._task is None else asyncio.create_task(self._ticking())
         try:
-            hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._ever)
+            async with asyncio.timeout(ATTEMPT_S):
+                hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._ever)
         finally:
             if ticking is not None:
                 ticking.cancel()

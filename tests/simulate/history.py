@@ -218,21 +218,24 @@ def _sizes(sizes: dict[tuple[Any, str], int]) -> Iterator[None]:
 
 
 class _Log(logging.Handler):
-    def __init__(self) -> None:
+    def __init__(self, *, exceptions_only: bool) -> None:
         super().__init__(logging.ERROR)
+        self._exceptions_only = exceptions_only
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        if error is None and self._exceptions_only:
+            return
         if isinstance(error, Planned) or (isinstance(error, Refused) and error.code == "unavailable"):  # it was meant
             return
         self.found.append(f"{record.name}: {record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
 
 
 @contextmanager
-def heard_log() -> Iterator[list[str]]:
+def heard_log(*, exceptions_only: bool = False) -> Iterator[list[str]]:
     """The errors that the gateway logs."""
-    handler, logger = _Log(), logging.getLogger("tidegate")
+    handler, logger = _Log(exceptions_only=exceptions_only), logging.getLogger("tidegate")
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
     try:

@@ -62,7 +62,7 @@ class RoomHistory:
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])
-        with heard_log() as log, _seeded(self.seed):
+        with heard_log(exceptions_only=True) as log, _seeded(self.seed):
             try:
                 self.loop.run(self._main())
             except NeverEnds as error:

@@ -296,3 +296,18 @@ async def a_gateway_that_is_cut_while_the_server_is_emptied_is_told_afterwards(h
     await house.until_last(two, "b", "long-1")
     await house.until_present(one, {two.heard.name: 1}, "long-1")
     await house.until_present(two, {one.heard.name: 1}, "long-1")
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
+async def a_gateway_that_left_the_emptied_server_and_is_back_counts_as_present(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+        await gateway.present(gateway.heard.name)
+    await house.under.cut(two.engine)
+    await house.until(lambda: one.heard.standings.get(two.node) == "leaving", "it is missed")
+    await house.under.restart_empty()
+    await heals(house, one)
+    await house.under.heal(two.engine)
+    await house.until_present(one, {two.heard.name: 1})
+    await house.until(lambda: one.heard.standings.get(two.node, "present") == "present", "it is back")

@@ -78,11 +78,13 @@ class MembersOfRooms:
         return "vacated" if occupied else "occupied"
 
     def back(self, node: str) -> None:
-        """The node is there: again, where it has said something before."""
+        """The node is there: again, where it has said something before.
+
+        The others are told in any case: one may have heard of its leaving from a hub that is gone.
+        """
         self._unsaid[node] = set(self._of_node.get(node, ()))
-        if node in self._leaving:
-            del self._leaving[node]
-            self._tells.to_all(say.NodeStands(node, "present"), but=node)
+        self._leaving.pop(node, None)
+        self._tells.to_all(say.NodeStands(node, "present"), but=node)
 
     def said_all(self, node: str) -> None:
         """The node has said again who is present through it."""

@@ -15,7 +15,7 @@ import msgspec
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
+from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember, Standing
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.members import MembersOfRooms
@@ -58,7 +58,8 @@ class RoomsOfHub:
             self._leave_rooms(former)
         worker = self._workers[node] = Worker(self, line, node)
         line.answer(encode(say.Welcome()))
-        for other, standing in self.members.standings().items():
+        present: dict[str, Standing] = dict.fromkeys(self._workers, "present")
+        for other, standing in (present | self.members.standings()).items():
             if other != node:
                 line.answer(encode(say.NodeStands(other, standing)))
         self.members.back(node)
@@ -179,7 +180,7 @@ class RoomsOfHub:
     def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None:
         raise AssertionError("the engine of one process has no other node")
 
-    def gateway(self, node: str, standing: str) -> None:
+    def gateway(self, node: str, standing: Standing) -> None:
         raise AssertionError("the engine of one process has no other node")
 
     def restarted(self, room: str, head: RoomPosition) -> None:

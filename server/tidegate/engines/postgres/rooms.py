@@ -139,7 +139,7 @@ class OpenRooms:
         if position is None:
             self.ask(ask)
         else:
-            self.following.answered(ask, RoomPosition(epoch=epoch, offset=0), None)
+            self.ask(self.following.answered(ask, RoomPosition(epoch=epoch, offset=0), None))
 
     def ask_again(self, room: str) -> None:
         if (ask := self.following.ask_again(room)) is not None:

@@ -85,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
         return workers.run(args, settings, sockets)
     from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway; only this command needs it
-    from tidegate.ending import Ending  # noqa: PLC0415
-    from tidegate.start import Start  # noqa: PLC0415
+    from tidegate.ending import Ending  # noqa: PLC0415  # as above
+    from tidegate.start import Start  # noqa: PLC0415  # as above
 
     if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)

@@ -29,7 +29,6 @@ _KEY, _TIME, _NUMBER = struct.Struct("=8s"), struct.Struct("=d"), struct.Struct(
 _SET = struct.Struct("=" + "8sd" * ROWS)
 _ROW = _KEY.size + _TIME.size
 _BUCKETS = BUCKET_SETS * _SET.size
-NO_KEY = bytes(_KEY.size)
 
 
 class Counts:

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _worker(settings: Settings, member: Member) -> int:
     from tidegate import app, open_files  # noqa: PLC0415  # the whole gateway, which the hub does not need
-    from tidegate.start import Start  # noqa: PLC0415
+    from tidegate.start import Start  # noqa: PLC0415  # as above
 
     own = shares.of_worker(settings, member.place.count, hub=member.place.hub)
     with Ending(own.graceful_stop, own.drain_delay + max(own.drain, RELOAD_DRAIN_S)) as ending:

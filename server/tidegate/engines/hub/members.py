@@ -80,7 +80,7 @@ class MembersOfRooms:
     def back(self, node: str) -> None:
         """The node is there: again, where it has said something before.
 
-        The others are told in any case: one may have heard of its leaving from a hub that is gone.
+        The others are told in any case: a hub that is gone may have told one of them that the node leaves.
         """
         self._unsaid[node] = set(self._of_node.get(node, ()))
         self._leaving.pop(node, None)

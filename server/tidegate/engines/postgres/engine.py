@@ -169,8 +169,8 @@ class PostgresEngine:
     async def aclose(self) -> None:
         self.leave()
         end = self._setup.clock() + CLOSE_S
-        while self._at is not None and not self._out.idle and self._setup.clock() < end:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)  # the end of what is under way has no event
+        while self._at is not None and not self._out.idle and self._setup.clock() < end:  # noqa: ASYNC110  # there is no event
+            await asyncio.sleep(0.005)
         await self._upkeep.aclose()
         for wish in self._out.take((MESSAGE, FORGET)):
             wish.fail(unavailable())

@@ -27,10 +27,6 @@ class Keys:
     def of_room(self, room: str, part: bytes) -> bytes:
         return b"%b:{%b}:%b" % (self._prefix, room.encode(), part)
 
-    def room_of(self, channel: bytes) -> str:
-        """The room of a channel that `of_room` named."""
-        return channel[len(self._prefix) + 2 : -3].decode()
-
     def idempotency(self, room: str, user: str, key: str) -> bytes:
         return self.of_room(room, b"i:%b:%b" % (hexadecimal(user), hexadecimal(key)))
 

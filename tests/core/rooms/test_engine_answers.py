@@ -121,11 +121,24 @@ def test_joining_again_while_the_first_join_is_unanswered_keeps_the_session_held
     second = join(rooms, ada, presence="none", ref=2)
     rooms.hold(second)
     assert sinks(rooms.delivered("chat", 6, b"6")) == []
-    joined, text = sent(rooms.opened(first, Opened(HEAD, None)))
-    assert (joined.ref, text) == (1, b"6")  # type: ignore[union-attr]  # a Joined
-    assert sinks(rooms.delivered("chat", 7, b"7")) == [ada.sink]
-    (joined,) = sent(rooms.opened(second, Opened(HEAD, None)))
-    assert joined.ref == 2  # type: ignore[union-attr]  # a Joined
+    (joined,) = sent(rooms.opened(first, Opened(HEAD, None)))
+    assert joined.ref == 1  # type: ignore[union-attr]  # a Joined
+    assert sinks(rooms.delivered("chat", 7, b"7")) == []
+    joined, *texts = sent(rooms.opened(second, Opened(HEAD, None)))
+    assert (joined.ref, texts) == (2, [b"6", b"7"])  # type: ignore[union-attr]  # a Joined
+    assert sinks(rooms.delivered("chat", 8, b"8")) == [ada.sink]
+
+
+def test_a_room_that_begins_again_before_an_older_answer_is_joined_where_it_began(rooms: Rooms) -> None:
+    ada = client("1")
+    replay = join(rooms, ada, presence="none", ref=1)
+    rooms.hold(replay)
+    began = RoomPosition(epoch="again", offset=2)
+    assert [push.sinks for push in rooms.restarted("chat", began) if push.sinks] == []
+    assert sinks(rooms.delivered("chat", 3, b"3")) == []
+    joined, text = sent(rooms.opened(replay, Opened(HEAD, [b"old"])))
+    assert isinstance(joined, Joined)
+    assert (joined.position, joined.recovered, joined.replayed, text) == (began, False, 0, b"3")
 
 
 def test_a_join_that_is_answered_after_the_session_left_is_refused(rooms: Rooms) -> None:

@@ -121,12 +121,16 @@ class RoomClient:
             return
         if view is None:
             view = self.rooms[room] = RoomView(room, self._chance.choice(("full", "diff")), self._wrong)
-        if view.joined or any(asked["type"] == "join" and asked["room"] == room for asked, _ in self._pending.values()):
+        if view.joined or self._joins(room) > 1:
             return
         request: Message = {"type": "join", "room": room, "presence": view.mode, "status": view.status}
         if view.position is not None:
             request["since"] = view.position
         self._ask(request, view.position)
+
+    def _joins(self, room: str) -> int:
+        """How many `join`s are not answered: it may ask again before the first answer, as impatient programs do."""
+        return sum(asked["type"] == "join" and asked["room"] == room for asked, _ in self._pending.values())
 
     def read_all(self, room: str, before: int | None = None) -> None:
         """Read the whole history."""
@@ -293,5 +297,5 @@ class RoomClient:
             self._later(self.say_again, REFUSED_S)
 
     def _join_again(self, room: str) -> None:
-        if room in self.rooms and self.open:
+        if room in self.rooms and self.open and not self._joins(room):
             self.join(room)

@@ -18,7 +18,7 @@ from tidegate.core.rooms.gathering import Gathering
 from tidegate.core.rooms.presence import Difference, Presence
 from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.core.session import Session
-from tidegate_protocol import Joined, PresenceDiff, PresenceList
+from tidegate_protocol import Joined, PresenceDiff, PresenceList, RoomPosition
 
 Mode = Literal["full", "diff", "none"]
 
@@ -61,11 +61,13 @@ class RoomRules(msgspec.Struct, frozen=True):
 class Held:
     """What a session in a room does not get yet."""
 
-    __slots__ = ("join", "messages", "replays", "size")
+    __slots__ = ("began", "messages", "replays", "size", "waiting")
 
-    def __init__(self, join: object = None) -> None:
-        self.join = join
-        """The `join` that is not answered."""
+    def __init__(self) -> None:
+        self.waiting: list[object] = []
+        """The `join`s that are not answered. The session is held until all of them are."""
+        self.began: RoomPosition | None = None
+        """Where the room began again while the session was held: no older answer counts."""
         self.messages: list[tuple[int, bytes]] = []
         self.size = 0
         self.replays = False
@@ -83,9 +85,22 @@ class Held:
         else:
             self.messages.append((offset, text))
 
-    def clear(self) -> None:
+    def begin(self, head: RoomPosition) -> None:
+        """The room began again after `head`."""
+        self.began = head
         self.messages.clear()
         self.size = 0
+
+    def answered(self, join: object) -> None:
+        """`join`, which may have been answered without being held, waits no longer."""
+        self.waiting = [other for other in self.waiting if other is not join]
+
+    def take(self, head: int) -> list[bytes]:
+        """Let go of the messages up to `head`, and return them."""
+        taken = [text for offset, text in self.messages if offset <= head]
+        self.messages = [(offset, text) for offset, text in self.messages if offset > head]
+        self.size -= sum(map(len, taken))
+        return taken
 
 
 class Room:
@@ -121,10 +136,13 @@ class Room:
             self.sinks[session.sink] = None
             self.listeners[mode][session.sink] = None
 
-    def hold(self, session: Session, join: object = None) -> None:
-        """Keep back what the room has for `session`, whose `join` is not answered."""
-        self._silence(session)
-        self.held[session] = Held(join)
+    def hold(self, session: Session) -> Held:
+        """Keep back what the room has for `session`."""
+        held = self.held.get(session)
+        if held is None:
+            self._silence(session)
+            held = self.held[session] = Held()
+        return held
 
     def release(self, session: Session, head: int) -> list[Effect]:
         """Give `session` everything from here on, and the messages after `head` that were held back for it.

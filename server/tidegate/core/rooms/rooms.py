@@ -36,6 +36,8 @@ from tidegate_protocol import (
     RoomPosition,
 )
 
+EARLIER_JOIN = "an earlier join is still being answered"
+
 
 class Rooms:
     """All rooms of this gateway in which a session or a ghost is."""
@@ -62,7 +64,7 @@ class Rooms:
         mode = request.presence if request.presence is not UNSET else "full"
         again = session in room.sessions
         if again and session in room.held and room.held[session].replays:
-            raise Refused("limit_reached", "an earlier join is still being answered", pointer="/room", retry_after=1.0)
+            raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
         info = read_info(request.info, self._limits)
         if again:
             self._memberships.says(session, room, info)
@@ -124,23 +126,28 @@ class Rooms:
     # -- what the engine answers and reports ------------------------------------------------------------------------
 
     def hold(self, join: JoinReplay) -> None:
-        """The engine has not answered a `join` yet: the session gets nothing of the room before that.
-
-        One that was in the room already goes on getting everything, except where it is to be sent what it missed: that
-        would come behind later messages.
-        """
-        if join.session not in join.room.held and (join.since is not None or not join.again):
-            join.room.hold(join.session, join)
+        """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
+        join.room.hold(join.session).waiting.append(join)
 
     def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
         """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
 
-        Raises Refused where the session left the room meanwhile.
+        Raises Refused where the session left the room meanwhile, or is being sent what it missed for another `join`.
         """
-        session, room, missed = join.session, join.room, opened.missed or ()
+        session, room = join.session, join.room
         if session not in room.sessions:
             raise Refused("not_joined", "the connection left the room before it was in it", pointer="/room")
+        held = room.held.get(session)
         effects: list[Effect] = []
+        if held is not None:
+            held.answered(join)
+            if held.replays:
+                raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
+            opened = _unless_older(opened, held.began)
+            before = held.take(opened.head.offset)
+            if join.again and opened.missed is None and before and not held.too_much:
+                effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
+        missed = opened.missed or ()
         further: int | None = None
         if join.ref is not None:
             joined = Joined(
@@ -154,23 +161,28 @@ class Rooms:
                 further = room.list_in(joined)
             effects.append(Reply(session, joined))
         if sum(map(len, missed)) > REPLAY_BYTES:
-            if session not in room.held:
-                room.hold(session)
-            held = room.held[session]
+            held = room.hold(session)
             held.replays = True
             return [*effects, ReplayMessages(join, missed, opened.head.offset, held)]
         if missed:
             effects.append(SendEncoded(session, missed))
-        if session in room.held:
-            effects += room.release(session, -1 if join.again and opened.missed is None else opened.head.offset)
+        if held is not None and not held.waiting:
+            effects += room.release(session, opened.head.offset)
         if join.with_presence or further is not None:
             effects.append(ListMembers(session, room, None, further))
         return effects
 
     def replayed(self, replay: ReplayMessages) -> Sequence[Effect]:
         """A session was sent all that it missed: what was delivered meanwhile, then who is present now."""
-        session, room = replay.join.session, replay.join.room
-        effects = room.release(session, replay.head)
+        session, room, held = replay.join.session, replay.join.room, replay.held
+        effects: list[Effect] = []
+        held.replays = False
+        if held.began is None:
+            held.take(replay.head)
+        else:
+            effects.append(Reply(session, _began(room.name, held.began)))
+        if not held.waiting:
+            effects += room.release(session, -1)
         if replay.join.with_presence or replay.join.with_users:
             effects.append(ListMembers(session, room, None))
         return effects
@@ -178,11 +190,17 @@ class Rooms:
     def not_opened(self, join: JoinReplay) -> Sequence[Effect]:
         """The engine refused a `join`: the session is not in the room; one that was there already stays."""
         session, room = join.session, join.room
-        if join.again and session in room.held and room.held[session].join is join:
-            return room.release(session, -1)
-        if join.again or session not in room.sessions:
+        held = room.held.get(session)
+        if held is not None:
+            held.answered(join)
+        if session not in room.sessions:
             return []
-        return self.occupants.exit(join.session, join.room, join.now)
+        if not join.again:
+            return self.occupants.exit(session, room, join.now)
+        if held is None or held.waiting or held.replays:
+            return []
+        began = [] if held.began is None else [Reply(session, _began(room.name, held.began))]
+        return [*began, *room.release(session, -1)]
 
     def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
         """A message was published in a room: the room, to whose sinks it is to be sent."""
@@ -198,8 +216,8 @@ class Rooms:
         if room is None:
             return []
         for held in room.held.values():
-            held.clear()
-        return [Push(room.sinks, Joined(room=name, position=head, recovered=False, replayed=0))]
+            held.begin(head)
+        return [Push(room.sinks, _began(name, head))]
 
     # -- what happens to sessions -----------------------------------------------------------------------------------
 
@@ -260,3 +278,15 @@ class Rooms:
         if room is None:
             raise Refused("not_joined", "join the room first", pointer="/room")
         return room
+
+
+def _began(room: str, head: RoomPosition) -> Joined:
+    """What a member is told of a room whose messages were lost, and that goes on after `head`."""
+    return Joined(room=room, position=head, recovered=False, replayed=0)
+
+
+def _unless_older(opened: Opened, began: RoomPosition | None) -> Opened:
+    """An answer to a `join`, unless the room began again after it was given."""
+    if began is None or (opened.head.epoch == began.epoch and opened.head.offset >= began.offset):
+        return opened
+    return Opened(began, None)

@@ -68,6 +68,8 @@ class RoomClient:
         self._said = 0
         self._known_as = ""
         self._gone = False
+        self._waits = False
+        """It will say again what was refused."""
         self._pending: dict[int, tuple[Message, Message | None]] = {}
         """What the gateway has not answered, and the position that a `join` gave."""
         self._leaving: set[str] = set()
@@ -219,6 +221,7 @@ class RoomClient:
 
     def say_again(self) -> None:
         """What may not have arrived."""
+        self._waits = False
         unsaid, self._unsaid = self._unsaid, []
         for message in unsaid:
             view = self.rooms.get(message["room"])
@@ -293,7 +296,8 @@ class RoomClient:
             self._unsaid.append(request)
         if request["type"] == "join" and request["room"] in self.rooms:
             self._later(lambda: self._join_again(request["room"]), REFUSED_S)
-        elif self._unsaid:
+        elif self._unsaid and not self._waits:
+            self._waits = True
             self._later(self.say_again, REFUSED_S)
 
     def _join_again(self, room: str) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+KEPT = 1000
+"""As the schema says of the rooms whose histories are checked."""
 Said = tuple[str, str]
 """Who spoke, and what: no two messages of a history are alike."""
 
@@ -47,13 +49,14 @@ class RoomJudge:
                 self.wrong(whose, f"{key} stands at {offset} and at {place.offset} of {place.room}")
 
     def check_history(self, whose: str, room: str, epoch: str, head: int, texts: list[tuple[int, Said]]) -> None:
-        """Everything that `room`, which keeps all, still has at the end."""
-        offsets = [offset for offset, _ in texts]
-        if offsets != list(range(1, head + 1)):
+        """Everything that `room`, which keeps KEPT messages, still has at the end."""
+        offsets, first = [offset for offset, _ in texts], max(1, head - KEPT + 1)
+        if offsets != list(range(first, head + 1)):
             self.wrong(whose, f"the history of {room} has {offsets}, its head is {head}")
         there = dict(texts)
         for place, (_, said, _) in self.acknowledged.items():
-            if place.room == room and place.epoch == epoch and there.get(place.offset) != said:
+            there_still = place.room == room and place.epoch == epoch and place.offset >= first
+            if there_still and there.get(place.offset) != said:
                 self.wrong(whose, f"{said} was acknowledged at {place}, where {there.get(place.offset)} is")
         counted: dict[Said, int] = defaultdict(int)
         for _, said in texts:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from tidegate import memory_limit, setting_sources
+from tidegate import memory_limit, setting_sources, urls
 from tidegate.networks import network
 from tidegate.setting_sources import CONFIG_FILE, ConfigError
 from tidegate.workers import cores
@@ -256,6 +256,8 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         if not makes_schema_folder:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     readers: dict[str, Callable[[Any], object]] = {
+        "database": urls.check,
+        "engine": urls.check,
         "memory": memory_limit.parse,
         "workers": cores.number,
         "trusted_proxies": lambda texts: [network(text) for text in texts],

@@ -2,7 +2,8 @@
 
 The application may close `sys.stderr`, configure the logging of the process, and add log handlers that raise. The lines
 of the gateway are written even then, through the handlers of the root logger as long as these work.
-Invariant: no log line of the gateway raises.
+Invariants: no log line of the gateway raises; what a record tells in `extra` is a part of its line, and no text in it
+begins another line.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import IO
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 OF_MEMBER = "%(asctime)s %(levelname)-7s [%(processName)s] %(name)s  %(message)s"
 LOGGERS = ("tidegate", "asyncio")
+USUAL = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
+"""What every record has. The rest came as `extra`."""
+LONGEST = 500
 
 
 class _Lines(logging.StreamHandler[IO[str]]):
@@ -22,6 +26,23 @@ class _Lines(logging.StreamHandler[IO[str]]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         pass
+
+
+class _Detailed(logging.Formatter):
+    """Adds what the gateway's records tell in `extra`, such as the reason. Those of the application are its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
+        line = super().formatMessage(record)
+        if record.name.partition(".")[0] not in LOGGERS:
+            return line
+        said = [f"{name}: {_readable(value)}" for name, value in vars(record).items() if name not in USUAL]
+        return f"{line} ({', '.join(said)})" if said else line
+
+
+def _readable(value: object) -> str:
+    """On one line, whatever the text holds; it may be a client's or a server's."""
+    text = str(value)[:LONGEST]
+    return text if text.isprintable() else repr(text)
 
 
 class _ToRoot(logging.Handler):
@@ -49,7 +70,8 @@ def set_up(level: str, member: str = "") -> None:
 
         multiprocessing.current_process().name = member
     lines = _Lines(_standard_error())
-    logging.basicConfig(level=level.upper(), handlers=[lines], format=OF_MEMBER if member else FORMAT)
+    lines.setFormatter(_Detailed(OF_MEMBER if member else FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[lines])
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.propagate = False

@@ -26,7 +26,7 @@ from tidegate_protocol import RoomMessage
 def check(settings: Settings) -> None:
     """Raises ConfigError where the settings name no engine."""
     try:
-        opening.check(settings.engine, settings.engine_prefix)
+        opening.check(settings.engine, settings.engine_prefix, settings.database)
     except EngineError as error:
         raise ConfigError(str(error)) from None
 

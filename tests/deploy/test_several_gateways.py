@@ -43,7 +43,7 @@ def test_all_gateways_have_one_engine_that_is_there_before_them(several: dict[st
     assert first["environment"] == second["environment"]
     assert first["environment"].keys() <= VARIABLES
     url, prefix = first["environment"]["TIDEGATE_ENGINE"], first["environment"]["TIDEGATE_ENGINE_PREFIX"]
-    check(url, prefix)
+    check(url, prefix, "postgresql://h/d")
     assert url.startswith("redis://valkey:6379")
     assert first["depends_on"] == second["depends_on"] == {"valkey": {"condition": "service_healthy"}}
     assert {"noeviction", "--maxmemory"} <= set(several["services"]["valkey"]["command"])

@@ -14,7 +14,8 @@ from tidegate.core.budgets.ledger import Ledger
 from tidegate.engines import opening
 from tidegate.engines.health import AWAY_S, Health
 from tidegate.engines.memory import MemoryEngine
-from tidegate.engines.setup import EngineError, EngineSetup, shown
+from tidegate.engines.setup import EngineError, EngineSetup
+from tidegate.urls import shown
 
 SECRET = "hunter2"
 
@@ -97,9 +98,12 @@ async def test_memory_needs_no_prefix_and_sweeps_until_it_is_closed(monkeypatch:
     assert Timer.cancelled
 
 
+DATABASE = "postgresql://h/d"
+
+
 def refused(engine: str, prefix: str | None) -> str:
     with pytest.raises(EngineError) as caught:
-        opening.check(engine, prefix)
+        opening.check_setting(engine, prefix, DATABASE)
     return str(caught.value)
 
 
@@ -110,9 +114,19 @@ def test_an_engine_outside_of_the_gateway_needs_a_prefix() -> None:
             assert "--engine-prefix" in text and "TIDEGATE_ENGINE_PREFIX" in text and SECRET not in text
         for prefix in ("a b", "a:b", "{a}", "é", "x" * 65, "a/b", "a\n"):
             assert "letters, digits" in refused(url, prefix)
-        opening.check(url, "Shop_1.eu-west")
-    opening.check("memory", None)
-    opening.check("hub:///run/hub", None)
+        opening.check_setting(url, "Shop_1.eu-west", DATABASE)
+    opening.check_setting("memory", None, DATABASE)
+
+
+def test_only_the_supervisor_names_the_hub() -> None:
+    opening.check("hub:///run/hub", None, DATABASE)
+    for engine in ("hub:///run/hub", "hub://", "hub"):
+        assert "names no engine" in refused(engine, "shop")
+
+
+def test_the_word_database_needs_one_that_can_be_an_engine() -> None:
+    with pytest.raises(EngineError, match="has another one"):
+        opening.check("database", "shop", "sqlite:///app.db")
 
 
 def test_what_names_no_engine_is_refused_without_being_repeated() -> None:

@@ -74,7 +74,10 @@ def run(args: argparse.Namespace) -> int:
         from tidegate.cli.serving import members  # noqa: PLC0415  # only what a worker needs
 
         return members.run(args)
+    from tidegate.workers import plan  # noqa: PLC0415  # knows the engines; only this command needs it
+
     settings = config.load(args)
+    plan.check(settings)
     logs.set_up(settings.log_level)
     try:
         sockets = activation.sockets()

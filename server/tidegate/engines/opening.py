@@ -30,14 +30,30 @@ PACKAGES = {
     HUB: "tidegate.engines.hub",
 }
 """By the scheme of the URL: the package whose `start` makes the engine."""
-KNOWN = "memory, redis://host:6379/0, rediss://..., redis+sentinel://..., unix:///path, postgresql://... or database"
+UNKNOWN = (
+    "engine: this names no engine; write memory, redis://host:6379/0, rediss://..., redis+sentinel://..., "
+    "unix:///path, postgresql://... or database"
+)
 
 
-def check(engine: str, prefix: str | None) -> None:
+def check(engine: str, prefix: str | None, database: str) -> None:
     """Whether these settings name an engine. Raises EngineError, before anything is opened."""
     scheme = _scheme(engine)
-    if scheme is not None and scheme != HUB:
-        check_prefix(prefix)
+    if scheme is None or scheme == HUB:
+        return
+    check_prefix(prefix)
+    if engine == DATABASE and database.partition("://")[0] not in POSTGRES:
+        raise EngineError(
+            "engine: `database` stands for the gateway's PostgreSQL database, and this gateway has another one; "
+            "write memory, redis://... or postgresql://..."
+        )
+
+
+def check_setting(engine: str, prefix: str | None, database: str) -> None:
+    """As `check`, for what a person wrote: the hub is the supervisor's engine alone."""
+    if engine.partition(":")[0] == HUB:
+        raise EngineError(UNKNOWN)
+    check(engine, prefix, database)
 
 
 async def open_engine(setup: EngineSetup, database: str) -> Engine:
@@ -45,17 +61,12 @@ async def open_engine(setup: EngineSetup, database: str) -> Engine:
 
     Raises EngineError where there is no such engine, or where it cannot be used.
     """
-    check(setup.url, setup.prefix)
+    check(setup.url, setup.prefix, database)
     if _scheme(setup.url) is None:
         memory = MemoryEngine(setup.encode, setup.new_epoch(), setup.ledger)
         memory.sweep_with(asyncio.get_running_loop().call_later, time.time)
         return memory
     if setup.url == DATABASE:
-        if database.partition("://")[0] not in POSTGRES:
-            raise EngineError(
-                "engine: `database` stands for the gateway's PostgreSQL database, and this gateway has another one; "
-                "write memory, redis://... or postgresql://..."
-            )
         setup = msgspec.structs.replace(setup, url=database)
     package: Any = import_module(PACKAGES[setup.url.partition("://")[0]])
     engine: Engine = await package.start(setup)
@@ -68,5 +79,5 @@ def _scheme(engine: str) -> str | None:
         return None
     scheme = POSTGRES[0] if engine == DATABASE else engine.partition("://")[0]
     if scheme not in PACKAGES or (engine != DATABASE and "://" not in engine):
-        raise EngineError(f"engine: this names no engine; write {KNOWN}")
+        raise EngineError(UNKNOWN)
     return scheme

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -86,12 +85,3 @@ def check_prefix(prefix: str | None) -> str:
     if not PREFIX.fullmatch(prefix):
         raise EngineError("engine_prefix: has at most 64 letters, digits, dots, hyphens and underscores, such as shop")
     return prefix
-
-
-def shown(url: str) -> str:
-    """The URL without what is secret in it: no user, no password, no parameters."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition(":")[0] + "://..."
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -5,11 +5,20 @@ Invariant: workers never serve apart: an engine outside joins them, or the hub d
 
 from __future__ import annotations
 
-from tidegate.config import Settings
-from tidegate.engines.opening import MEMORY
+from tidegate.config import ConfigError, Settings
+from tidegate.engines.opening import MEMORY, check_setting
+from tidegate.engines.setup import EngineError
 
 RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
 """Settings that a reload does not take: the supervisor, the hub or all gateways have them from the start."""
+
+
+def check(settings: Settings) -> None:
+    """Raises ConfigError where the settings name no engine: before any process is started."""
+    try:
+        check_setting(settings.engine, settings.engine_prefix, settings.database)
+    except EngineError as error:
+        raise ConfigError(str(error)) from None
 
 
 def needs_hub(settings: Settings) -> bool:

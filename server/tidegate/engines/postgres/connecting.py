@@ -16,7 +16,8 @@ import psycopg
 from psycopg import sql
 
 from tidegate.engines.postgres.install import Connection, install
-from tidegate.engines.setup import EngineError, shown
+from tidegate.engines.setup import EngineError
+from tidegate.urls import shown
 
 CONNECT_S = 5
 LOCK_MS = 800

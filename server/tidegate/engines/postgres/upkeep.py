@@ -22,7 +22,8 @@ from tidegate.engines.postgres.attaching import attach
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import Link, StatementFailed
 from tidegate.engines.postgres.values import Row
-from tidegate.engines.setup import EngineError, EngineSetup, shown
+from tidegate.engines.setup import EngineError, EngineSetup
+from tidegate.urls import shown
 
 log = logging.getLogger("tidegate.rooms")
 

@@ -77,7 +77,7 @@ class RedisEngine:
                     try:
                         first = await self._link.connect()
                     except NotNow as error:
-                        log.warning("the engine's server is away", extra={"reason": str(error)})
+                        self._link.failed(error)
                         await asyncio.sleep(0.2)
         loop = self._wire.loop
         self._tasks.append(loop.create_task(self._link.run(first)))

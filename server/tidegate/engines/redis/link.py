@@ -65,6 +65,8 @@ class Link:
         self._health = health
         self.connection: Connection | None = None
         """The connection that can be used now."""
+        self._said = ""
+        """The reason that was logged last, since there was a connection."""
 
     async def connect(self) -> tuple[Connection, Server]:
         """One attempt. Raises EngineError for what a person has to mend, otherwise NotNow."""
@@ -94,26 +96,35 @@ class Link:
 
     async def run(self, first: tuple[Connection, Server] | None = None) -> None:
         """Use `first`, if there is one, then connect again and again until this task is cancelled."""
-        limit, said = FIRST_S, ""
+        limit = FIRST_S
         try:
             while True:
                 try:
                     connection, server = first or await self.connect()
                 except (NotNow, EngineError) as error:
-                    said = self._log_failure(said, error)
-                    self._lost()
+                    self.failed(error)
                     await asyncio.sleep(random.uniform(0, limit))  # noqa: S311  # no secret
                     limit = min(2 * limit, LONGEST_S)
                     continue
                 first = None
                 began = asyncio.get_running_loop().time()
                 await self._use(connection, server)
-                said = ""
+                self._said = ""
                 if asyncio.get_running_loop().time() - began > LONGEST_S:
                     limit = FIRST_S
                 await asyncio.sleep(random.uniform(0, limit))  # noqa: S311  # no secret
         finally:
             self._drop(self.connection)
+
+    def failed(self, error: Exception) -> None:
+        """An attempt failed. Logged once, and again when there is another reason."""
+        reason = str(error)
+        if reason != self._said:
+            self._said = reason
+            level = logging.ERROR if isinstance(error, EngineError) else logging.WARNING
+            about = {"engine": self._target.shown, "reason": reason}
+            log.log(level, "the engine's server cannot be used; it will be tried again", extra=about)
+        self._lost()
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -179,11 +190,3 @@ class Link:
     def _drop(self, connection: Connection | None) -> None:
         if connection is not None:
             connection.close()
-
-    def _log_failure(self, said: str, error: Exception) -> str:
-        """Log a failure once, and again when there is another reason. Returns the reason."""
-        reason = str(error)
-        if reason != said:
-            level = logging.ERROR if isinstance(error, EngineError) else logging.WARNING
-            log.log(level, "the engine's server cannot be used", extra={"engine": self._target.shown, "reason": reason})
-        return reason

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from tidegate.engines.setup import EngineError, shown
+from tidegate.engines.setup import EngineError
+from tidegate.urls import ESCAPE, mistake, shown
 
 PORT, SENTINEL_PORT = 6379, 26379
 PARAMETERS = ("db", "ca_file", "cert_file", "key_file", "sentinel_user", "sentinel_password")
@@ -74,6 +75,9 @@ def read(url: str) -> Target:
     """Raises EngineError."""
     try:
         parts = urlsplit(url)
+        wrong = mistake(url) or (ESCAPE if parts.fragment else None)
+        if wrong is not None:
+            raise _Wrong(wrong)
         said: dict[str, Any] = _read(parts.scheme, parts.netloc, unquote(parts.path), parts.query)
     except ValueError as error:
         # The error may quote the URL, with its password.

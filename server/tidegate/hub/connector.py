@@ -16,10 +16,12 @@ import struct
 from contextlib import suppress
 from typing import Protocol
 
+from tidegate.counted import Counted
 from tidegate.hub.line import Line
 from tidegate.hub.messages import VERSION, Hello, Kind, encode
 
 log = logging.getLogger("tidegate.hub")
+SILENT = Counted(log, logging.ERROR, "the hub says nothing for %g s")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 """Between two attempts to connect; each pause is twice the one before."""
@@ -111,7 +113,7 @@ class Connector:
             silent = 0.0 if line.heard else silent + PING_S
             line.heard = False
             if silent >= SILENCE_S and self._tried is line:
-                log.error("the hub says nothing for %g s", silent)
+                SILENT(silent)
                 line.abort()
                 await self._ended.wait()
 

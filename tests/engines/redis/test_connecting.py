@@ -76,6 +76,11 @@ async def test_a_password_and_a_user_with_the_documented_rights(
         with pytest.raises(EngineError, match="password in the URL is wrong") as wrong:
             await start(under.setup(f"redis://shop:SECRETx@127.0.0.1:{server.port}"))
         assert "SECRET" not in str(wrong.value)
+        for right in ("xadd", "zadd", "hkeys", "publish"):  # only scripts need them
+            server.command("ACL", "SETUSER", "shop", f"-{right}")
+            with pytest.raises(EngineError, match=rf"lacks a right \({right}\)"):
+                await start(under.setup(f"redis://shop:SECRET@127.0.0.1:{server.port}"))
+            server.command("ACL", "SETUSER", "shop", f"+{right}")
         server.command("ACL", "SETUSER", "shop", "resetchannels")
         with pytest.raises(EngineError, match="lacks a right"):
             await start(under.setup(f"redis://shop:SECRET@127.0.0.1:{server.port}"))

@@ -365,3 +365,52 @@ async def test_a_server_that_hides_its_runs_still_notices_what_this_gateway_deli
         assert (await gateway.publish(3, "long-1", LONG)).epoch != before.epoch
         assert house.violations == []
         await house.aclose()
+
+
+async def test_a_full_server_refuses_messages_and_no_gateway_is_given_up(
+    house: House, under: RedisUnderTest, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Leases and those who leave need no memory, or next to none."""
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    await one.present("x", room="long-1")
+    await house.until_present(two, {"x": 1}, "long-1")
+    names = {one.node, two.node}
+    server.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        with pytest.raises(Refused) as refused:
+            await one.publish("a", "long-1", LONG)
+        assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+        await under.pass_time(2 * (TIMES.lease + TIMES.grace))
+        assert {one.node, two.node} == names, "nobody was given up"
+        assert ("long-1", "x") not in two.heard.gone_at
+        await one.absent("x", "long-1")
+        await house.until(lambda: ("long-1", "x") in two.heard.gone_at, "who leaves is heard of")
+        three = await house.start()
+        assert three.engine.healthy
+        await three.open("long-1", LONG)
+    finally:
+        server.command("CONFIG", "SET", "maxmemory", 0)
+    await one.publish("b", "long-1", LONG)
+    await house.until_last(two, "b", "long-1")
+    assert len([record for record in caplog.records if "refused a command" in record.message]) <= 1
+
+
+async def test_a_gateway_that_gets_no_lease_asks_once_in_a_while(
+    house: House, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a lease nothing about users can be written: it is tried again, and not without a pause."""
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    server.command("CONFIG", "RESETSTAT")
+    leases = f"{house.under.prefix}:nodes"  # type: ignore[attr-defined]
+    server.command("DEL", leases)
+    server.command("SET", leases, "of another kind")  # every beat fails
+    asked = asyncio.ensure_future(gateway.present("x", room="long-1"))
+    await asyncio.wait([asked], timeout=0.5)
+    said = server.command("INFO", "commandstats").decode().partition("cmdstat_evalsha:calls=")[2]
+    assert int(said.partition(",")[0]) < 50
+    assert len([record for record in caplog.records if "refused a command" in record.message]) <= 1
+    server.command("DEL", leases)
+    await house.until(asked.done, "the user is present")

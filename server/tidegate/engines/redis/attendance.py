@@ -107,6 +107,7 @@ class Attendance:
             if isinstance(reply, ReplyError) and reply.code == "GIVENUP":
                 if node == self._wire.node:
                     self._given_up()
+                    return  # what is left is written under the next name
             elif not isinstance(reply, ConnectionLost):
                 self._wire.failed(reply)
                 self._wire.loop.call_later(RETRY_S, self.write)

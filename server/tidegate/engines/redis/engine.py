@@ -25,7 +25,7 @@ from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server
 from tidegate.engines.redis.keys import CHANNEL, META, STREAM, hexadecimal, text_of
 from tidegate.engines.redis.link import Link
-from tidegate.engines.redis.lua import FORGET
+from tidegate.engines.redis.lua import FORGET, RIGHTS
 from tidegate.engines.redis.nodes import Nodes
 from tidegate.engines.redis.open_rooms import OpenRooms
 from tidegate.engines.redis.pages import Pages
@@ -44,6 +44,10 @@ START_S = 5.0
 SWEEP_EVERY_S = 1.0
 TOLD_LIMIT = 1000
 """What was to be told to other gateways and waits for a connection, at most; the oldest is dropped."""
+RENAME_S = 1.0
+"""Seconds between two names, at least: a server that takes no new lease would ask for one again and again."""
+LACKS = "engine: the user of the engine's server lacks"
+NEEDS = "it needs all keys and channels that begin with {}:, and the commands in docs/how-to/redis.md"
 CLOSE_S = 1.0
 """How long the last words may take."""
 
@@ -64,6 +68,8 @@ class RedisEngine:
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
         self._publisher = Publisher(wire, self._rooms.following.known)
         self._settled_at = 0.0
+        self._renamed_at = float("-inf")
+        self._renaming: asyncio.TimerHandle | None = None
         self._to_tell: deque[bytes] = deque(maxlen=TOLD_LIMIT)
         self._tasks: list[asyncio.Task[None]] = []
         """They end with `aclose`."""
@@ -153,6 +159,8 @@ class RedisEngine:
             with contextlib.suppress(TimeoutError, ConnectionLost, ReplyError):
                 async with asyncio.timeout(CLOSE_S):
                     await connection.request("PING")
+        if self._renaming is not None:
+            self._renaming.cancel()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -170,8 +178,13 @@ class RedisEngine:
         try:
             found = await connection.request("GET", keys.application)
             setup.check_application((found or b"").decode())
-            await connection.request("SET", keys.application, setup.application)
             probe = keys.of_room("", CHANNEL)
+            lacks = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
+            if lacks:
+                commands = b", ".join(lacks).decode()
+                raise EngineError(f"{LACKS} a right ({commands}): {NEEDS.format(setup.prefix)}")
+            if (found or b"").decode() != setup.application:  # a server that is full takes no write
+                await connection.request("SET", keys.application, setup.application)
             # Every name of this gateway: others may not know the newest one yet.
             names = [keys.told(name) for name in self._nodes.names]
             connection.say(pack([b"SUBSCRIBE", keys.everyone, keys.users, *names, probe]))
@@ -179,10 +192,7 @@ class RedisEngine:
             await connection.request("PING")
         except ReplyError as error:
             if error.code == "NOPERM":
-                raise EngineError(
-                    "engine: the user of the engine's server lacks a right: it needs all keys and channels that begin "
-                    f"with {setup.prefix}:, and the commands in docs/how-to/redis.md"
-                ) from error
+                raise EngineError(f"{LACKS} a right: {NEEDS.format(setup.prefix)}") from error
             raise NotNow(str(error)) from error
 
     def _up(self, connection: Connection, server: Server) -> None:
@@ -216,6 +226,16 @@ class RedisEngine:
 
     def _given_up(self) -> None:
         """The others gave this gateway up: all is said again under another name, and the server may have lost more."""
+        if self._renaming is None:
+            wait = max(0.0, self._renamed_at + RENAME_S - self._wire.loop.time())
+            if wait:
+                self._renaming = self._wire.loop.call_later(wait, self._rename)
+            else:
+                self._rename()
+
+    def _rename(self) -> None:
+        self._renaming = None
+        self._renamed_at = self._wire.loop.time()
         self._nodes.rename()
         self._unsettle()
         self._attendance.write_all()

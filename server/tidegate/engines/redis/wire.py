@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room import RoomRules
+from tidegate.counted import Counted
 from tidegate.engines.health import RETRY_S
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.keys import Keys
@@ -19,6 +20,7 @@ from tidegate.engines.redis.resp import ReplyError
 from tidegate.engines.setup import EngineSetup
 
 log = logging.getLogger("tidegate.engine")
+REFUSED = Counted(log, logging.ERROR, "the engine's server refused a command: %s")
 
 SWEEP_S = 60.0
 """How often each open room is looked at, beside what its connection says."""
@@ -52,7 +54,7 @@ class Wire:
         if error.code in NOT_DONE and connection is not None:
             connection.close(error)
         else:
-            log.error("the engine's server refused a command", extra={"reason": str(error)})
+            REFUSED(error)
 
 
 def away() -> Refused:

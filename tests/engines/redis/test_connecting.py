@@ -124,6 +124,14 @@ async def test_a_gateway_starts_without_its_server_and_serves_when_it_is_there(
     link.unlink()
 
 
+async def test_a_cluster_and_a_sentinel_are_no_server_of_rooms() -> None:
+    options = ("--cluster-enabled", "yes")
+    with running("valkey", *options) as cluster, pytest.raises(EngineError, match="which is not supported"):
+        await start(RedisUnderTest(cluster).setup(cluster.url))
+    with running("redis", mode="sentinel") as sentinel, pytest.raises(EngineError, match=r"write redis\+sentinel"):
+        await start(RedisUnderTest(sentinel).setup(sentinel.url))
+
+
 async def test_a_server_that_takes_no_more_clients_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -281,7 +281,7 @@ class Rooms:
 
 
 def _began(room: str, head: RoomPosition) -> Joined:
-    """What a member is told of a room whose messages were lost, and that goes on after `head`."""
+    """For the members of a room whose messages were lost, and that goes on after `head`."""
     return Joined(room=room, position=head, recovered=False, replayed=0)
 
 

@@ -181,7 +181,7 @@ class RedisEngine:
             probe = keys.of_room("", CHANNEL)
             lacks = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
             if lacks:
-                commands = b", ".join(lacks).decode()
+                commands = b", ".join(dict.fromkeys(lacks)).decode()
                 raise EngineError(f"{LACKS} a right ({commands}): {NEEDS.format(setup.prefix)}")
             if (found or b"").decode() != setup.application:  # a server that is full takes no write
                 await connection.request("SET", keys.application, setup.application)

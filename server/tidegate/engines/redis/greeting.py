@@ -25,6 +25,10 @@ log = logging.getLogger("tidegate.engine")
 OLDEST = (6, 2)
 PASSING = frozenset({"LOADING", "MASTERDOWN", "BUSY", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "OOM"})
 """Errors that end without a person."""
+OTHER_MODES = {
+    b"cluster": "a server in cluster mode, which is not supported; name a server without cluster-enabled",
+    b"sentinel": "a Sentinel; write redis+sentinel://host:26379/NAME, with the name of its master",
+}
 TOO_MANY = "max number of clients"
 
 
@@ -58,6 +62,9 @@ async def greet(connection: Connection, target: Target, name: str) -> Server:
     replies = await asyncio.gather(*tasks, return_exceptions=True)
     said, selected, about, replication, *loaded = replies
     _check(said, target, "log in")
+    other = OTHER_MODES.get(_mode(said))
+    if other is not None:
+        raise EngineError(f"engine: {target.shown} is {other}")
     _check(selected, target, "choose its database")
     for reply in loaded:
         _check(reply, target, "load scripts")
@@ -88,6 +95,10 @@ def _check(reply: Any, target: Target, what: str) -> None:
 def _version(said: Any) -> tuple[int, int]:
     numbers = said.get(b"version", b"0.0").split(b".")
     return int(numbers[0]), int(numbers[1])
+
+
+def _mode(said: Any) -> bytes:
+    return bytes(said.get(b"mode", b""))
 
 
 def _is_valkey(said: Any) -> bool:

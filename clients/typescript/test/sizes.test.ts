@@ -30,7 +30,7 @@ beforeAll(() => {
   const tsdown = join(HERE, "node_modules", ".bin", "tsdown");
   const options = ["--format", "esm", "--no-dts", "--out-dir", join(installed, "dist")];
   execFileSync(tsdown, options, { cwd: HERE, stdio: "pipe" });
-}, 60_000);
+}, 180_000);
 
 afterAll(() => rmSync(PROGRAM, { recursive: true }));
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.engines.redis.under_test import TIMES, RedisUnderTest
 from tests.engines.suite.under_test import FLEETING, LONG, Gateway, House
+from tests.support.deadlines import DEADLINE_S
 from tests.support.redis import RedisServer, running
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
@@ -164,6 +165,9 @@ async def test_what_is_unanswered_is_bounded(
 ) -> None:
     """More messages than may be unanswered at a time: those beyond wait, and all arrive."""
     monkeypatch.setattr(publisher, "HOLD_LIMIT", 10_000)
+    # A slow machine takes longer for so many than messages wait, and than a PING among them may take.
+    monkeypatch.setattr(publisher, "HOLD_S", DEADLINE_S)
+    monkeypatch.setattr(link, "PING_S", DEADLINE_S)
     gateway = await house.start()
     await gateway.open("fleeting-1", FLEETING)
     most = 0

@@ -167,7 +167,11 @@ class House:
 
     async def until_data(self, gateway: Gateway, data: Sequence[Any], room: str = "kept-1") -> None:
         """Wait until exactly this was delivered in a room."""
-        await self.until(lambda: gateway.heard.data(room) == list(data), f"{gateway.heard.name}: {room} has {data}")
+        try:
+            await self.until(lambda: gateway.heard.data(room) == list(data), f"{gateway.heard.name}: {room} has {data}")
+        except AssertionError as error:
+            error.add_note(f"it has {gateway.heard.data(room)}")
+            raise
 
     async def until_count(self, gateway: Gateway, count: int, room: str = "kept-1") -> None:
         """Wait until so many messages were delivered in a room."""

@@ -69,7 +69,7 @@ class EngineSetup(msgspec.Struct, frozen=True, kw_only=True):
         """
         if found and self.rooms and not set(found.split()) & set(self.rooms):
             raise EngineError(
-                f"engine_prefix: {self.prefix} belongs to another application, with the rooms {found}; this "
+                f"engine_prefix: {self.prefix} belongs to another application, with the rooms {found}; give this "
                 "application a prefix that no other one has"
             )
 

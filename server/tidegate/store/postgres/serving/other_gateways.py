@@ -33,7 +33,8 @@ def warn_of_others(connection: Connection, url: str) -> None:
     if count:
         log.warning(
             "the database %s is already served by %d other gateway%s: clients of different gateways meet in rooms only "
-            "where all of them have the same engine and engine_prefix; rows are shared",
+            "where all of them have the same engine and engine_prefix, or are workers of one supervisor; rows "
+            "are shared",
             shown(url),
             count,
             "s" if count > 1 else "",

@@ -43,19 +43,30 @@ _Held = tuple[str, int, bytes]
 class _Followed:
     """One open room."""
 
-    __slots__ = ("asked", "began", "held", "overflowed", "position", "size")
+    __slots__ = ("asked", "began", "epoch", "held", "offset", "overflowed", "size")
 
     def __init__(self, asked: int) -> None:
         self.asked: int | None = asked
         """The question that is not answered yet; None for a room that is delivered live."""
-        self.position: RoomPosition | None = None
-        """What was delivered last; None until the first answer."""
+        self.epoch: str | None = None
+        self.offset = 0
+        """Of what was delivered last; no epoch until the first answer. Each message would need a new object."""
         self.began: RoomPosition | None = None
         """From here on every message was delivered: `position` where the room was new, or began again."""
         self.held: list[_Held] = []
         self.size = 0
         self.overflowed = False
         """Messages were dropped while they waited."""
+
+    @property
+    def position(self) -> RoomPosition | None:
+        """What was delivered last; None until the first answer."""
+        return None if self.epoch is None else RoomPosition(epoch=self.epoch, offset=self.offset)
+
+    def begin(self, at: RoomPosition) -> None:
+        """The next message is the one after `at`."""
+        self.began = at
+        self.epoch, self.offset = at.epoch, at.offset
 
 
 class Following:
@@ -87,6 +98,11 @@ class Following:
         followed = self._rooms.get(room)
         return None if followed is None else followed.position
 
+    def reached(self, room: str) -> tuple[str, int]:
+        """As `known`, as epoch and offset; an empty epoch for a room that is new."""
+        followed = self._rooms.get(room)
+        return ("", 0) if followed is None or followed.epoch is None else (followed.epoch, followed.offset)
+
     def began(self, room: str) -> RoomPosition | None:
         """After which position every message was delivered, up to `known`. None for a room that is new.
 
@@ -113,16 +129,15 @@ class Following:
         followed = self._rooms.get(room)
         if followed is None:
             return None
-        position = followed.position
-        if followed.asked is not None or position is None:
+        if followed.asked is not None:
             self._hold(followed, epoch, offset, text)
             return None
-        if epoch == position.epoch:
-            if offset == position.offset + 1:
-                followed.position = RoomPosition(epoch=epoch, offset=offset)
+        if epoch == followed.epoch:
+            if offset == followed.offset + 1:
+                followed.offset = offset
                 self._told.delivered(room, offset, text)
                 return None
-            if offset <= position.offset:
+            if offset <= followed.offset:
                 return None
         self._hold(followed, epoch, offset, text)
         return self._ask(room, followed)
@@ -141,13 +156,14 @@ class Following:
         self._drop_held(followed)
         known = followed.position
         if known is None:
-            followed.position = followed.began = head
+            followed.begin(head)
         elif missed is None or not _fits(known, head, missed):
-            followed.position = followed.began = _start(known, head, held)
-            self._told.restarted(ask.room, followed.position)
+            start = _start(known, head, held)
+            followed.begin(start)
+            self._told.restarted(ask.room, start)
         else:
             for offset, text in enumerate(missed, known.offset + 1):
-                self._deliver(ask.room, followed, RoomPosition(epoch=known.epoch, offset=offset), text)
+                self._deliver(ask.room, followed, offset, text)
             lacks = lacks or known.offset + len(missed) < head.offset
         return self._release(ask.room, followed, held, lacks)
 
@@ -167,9 +183,9 @@ class Following:
         followed.asked = self._numbers
         return Ask(room, self._numbers, followed.position)
 
-    def _deliver(self, room: str, followed: _Followed, position: RoomPosition, text: bytes) -> None:
-        followed.position = position
-        self._told.delivered(room, position.offset, text)
+    def _deliver(self, room: str, followed: _Followed, offset: int, text: bytes) -> None:
+        followed.offset = offset
+        self._told.delivered(room, offset, text)
 
     def _release(self, room: str, followed: _Followed, held: Sequence[_Held], lacks: bool) -> Ask | None:
         """Deliver what waited. `lacks`: messages are known to be missing.
@@ -177,11 +193,9 @@ class Following:
         A message of another epoch came before the answer or after it: only another answer tells.
         """
         for epoch, offset, text in held:
-            position = followed.position
-            assert position is not None
-            if epoch == position.epoch and offset == position.offset + 1:
-                self._deliver(room, followed, RoomPosition(epoch=epoch, offset=offset), text)
-            elif epoch != position.epoch or offset > position.offset:
+            if epoch == followed.epoch and offset == followed.offset + 1:
+                self._deliver(room, followed, offset, text)
+            elif epoch != followed.epoch or offset > followed.offset:
                 lacks = True
         return self._ask(room, followed) if lacks else None
 

@@ -7,11 +7,13 @@ most one unfinished frame and the last read are kept.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from tidegate.core.errors import TidegateError
 
-HEAD = 4
+_LENGTH = struct.Struct(">I")
+HEAD = _LENGTH.size
 LONGEST = 1 << 28
 """Bytes of one payload, at most: a row of the database with its former content may be large."""
 
@@ -24,7 +26,7 @@ def frame(payload: bytes) -> bytes:
     """Raises ValueError for a payload that is too long."""
     if len(payload) > LONGEST:
         raise ValueError(f"a frame of {len(payload)} bytes is too long")
-    return len(payload).to_bytes(HEAD, "big") + payload
+    return _LENGTH.pack(len(payload)) + payload
 
 
 class Frames:
@@ -50,7 +52,7 @@ class Frames:
         at, end = 0, len(data)
         self._needed = HEAD
         while end - at >= HEAD:
-            length = int.from_bytes(data[at : at + HEAD], "big")
+            (length,) = _LENGTH.unpack_from(data, at)
             if length > LONGEST:
                 raise BrokenFrameError(f"a frame of {length} bytes is too long")
             upto = at + HEAD + length

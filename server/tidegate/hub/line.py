@@ -46,6 +46,8 @@ class Line(asyncio.Protocol):
         self._out: list[bytes] = []
         self._answers = 0
         """Bytes of answers among those that wait, at most."""
+        self._ending = False
+        """Nothing is handed over any more."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._transport: asyncio.Transport | None = None
         self._receiver: Receiver | None = None
@@ -85,12 +87,14 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what waits, then end the connection."""
+        self._ending = True
         self._flush()
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
+        self._ending = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -105,7 +109,7 @@ class Line(asyncio.Protocol):
             self._answers = 0
         elif unread - self._answers > self.backlog:
             log.warning("a line is ended: its other end has left %d bytes unread; it comes back", unread)
-            transport.abort()
+            self.abort()
 
     # -- asyncio.Protocol -------------------------------------------------------------------------------------------
 
@@ -129,7 +133,7 @@ class Line(asyncio.Protocol):
                     receiver.received(payload)
                 elif self._answers_pings:
                     self.ping()
-                if self._transport is None or self._transport.is_closing():
+                if self._ending:
                     return
         except BrokenFrameError as error:
             log.error("a line between a worker and the hub is broken: %s", error)
@@ -139,6 +143,7 @@ class Line(asyncio.Protocol):
             self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._ending = True
         self._transport = None
         self._out.clear()
         if self._receiver is not None:

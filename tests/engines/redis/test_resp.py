@@ -66,7 +66,8 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=15,
 )
-REPLIES = VALUES | st.lists(VALUES, max_size=4).map(Push)
+MESSAGES = st.tuples(st.just(b"message"), TEXTS | st.binary(min_size=1020, max_size=1030), VALUES).map(Push)
+REPLIES = VALUES | st.lists(VALUES, max_size=4).map(Push) | MESSAGES
 
 
 @settings(max_examples=150, deadline=None)
@@ -141,6 +142,10 @@ def test_an_error_has_a_code() -> None:
         b"*99999999999\r\n",
         b"$99999999999\r\n",
         b"$3\r\nabcdef\r\n",
+        b">3\r\n$7\r\nmessage\r\n$1\r\ncc\r\n$1\r\nm\r\n",
+        b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\nmm\r\n",
+        b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$x\r\nm\r\n",
+        b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$99999999999\r\n",
         b":one\r\n",
         b"#x\r\n",
         b"%1\r\n*0\r\n:1\r\n",

@@ -32,8 +32,8 @@ def a_gap_is_not_seen(patch: Patch) -> None:
 
     def deaf(self: Following, room: str, epoch: str, offset: int, text: bytes) -> Any:
         followed = self._rooms.get(room)
-        if followed is not None and followed.position is not None and offset > followed.position.offset + 1:
-            followed.position = RoomPosition(epoch=epoch, offset=offset - 1)
+        if followed is not None and followed.epoch is not None and offset > followed.offset + 1:
+            followed.epoch, followed.offset = epoch, offset - 1
         return arrived(self, room, epoch, offset, text)
 
     patch.setattr(Following, "arrived", deaf)

@@ -67,7 +67,12 @@ class Hearing:
         self._does[type(message)](message)
 
     def _delivered(self, message: say.Delivered) -> None:
-        self._ask(self._following.arrived(message.room, message.epoch, message.offset, message.text))
+        epoch, offset = message.epoch, message.offset
+        ask = self._following.arrived(message.room, epoch, offset, message.text)
+        if ask is not None:
+            self._follow(ask)
+        if message.id:
+            self._calls.settle(message.id, RoomPosition(epoch=epoch, offset=offset))
 
     def _ask(self, ask: Ask | None) -> None:
         if ask is not None:

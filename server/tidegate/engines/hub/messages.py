@@ -140,9 +140,13 @@ class Delivered(msgspec.Struct, frozen=True, array_like=True, tag=31):
     epoch: str
     offset: int
     text: bytes
+    id: int = 0
+    """The request of this worker that published it, which is answered with it; 0 for the message of another one."""
 
 
 class Published(msgspec.Struct, frozen=True, array_like=True, tag=32):
+    """The answer where nothing is delivered to the worker that asked: it has not opened the room, or it repeated."""
+
     id: int
     epoch: str
     offset: int

@@ -115,10 +115,24 @@ class RoomsOfHub:
         position = self.engine.publish(
             asked.room, rules, author, msgspec.Raw(asked.data), asked.key, self._clock(), asked.account
         ).result()
+        told = False
         if self._delivering is not None:  # not again the message of an earlier request
-            offset, text = self._delivering
-            self.to_room(asked.room, say.Delivered(asked.room, position.epoch, offset, text))
-        worker.line.answer(encode(say.Published(asked.id, position.epoch, position.offset)))
+            told = self._deliver(asked, worker, position, self._delivering[1])
+        if not told:
+            worker.line.answer(encode(say.Published(asked.id, position.epoch, position.offset)))
+
+    def _deliver(self, asked: say.Publish, speaker: Worker, position: RoomPosition, text: bytes) -> bool:
+        """Returns whether `speaker` is among those who get the message: that is its answer."""
+        room, epoch, offset = asked.room, position.epoch, position.offset
+        told, framed = False, b""
+        for worker in self._open.get(room, ()):
+            if worker is speaker:
+                worker.line.send(encode(say.Delivered(room, epoch, offset, text, asked.id)))
+                told = True
+            else:
+                framed = framed or frame(encode(say.Delivered(room, epoch, offset, text)))
+                worker.line.send_frame(framed)
+        return told
 
     def open(self, worker: Worker, asked: say.Open) -> None:
         members = None if asked.room in worker.rooms else self._members(asked.room, worker)

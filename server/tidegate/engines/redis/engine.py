@@ -66,7 +66,7 @@ class RedisEngine:
         self._nodes = Nodes(wire, relay, self._given_up)
         self._attendance = Attendance(wire, self._given_up)
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
-        self._publisher = Publisher(wire, self._rooms.following.known)
+        self._publisher = Publisher(wire, self._rooms.following.reached)
         self._settled_at = 0.0
         self._renamed_at = float("-inf")
         self._renaming: asyncio.TimerHandle | None = None

@@ -63,11 +63,11 @@ class _Stem(NamedTuple):
 
 
 class Publisher:
-    """The messages of this gateway. `known`: what it has delivered last of a room."""
+    """The messages of this gateway. `reached`: epoch and offset of what it has delivered last of a room."""
 
-    def __init__(self, wire: Wire, known: Callable[[str], RoomPosition | None]) -> None:
+    def __init__(self, wire: Wire, reached: Callable[[str], tuple[str, int]]) -> None:
         self._wire = wire
-        self._known = known
+        self._reached = reached
         self._numbers = count()
         self._held: deque[_Message] = deque()
         self._held_bytes = 0
@@ -123,9 +123,8 @@ class Publisher:
 
     def _send(self, connection: Connection, message: _Message) -> None:
         wire, room = self._wire, message.room
-        known = self._known(room)
-        epoch = b"" if known is None else known.epoch.encode()
-        offset = b"0" if known is None else b"%d" % known.offset
+        last_epoch, last_offset = self._reached(room)
+        epoch, offset = last_epoch.encode(), b"%d" % last_offset
         new = wire.new_epoch().encode()
         head, tail = message.halves
         if message.key:

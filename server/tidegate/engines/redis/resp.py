@@ -102,6 +102,10 @@ class Parser:
         find, have = data.find, len(data)
         at = 0
         while (end := find(b"\r\n", at)) >= 0:
+            if data.startswith(_MESSAGE, at) and not opened and (message := _message(data, at)) is not None:
+                push, at = message
+                complete.append(push)
+                continue
             kind = data[at]
             if kind in _BULKS:  # $ ! =
                 size = _length(data[at + 1 : end], BULK_LIMIT)
@@ -175,6 +179,29 @@ class Parser:
             self._rest += memoryview(data)[at:]
 
 
+def _message(data: bytes, at: int) -> tuple[Push, int] | None:
+    """The message of a channel that begins at `at`, and where it ends; None where the general way has to tell.
+
+    Most of what a server says are messages, and this takes half as long.
+    """
+    at += len(_MESSAGE)
+    end = data.find(b"\r\n", at)
+    length = _SHORT.get(data[at:end], -1) if end >= 0 else -1
+    begin = end + 2
+    stop = begin + length
+    if length < 0 or data[stop : stop + 3] != b"\r\n$":
+        return None
+    channel = data[begin:stop]
+    end = data.find(b"\r\n", stop + 3)
+    if end < 0:
+        return None
+    begin = end + 2
+    stop = begin + _length(data[stop + 3 : end], BULK_LIMIT)
+    if stop < begin or data[stop : stop + 2] != b"\r\n":
+        return None
+    return Push((b"message", channel, data[begin:stop])), stop + 2
+
+
 def _length(text: bytes, most: int) -> int:
     """A length; -1 for the absent value of RESP2. A bool of `isdigit` refuses what `int` allows, such as `1_0`."""
     length = _SHORT.get(text)
@@ -213,6 +240,8 @@ def _line(kind: int, text: bytes) -> Any:
 
 _BULK, _VERBATIM, _PUSH = b"$=>"
 _CR, _LF = b"\r\n"
+_MESSAGE = b">3\r\n$7\r\nmessage\r\n$"
+"""How a push begins that brings a message of a channel."""
 _SHORT = {b"%d" % length: length for length in range(-1, 1024)}
 """To look a length up costs a third of reading it."""
 _BULKS = frozenset(b"$!=")

@@ -23,10 +23,11 @@ from tests.bench.measures import SAY, UNLIMITED, Server
 from tests.support.gateway import GatewayProcess
 
 DELIVERY = "a delivery in a room of 2000, 2 workers and hub / one process"
+SPEAKERS = "the same, 16 speakers with a message each"
 SHARE = "the busier worker's part of both workers' time"
 CLIENTS = "the larger worker's part of 2000 clients"
 FASTER = "messages a second, 2 workers / one process"
-TARGETS = {DELIVERY: 1.15, SHARE: 0.6, CLIENTS: 0.6}
+TARGETS = {DELIVERY: 1.15, SPEAKERS: 1.15, SHARE: 0.6, CLIENTS: 0.6}
 """The most that each figure may be."""
 RECEIVERS, IN_FLIGHT = 2000, 16
 CORES = 4
@@ -52,15 +53,17 @@ def gateway(workers: int) -> Iterator[tuple[Server, list[Meter], list[int]]]:
             process.stop()
 
 
-async def fan_out(server: Server, meters: list[Meter], workers: list[int], rounds: int) -> dict[str, float]:
+async def fan_out(
+    server: Server, meters: list[Meter], workers: list[int], rounds: int, speakers: int = 1
+) -> dict[str, float]:
     """Microseconds of all processes a delivery, messages a second, and how even the workers' parts are."""
     clients = await measures.crowd(server, RECEIVERS)
     of_workers = [Meter(pid) for pid in workers]
 
     async def one_round() -> None:
         wanted = [client.frames + IN_FLIGHT for client in clients]
-        for _ in range(IN_FLIGHT):
-            clients[0].send(SAY)
+        for number in range(IN_FLIGHT):
+            clients[number % speakers].send(SAY)
         await asyncio.gather(*(client.until(number) for client, number in zip(clients, wanted, strict=True)))
 
     await one_round()
@@ -98,6 +101,10 @@ def run(runs: int, scale: float, judge: bool) -> bool:
             figures[CLIENTS].append(both["clients"])
             figures[FASTER].append(both["rate"] / alone["rate"])
             print(f"  run {number}/{runs}  {DELIVERY}: {both['cost']:.2f} / {alone['cost']:.2f} us", flush=True)
+            alone = asyncio.run(fan_out(one, meters_of_one, [], rounds, IN_FLIGHT))
+            both = asyncio.run(fan_out(two, meters_of_two, workers, rounds, IN_FLIGHT))
+            figures[SPEAKERS].append(both["cost"] / alone["cost"])
+            print(f"  run {number}/{runs}  {SPEAKERS}: {both['cost']:.2f} / {alone['cost']:.2f} us", flush=True)
     return report(figures, judge)
 
 

@@ -171,12 +171,19 @@ class RedisServer:
         script = self._scripts.get(sha)
         if script is None:
             return ReplyError("NOSCRIPT No matching script.")
-        redis = self._lua.table_from({b"call": self._called, b"error_reply": self._error_reply})
+        redis = self._lua.table_from({b"call": self._called, b"pcall": self._tried, b"error_reply": self._error_reply})
         return self._from_lua(script(self._lua.table_from(keys), self._lua.table_from(arguments), redis))
 
     def _called(self, *words: Any) -> Any:
         given = [b"%d" % word if isinstance(word, int | float) else word for word in words]
         return self._to_lua(self._data.call(*given))
+
+    def _tried(self, *words: Any) -> Any:
+        """A command whose failure the script reads: this server does not have every command."""
+        try:
+            return self._called(*words)
+        except Exception as error:
+            return self._error_reply(f"ERR {type(error).__name__}".encode())
 
     def _error_reply(self, text: bytes) -> Any:
         return self._lua.table_from({b"err": text})

@@ -310,7 +310,9 @@ async function turn(): Promise<void> {
 
 describe("optimistic writes", () => {
   const seeds = ONLY ? [Number(ONLY)] : Array.from({ length: COUNT }, (_, seed) => seed);
-  it(`show what a serial order explains, in ${seeds.length} histories`, { timeout: 180_000 + COUNT * 200 }, async () => {
+  it(`show what a serial order explains, in ${seeds.length} histories`, {
+    timeout: 180_000 + COUNT * 200,
+  }, async () => {
     for (const seed of seeds) {
       await new History(seed).play().catch((error: Error) => {
         error.message = `TIDEGATE_HISTORY=${seed}: ${error.message}`;

@@ -219,4 +219,4 @@ class Follower:
 
 
 PING = '{"type":"ping","ref":"p"}'
-PLAIN: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": 5, "close_timeout": 1}
+PLAIN: dict[str, Any] = {"compression": None, "max_size": None, "open_timeout": 5, "close_timeout": 1, "proxy": None}

@@ -162,7 +162,7 @@ async def gateway_writer(urls: Sequence[str], number: int, seed: int, token: str
     while True:
         try:
             async with connect(
-                chance.choice(urls), compression=None, open_timeout=5, additional_headers=headers
+                chance.choice(urls), compression=None, open_timeout=5, proxy=None, additional_headers=headers
             ) as line:
                 while True:
                     await line.send(json.dumps(_create(name)))

@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 import pytest
@@ -56,6 +57,7 @@ BOUGHT = {
     "required": ["type", "left"],
     "additionalProperties": False,
 }
+BUDGET = "0.5"
 SHOP = """\
 from tidegate.handlers import Gateway
 
@@ -78,32 +80,54 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": str(project)}
-    return tidegate("check", "contract", "--budget", "1", "--seed", "7", *options, cwd=project, environment=environment)
+class Done(NamedTuple):
+    """How a check ended."""
+
+    code: int
+    out: str
+    err: str
 
 
-def test_handlers_that_keep_the_contract_pass(shop: Path) -> None:
+Check = Callable[..., Done]
+
+
+@pytest.fixture
+def check(shop: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Runs the command in this process, which has imported Schemathesis already. The gateway is another process."""
+    monkeypatch.chdir(shop)
+    monkeypatch.setenv("PYTHONPATH", str(shop))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process keeps its handlers
+
+    def run(*options: str) -> Done:
+        code = main(["check", "contract", "--budget", BUDGET, "--seed", "7", *options])
+        return Done(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.mark.process
+def test_handlers_that_keep_the_contract_pass(shop: Path, check: Check) -> None:
     (shop / "shop.py").write_text(SHOP.replace("ANSWER", "9 - int(request['amount'])"))
-    done = check(shop, "--handlers", "shop:gateway")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^cases: \d+, connections: 1, violations: 0$", done.stdout, re.MULTILINE)
-    assert re.search(r"\d+ bought", done.stdout)
-    assert "coverage: " in done.stderr
+    done = check("--handlers", "shop:gateway")
+    assert done.code == 0, done
+    assert re.search(r"^cases: \d+, connections: 1, violations: 0$", done.out, re.MULTILINE)
+    assert re.search(r"\d+ bought", done.out)
+    assert "coverage: " in done.err
 
 
-def test_the_report_shows_the_smallest_message_for_a_broken_handler(shop: Path) -> None:
+@pytest.mark.process
+def test_the_report_shows_the_smallest_message_for_a_broken_handler(shop: Path, check: Check) -> None:
     (shop / "shop.py").write_text(SHOP.replace("ANSWER", "0 - int(request['amount'])"))
-    done = check(shop, "--handlers", "shop:gateway")
-    assert done.returncode == 1, done.stdout + done.stderr
-    found = re.search(r"^VIOLATION\n  > (.*)\n  (.*)$", done.stdout, re.MULTILINE)
-    assert found is not None, done.stdout
+    done = check("--handlers", "shop:gateway")
+    assert done.code == 1, done
+    found = re.search(r"^VIOLATION\n  > (.*)\n  (.*)$", done.out, re.MULTILINE)
+    assert found is not None, done.out
     message: dict[str, Any] = json.loads(found[1])
     assert message.keys() == {"type", "ref", "amount"}
     assert message["amount"] == 1
     assert found[2] == "'bought' does not match its schema: /left: minimum"
-    assert "violations: 1" in done.stdout
-    assert "repeat: tidegate check contract --schema schema --seed 7 --budget 1" in done.stdout
+    assert "violations: 1" in done.out
+    assert f"repeat: tidegate check contract --schema schema --seed 7 --budget {BUDGET}" in done.out
 
 
 NOTES = """\
@@ -249,7 +273,7 @@ def test_the_options_name_the_user_and_the_claims(shifts: Path, capsys: Any, mon
 
 
 def test_the_check_reports_that_the_gateway_did_not_start(shop: Path) -> None:
-    done = check(shop, "--handlers", "nothing:gateway")
+    done = tidegate("check", "contract", "--handlers", "nothing:gateway", cwd=shop)
     assert done.returncode == 2
     assert "the gateway to check did not start" in done.stderr
     assert "nothing" in done.stderr

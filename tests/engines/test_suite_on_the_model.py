@@ -37,6 +37,7 @@ async def found(fault: str) -> list[str]:
     return seen
 
 
+@pytest.mark.seeded
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_suite_finds_each_fault(fault: str) -> None:
     assert bool(await found(fault)) == (fault not in SILENT)

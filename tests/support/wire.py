@@ -63,7 +63,7 @@ class Wire:
 @contextlib.asynccontextmanager
 async def wire(url: str, **options: Any) -> AsyncIterator[Wire]:
     """Connect and receive the welcome."""
-    patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None, "compression": None}
+    patient: dict[str, Any] = {"open_timeout": DEADLINE_S, "ping_interval": None, "compression": None, "proxy": None}
     async with await _connected(url, patient | options) as connection:
         client = Wire(connection)
         await client.hear("welcome")

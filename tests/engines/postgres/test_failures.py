@@ -28,6 +28,7 @@ from tidegate.engines.postgres import attaching
 
 pytestmark = pytest.mark.process
 
+MESSAGES = 150
 OURS = "SELECT pid, application_name FROM pg_stat_activity WHERE application_name LIKE 'tidegate rooms%' ORDER BY 2, 1"
 
 
@@ -57,7 +58,7 @@ async def test_each_connection_is_terminated_during_a_stream(house: House, under
 
     async def stream() -> None:
         nonlocal goal
-        for goal in range(1, 301):
+        for goal in range(1, MESSAGES + 1):
             await insists(house, one if goal % 3 else two, goal)
 
     def flowed(reached: int) -> bool:
@@ -74,7 +75,7 @@ async def test_each_connection_is_terminated_during_a_stream(house: House, under
             under.rows(f"SELECT pg_terminate_backend({found[number][0]})")
     await asyncio.wait_for(streaming, DEADLINE_S)
     for gateway in (one, two):
-        await house.until_data(gateway, list(range(1, 301)), "long-1")
+        await house.until_data(gateway, list(range(1, MESSAGES + 1)), "long-1")
         assert gateway.heard.restarts == {}
 
 

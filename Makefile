@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -72,11 +72,14 @@ test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linte
 
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
-	$(PYTEST) --no-seeded
+	$(PYTEST) --usual
 	$(NPM) test --silent
 
 test-tools: setup-tests ## seed faults into the product, to see that the histories, the twin and the generated messages find them
 	$(PYTEST) -m seeded
+
+test-long: setup-tests ## the long proofs that `make test` leaves out: each engine with the whole suite, workers under load
+	$(PYTEST) -m "long and not seeded"
 
 test-quick: setup-tests ## run the Python tests that start no process and are not slow; says what it left out
 	$(PYTEST) --quick
@@ -89,7 +92,7 @@ test-packaging: setup-tests setup-node ## build applications from the packed Typ
 	$(NPM) run --silent test:packaging
 
 test-all: setup-tests setup-node ## everything that takes long: installs, every Python here, contract, filters, histories, simulation
-	$(MAKE) check test-tools
+	$(MAKE) check test-tools test-long
 	$(MAKE) test-install
 	$(MAKE) test-packaging
 	$(MAKE) test-deploy

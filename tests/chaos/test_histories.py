@@ -27,6 +27,7 @@ async def test_histories_on_sqlite_have_no_gap_duplicate_or_forbidden_row(sqlite
     _check(verdict, "kill -9", "restarts", "clients cut off", "changes grown old")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(2 * SECONDS + 600)
 async def test_histories_through_two_workers_and_their_hub_have_none_either(
     shared_place: Place, tmp_path: Path

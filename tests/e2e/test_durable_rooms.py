@@ -170,6 +170,7 @@ async def test_a_message_with_a_key_is_published_once_across_kill_9(durable: Gat
         assert [each["data"]["text"] for each in await history(client)] == ["a"]
 
 
+@pytest.mark.long
 async def test_clients_of_two_gateways_get_all_messages_in_one_order(postgres: PostgresServer, tmp_path: Path) -> None:
     with ExitStack() as until_the_end:
         url = until_the_end.enter_context(postgres.lent(postgres.sample()))
@@ -201,6 +202,7 @@ async def test_clients_of_two_gateways_get_all_messages_in_one_order(postgres: P
             assert [each["data"]["text"] for each in (await history(bob))[-3:]] == [text for *_, text in both[2][-3:]]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_clients_of_workers_over_sqlite_get_all_messages_in_one_order(tmp_path: Path) -> None:
     process = serving(tmp_path, None, "--workers", "2")

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.test_database_under_the_gateway import readiness
 from tests.e2e.test_restored_backups import backup
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.wire import Wire, wire
+from tidegate.core.closes import DRAIN
 
 pytestmark = pytest.mark.process
 
@@ -123,9 +125,22 @@ async def test_writes_end_soon_after_the_content_of_the_file_is_lost(
         async with asyncio.timeout(DEADLINE_S):
             while (await readiness(gateway))[0] == 200:
                 await create(client, number := number + 1)
-    async with wire(gateway.url) as client:  # a replaced database has sent the others away
-        assert (await create(client, 200))["code"] == REFUSED
-        assert (await client.ask({"type": "list", "resource": "users"})).get("code", REFUSED) == REFUSED
+    async with asyncio.timeout(DEADLINE_S):
+        while not await nothing_is_served(gateway):
+            pass
+
+
+async def nothing_is_served(gateway: GatewayProcess) -> bool:
+    """False where the gateway sent the client away: it finds out only now that the database was replaced."""
+    try:
+        async with wire(gateway.url) as client:
+            assert (await create(client, 200))["code"] == REFUSED
+            assert (await client.ask({"type": "list", "resource": "users"})).get("code", REFUSED) == REFUSED
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None
+        assert closed.rcvd.code == DRAIN
+        return False
+    return True
 
 
 @pytest.mark.parametrize("lose", [replaced, truncated, shortened, filled_with_rubbish, overwritten])

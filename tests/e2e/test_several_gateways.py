@@ -140,6 +140,7 @@ async def test_a_user_whose_gateway_stops_and_who_comes_back_at_the_other_one_ne
                 assert not [m for m in bob.heard if m["type"] == "presence_diff" and (m["joined"] or m["left"])]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_members_stay_connected_while_the_engine_is_away_and_are_told_what_is_lost(
     server: RedisServer, tmp_path: Path

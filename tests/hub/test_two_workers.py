@@ -138,6 +138,7 @@ async def test_a_key_is_known_through_every_worker(workers: Workers) -> None:
     assert workers.head == 1
 
 
+@pytest.mark.long
 async def test_random_writes_by_all_through_cuts_and_restarts_leave_equal_copies(workers: Workers) -> None:
     chance = random.Random(7)
     acknowledged: set[str] = set()

@@ -11,7 +11,7 @@ from tests.simulate.history import play
 from tests.simulate.rooms import history as rooms
 from tests.simulate.run import simulate
 
-HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "1200"))
+HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "900"))
 """A number, not seconds: every machine tries the same ones."""
 
 

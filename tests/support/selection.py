@@ -1,4 +1,4 @@
-"""Which tests run: all, all but those that seed faults, or with `--quick` those that start no process and are not slow.
+"""Which tests run: all, with `--usual` all but long proofs, with `--quick` what starts no process and is not slow.
 
 A test starts a process when it has the mark `process`, which folders and parameters give it, or the test itself. A test
 without the mark that starts one fails, so that `make test-quick` stays quick. It knows nothing of what the
@@ -20,9 +20,12 @@ FIXTURES = {"gateway", "postgres", "postgres_gateway"}
 """Fixtures that start a process."""
 HELPER = str(Path(__file__).parents[1] / "store" / "program.py")
 """A process that starts in some milliseconds."""
-SEEDED = ("seeded", "seed faults to prove the tools of tests; `make test-tools` runs them")
+LONG_PROOFS = (
+    ("seeded", "seed faults to prove the tools of tests; `make test-tools` runs them"),
+    ("long", "are long proofs; `make test-long` runs them"),
+)
 LEFT_OUT_OF_QUICK = (
-    SEEDED,
+    *LONG_PROOFS,
     ("process", "start a process; `make test` runs them"),
     ("slow", "are slow; `make test` runs them"),
 )
@@ -36,7 +39,7 @@ _unmarked = False
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tidegate")
-    group.addoption("--no-seeded", action="store_true", help="leave out the tests marked `seeded`")
+    group.addoption("--usual", action="store_true", help="leave out the tests marked `seeded` or `long`")
     group.addoption("--quick", action="store_true", help="leave out those marked `process` or `slow`, too")
 
 
@@ -49,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _starts_a_process(item):
             item.add_marker("process")
-    left_out = LEFT_OUT_OF_QUICK if config.option.quick else (SEEDED,) if config.option.no_seeded else ()
+    left_out = LEFT_OUT_OF_QUICK if config.option.quick else LONG_PROOFS if config.option.usual else ()
     for mark, why in left_out:
         left = [item for item in items if item.get_closest_marker(mark)]
         items[:] = [item for item in items if not item.get_closest_marker(mark)]

@@ -31,10 +31,12 @@ def test_marked(): start()
 def test_slow(): pass
 @pytest.mark.seeded
 def test_seeded(): pass
+@pytest.mark.long
+def test_long(): pass
 """
 
 
-MARKS = ["process: starts one", "slow: takes long", "seeded: seeds faults"]
+MARKS = ["process: starts one", "slow: takes long", "seeded: seeds faults", "long: proves much"]
 
 
 def run(folder: Path, *options: str) -> str:
@@ -49,20 +51,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_all_tests_run_unless_the_run_is_to_be_quick(folder: Path) -> None:
-    assert "\n7 passed in " in run(folder)
+    assert "\n8 passed in " in run(folder)
 
 
 def test_a_quick_run_leaves_out_processes_and_what_is_slow_and_says_so(folder: Path) -> None:
     told = run(folder, "--quick")
-    assert "\n2 passed, 5 deselected in " in told
+    assert "\n2 passed, 6 deselected in " in told
     assert "\nleft out: 3 tests that start a process;" in told
     assert "\nleft out: 1 tests that are slow;" in told
     assert "\nleft out: 1 tests that seed faults to prove the tools of tests;" in told
 
 
-def test_tests_that_seed_faults_can_be_left_out(folder: Path) -> None:
-    told = run(folder, "--no-seeded")
-    assert "\n6 passed, 1 deselected in " in told
+def test_long_proofs_can_be_left_out(folder: Path) -> None:
+    told = run(folder, "--usual")
+    assert "\n6 passed, 2 deselected in " in told
+    assert "`make test-long` runs them" in told
     assert "`make test-tools` runs them" in told
 
 

@@ -60,6 +60,7 @@ async def test_a_member_that_freezes_is_replaced(shared: Supervised) -> None:
     assert shared.log.count("is killed: its event loop has not turned for 3 s") == 2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 async def test_a_supervisor_that_was_suspended_replaces_no_member(shared: Supervised) -> None:
     members = shared.members
@@ -95,6 +96,7 @@ def test_a_worker_that_refuses_its_settings_ends_the_start_at_once(supervise: St
     assert len(supervised.started) == 1  # the reason is said once
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_again_and_again_ends_the_start(supervise: Start) -> None:
     supervised = supervise(behaviours={"worker 2": "dies"})
     assert supervised.ended() == 1
@@ -102,6 +104,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_start(supervise: Start) -> 
     assert "the start is given up: the worker 2 has ended 5 times within 30 s" in supervised.log
 
 
+@pytest.mark.long
 async def test_a_worker_that_dies_again_and_again_later_waits_longer_each_time(supervise: Start) -> None:
     supervised = supervise()
     supervised.behave("worker 2", "dies")
@@ -116,6 +119,7 @@ async def test_a_worker_that_dies_again_and_again_later_waits_longer_each_time(s
     await until(lambda: len(supervised.members) == 2)
 
 
+@pytest.mark.long
 async def test_a_worker_that_does_not_stop_is_killed(supervise: Start) -> None:
     supervised = supervise(behaviours={"worker 1": "stuck"}, TIDEGATE_GRACEFUL_STOP="0")
     began = time.monotonic()

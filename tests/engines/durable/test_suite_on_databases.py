@@ -32,6 +32,7 @@ async def test_the_suite_on_sqlite(played: Case, file: str) -> None:
     await _played(played, DatabaseUnderTest(file, None))
 
 
+@pytest.mark.long
 @every_case
 async def test_the_suite_on_workers_over_sqlite(played: Case, file: str) -> None:
     await _played(played, WorkersUnderTest(file))
@@ -44,6 +45,7 @@ def migrated(postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
+@pytest.mark.long
 @every_case
 async def test_the_suite_on_postgresql(played: Case, postgres: PostgresServer, migrated: str) -> None:
     from tests.support.driver import psycopg

@@ -26,7 +26,7 @@ pytest.importorskip("psycopg")
 from tests.engines.postgres.on_postgres import TABLES, PostgresUnderTest
 from tidegate.engines.postgres import attaching
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.long, pytest.mark.process]
 
 MESSAGES = 150
 OURS = "SELECT pid, application_name FROM pg_stat_activity WHERE application_name LIKE 'tidegate rooms%' ORDER BY 2, 1"

@@ -22,6 +22,7 @@ async def test_the_suite(played: Case, under: PostgresUnderTest) -> None:
     await play(played, under)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("played", CUTS, ids=[played.name for played in CUTS])
 async def test_cuts_that_last_longer_than_the_outbox(
     played: Case, postgres: PostgresServer, rooms_database: str

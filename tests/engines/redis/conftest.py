@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.redis import KINDS, Kind, RedisServer, running
+from tests.support.redis import Kind, RedisServer, running
 from tidegate.engines.redis import link
 
 Servers = Callable[[Kind], RedisServer]
@@ -33,7 +33,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "LONGEST_S", 0.1)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["valkey", pytest.param("redis", marks=pytest.mark.long)])
 def server(request: pytest.FixtureRequest, servers: Servers) -> RedisServer:
     """One server after the other. A test takes a prefix, or leaves nothing behind."""
     return servers(request.param)

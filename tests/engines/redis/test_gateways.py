@@ -89,6 +89,7 @@ async def test_a_gateway_that_drains_makes_no_storm(
         assert storm == []
 
 
+@pytest.mark.long
 async def test_a_server_that_ends_and_comes_back_costs_no_connection(
     gateways: tuple[RedisServer, GatewayProcess, GatewayProcess],
 ) -> None:

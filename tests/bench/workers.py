@@ -46,7 +46,7 @@ def gateway(workers: int) -> Iterator[tuple[Server, list[Meter], list[int]]]:
             of_workers = [each.pid for each in children if '"kind":"worker"' in each.cmdline()[-1]]
             meters = [Meter(pid) for pid in (process.pid, *(each.pid for each in children))]
             yield Server(f"{workers}", process.port, process.pid, greeting=1), meters, of_workers
-        except Exception:
+        except Exception:  # whatever ended the measure: the log of the workers says more
             print(process.log_file.read_text()[-4000:])
             raise
         finally:

@@ -16,9 +16,8 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from tests.clients.relay import Relay
 from tests.support.gateway import GatewayProcess
 from tests.support.sqlite import foreign
 from tests.support.wire import wire
@@ -36,36 +35,16 @@ ROWS, NAME = 26_000, "n" * 90
 Pace = Callable[[float], Awaitable[object]]
 
 
-class ThinLine:
+class ThinLine(Relay):
     """A relay to the gateway at `port` that lets `rate` bytes a second through to the client."""
 
     def __init__(self, port: int, rate: int, pace: Pace = asyncio.sleep) -> None:
         """`pace`: waits for the seconds that some bytes take."""
+        super().__init__(port)
         self.passed = 0
         self.connections = 0
-        self._port = port
         self._rate = rate
         self._pace = pace
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/ws"
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -74,16 +53,8 @@ class ThinLine:
         sock.connect(("127.0.0.1", self._port))
         sock.setblocking(False)
         there, here = await asyncio.open_connection(sock=sock, limit=CHUNK)
-        for work in (self._up(reader, here), self._down(there, writer)):
-            task = asyncio.ensure_future(work)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _up(self, client: asyncio.StreamReader, gateway: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await client.read(65536):
-                gateway.write(data)
-        gateway.close()
+        self._writers |= {writer, here}
+        self._begin(self._pass_on(reader, here), self._down(there, writer))
 
     async def _down(self, gateway: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Relay:
@@ -32,6 +33,8 @@ class Relay:
         assert self._server is not None
         self._server.close()
         self.cut()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
@@ -43,8 +46,11 @@ class Relay:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, here = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers |= {writer, here}
-        for source, sink in ((reader, here), (there, writer)):
-            task = asyncio.ensure_future(self._pass_on(source, sink))
+        self._begin(self._pass_on(reader, here), self._pass_on(there, writer))
+
+    def _begin(self, *works: Coroutine[Any, Any, None]) -> None:
+        for work in works:
+            task = asyncio.ensure_future(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

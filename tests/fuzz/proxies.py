@@ -98,7 +98,7 @@ def _started(data: bytes) -> str:
 
 
 def _kind(address: bytes | None) -> str:
-    return "nobody" if address is None else f"IPv{4 if len(address) == 4 else 6}"
+    return "no address" if address is None else f"IPv{4 if len(address) == 4 else 6}"
 
 
 def _client(headers: list[str]) -> tuple[bytes | None, int, str]:

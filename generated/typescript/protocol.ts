@@ -4,6 +4,9 @@
 /** The version of the wire protocol. */
 export const PROTOCOL_VERSION = 1;
 
+/** The code of an error that the application declares in `x-refusals`. */
+export type ApplicationCode = string;
+
 /** Set the user of the connection: with a user's token, or with `welcome.identity` to be the same anonymous user again. */
 export interface AuthenticateRequest {
   type: "authenticate";
@@ -18,6 +21,13 @@ export interface Authenticated {
   user: Principal;
   expires_at?: Time;
   ref?: Ref;
+}
+
+/** End a message of the application that has not been answered. It has no reply; the other request ends with its reply or with the error `cancelled`. */
+export interface CancelRequest {
+  type: "cancel";
+  /** The `ref` of the request to end. */
+  ref: Ref;
 }
 
 /** Why a connection ends, and what the client does next: `never` reconnect, reconnect with `backoff`, or reconnect at once and `resume`. */
@@ -49,15 +59,18 @@ export interface DeleteRequest {
 export type Epoch = string;
 
 /** Why a request failed. The connection stays open. */
-export type ErrorCode = "invalid_json" | "unknown_type" | "invalid_message" | "invalid_data" | "unauthenticated" | "forbidden" | "unknown_room" | "unknown_resource" | "not_joined" | "not_found" | "conflict" | "too_large" | "rate_limited" | "limit_reached" | "unavailable" | "internal";
+export type ErrorCode = "invalid_json" | "unknown_type" | "invalid_message" | "invalid_data" | "unauthenticated" | "forbidden" | "unknown_room" | "unknown_resource" | "not_joined" | "not_found" | "conflict" | "too_large" | "rate_limited" | "limit_reached" | "unavailable" | "cancelled" | "timeout" | "internal";
 
 /** A request failed. The connection stays open. */
 export interface ErrorMessage {
   type: "error";
   ref?: Ref;
-  code: ErrorCode;
+  /** Why: a code of the protocol, or `app:` and a name that `x-refusals` in the schema of the request declares. */
+  code: ErrorCode | ApplicationCode;
   /** What the gateway expected. */
   message: string;
+  /** What an application's error says besides. `x-refusals` in the schema of the request has its schema. */
+  data?: unknown;
   /** The place of the fault, as an RFC 6901 JSON pointer into the client's message. */
   pointer?: string;
   /** The JSON Schema keyword that failed. */
@@ -247,6 +260,20 @@ export interface Messages {
   /** Whether the gateway has older messages. */
   more: boolean;
   ref?: Ref;
+}
+
+/** The gateway has carried out a message of the application that has no reply of its own. */
+export interface Ok {
+  type: "ok";
+  ref: Ref;
+}
+
+/** A part of the answer to a message of the application. The reply follows after the last part. */
+export interface Part {
+  type: "part";
+  ref: Ref;
+  /** The content. `x-part` in the schema of the request says what it may be. */
+  data: unknown;
 }
 
 /** Check that the gateway responds. */
@@ -525,6 +552,7 @@ export type User = Principal;
 /** Messages of a client, by `type`. */
 export interface ClientMessages {
   authenticate: AuthenticateRequest;
+  cancel: CancelRequest;
   create: CreateRequest;
   delete: DeleteRequest;
   get: GetRequest;
@@ -551,6 +579,8 @@ export interface ServerMessages {
   left: Left;
   message: RoomMessage;
   messages: Messages;
+  ok: Ok;
+  part: Part;
   pong: Pong;
   presence: PresenceList;
   presence_diff: PresenceDiff;
@@ -600,6 +630,11 @@ export interface CloseInfo {
 
 /** The error codes. */
 export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
+  cancelled: {
+    meaning: "The client cancelled the request, or its connection ended.",
+    temporary: false,
+    action: "Nothing: the client asked for it.",
+  },
   conflict: {
     meaning: "A unique value is taken, a reference leads to no row, an expected value has changed, or the idempotency key was already used for a different request.",
     temporary: false,
@@ -649,6 +684,11 @@ export const ERRORS: { readonly [code in ErrorCode]: ErrorInfo } = {
     meaning: "The client sent more requests than the limits allow.",
     temporary: true,
     action: "Wait for `retry_after` seconds.",
+  },
+  timeout: {
+    meaning: "The application did not answer in the time that its schema allows.",
+    temporary: true,
+    action: "Try again later, with the same idempotency key.",
   },
   too_large: {
     meaning: "The message or its answer is larger than the limits allow.",

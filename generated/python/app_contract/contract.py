@@ -44,7 +44,7 @@ class ResourceTypes(typing.NamedTuple):
     """The properties that have the time at which the row was made."""
 
 
-CONTRACT = "d63ffde33da30c293b10199f010f7fa5"
+CONTRACT = "99ad1f5cb35ed1852495a75359c34d18"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

@@ -15,8 +15,10 @@ from tidegate_protocol.codes import (
 )
 
 from tidegate_protocol.models import (
+    ApplicationCode,
     AuthenticateRequest,
     Authenticated,
+    CancelRequest,
     CloseCode,
     CreateRequest,
     DeleteRequest,
@@ -41,6 +43,8 @@ from tidegate_protocol.models import (
     Member,
     MessageRequest,
     Messages,
+    Ok,
+    Part,
     PingRequest,
     Pong,
     PresenceDiff,
@@ -79,10 +83,12 @@ from tidegate_protocol.models import (
 User = Principal
 
 __all__ = [
+    "ApplicationCode",
     "AuthenticateRequest",
     "Authenticated",
     "CLIENT_MESSAGES",
     "CLOSES",
+    "CancelRequest",
     "CloseCode",
     "CloseInfo",
     "CreateRequest",
@@ -110,7 +116,9 @@ __all__ = [
     "Member",
     "MessageRequest",
     "Messages",
+    "Ok",
     "PROTOCOL_VERSION",
+    "Part",
     "PingRequest",
     "Pong",
     "PresenceDiff",

@@ -10,6 +10,7 @@ import msgspec
 from tidegate_protocol.models import (
     AuthenticateRequest,
     Authenticated,
+    CancelRequest,
     CreateRequest,
     DeleteRequest,
     ErrorMessage,
@@ -25,6 +26,8 @@ from tidegate_protocol.models import (
     ListRequest,
     MessageRequest,
     Messages,
+    Ok,
+    Part,
     PingRequest,
     Pong,
     PresenceDiff,
@@ -66,6 +69,11 @@ class CloseInfo(msgspec.Struct, frozen=True):
 PROTOCOL_VERSION = 1
 
 ERRORS: dict[str, ErrorInfo] = {
+    "cancelled": ErrorInfo(
+        meaning="The client cancelled the request, or its connection ended.",
+        temporary=False,
+        action="Nothing: the client asked for it.",
+    ),
     "conflict": ErrorInfo(
         meaning="A unique value is taken, a reference leads to no row, an expected value has changed, or the idempotency key was already used for a different request.",
         temporary=False,
@@ -111,6 +119,11 @@ ERRORS: dict[str, ErrorInfo] = {
         meaning="The client sent more requests than the limits allow.",
         temporary=True,
         action="Wait for `retry_after` seconds.",
+    ),
+    "timeout": ErrorInfo(
+        meaning="The application did not answer in the time that its schema allows.",
+        temporary=True,
+        action="Try again later, with the same idempotency key.",
     ),
     "too_large": ErrorInfo(
         meaning="The message or its answer is larger than the limits allow.",
@@ -191,6 +204,7 @@ REPLIES: dict[str, str] = {
 
 CLIENT_MESSAGES: dict[str, type[msgspec.Struct]] = {
     "authenticate": AuthenticateRequest,
+    "cancel": CancelRequest,
     "create": CreateRequest,
     "delete": DeleteRequest,
     "get": GetRequest,
@@ -216,6 +230,8 @@ SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {
     "left": Left,
     "message": RoomMessage,
     "messages": Messages,
+    "ok": Ok,
+    "part": Part,
     "pong": Pong,
     "presence": PresenceList,
     "presence_diff": PresenceDiff,

@@ -10,6 +10,9 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, UnsetType, field
 from tidegate_protocol.base import Model, Request
 
+ApplicationCode: TypeAlias = str
+"""The code of an error that the application declares in `x-refusals`."""
+
 
 class AuthenticateRequest(Request, tag_field="type", tag="authenticate", kw_only=True):
     """Set the user of the connection: with a user's token, or with `welcome.identity` to be the same anonymous user again."""
@@ -25,6 +28,13 @@ class Authenticated(Model, tag_field="type", tag="authenticated", kw_only=True):
     user: Principal
     expires_at: Time | UnsetType = UNSET
     ref: Ref | UnsetType = UNSET
+
+
+class CancelRequest(Request, tag_field="type", tag="cancel", kw_only=True):
+    """End a message of the application that has not been answered. It has no reply; the other request ends with its reply or with the error `cancelled`."""
+
+    ref: Ref
+    """The `ref` of the request to end."""
 
 
 CloseCode: TypeAlias = Literal[
@@ -75,6 +85,8 @@ ErrorCode: TypeAlias = Literal[
     "rate_limited",
     "limit_reached",
     "unavailable",
+    "cancelled",
+    "timeout",
     "internal",
 ]
 """Why a request failed. The connection stays open."""
@@ -83,12 +95,15 @@ ErrorCode: TypeAlias = Literal[
 class ErrorMessage(Model, tag_field="type", tag="error", kw_only=True):
     """A request failed. The connection stays open."""
 
-    code: ErrorCode
+    code: str
+    """Why: a code of the protocol, or `app:` and a name that `x-refusals` in the schema of the request declares."""
     message: str
     """What the gateway expected."""
     temporary: bool
     """Whether the same request may succeed later."""
     ref: Ref | UnsetType = UNSET
+    data: Any | UnsetType = UNSET
+    """What an application's error says besides. `x-refusals` in the schema of the request has its schema."""
     pointer: str | UnsetType = UNSET
     """The place of the fault, as an RFC 6901 JSON pointer into the client's message."""
     keyword: str | UnsetType = UNSET
@@ -282,6 +297,20 @@ class Messages(Model, tag_field="type", tag="messages", kw_only=True):
     more: bool
     """Whether the gateway has older messages."""
     ref: Ref | UnsetType = UNSET
+
+
+class Ok(Model, tag_field="type", tag="ok", kw_only=True):
+    """The gateway has carried out a message of the application that has no reply of its own."""
+
+    ref: Ref
+
+
+class Part(Model, tag_field="type", tag="part", kw_only=True):
+    """A part of the answer to a message of the application. The reply follows after the last part."""
+
+    ref: Ref
+    data: Any
+    """The content. `x-part` in the schema of the request says what it may be."""
 
 
 class PingRequest(Request, tag_field="type", tag="ping", kw_only=True):

@@ -1,0 +1,48 @@
+"""What an application adds to the gateway in Python: handlers of the application's messages, and rules about rows.
+
+An application's module makes a `Gateway`, puts functions on it, and is named in the setting `handlers`
+(`--handlers shop.messages:gateway`). The schema says what may be asked and answered; a handler only does it.
+This module knows neither sockets nor schemas.
+Invariant: a handler gets only valid messages of its type, from a user that `x-access` allows to send them.
+
+    from tidegate.handlers import Call, Gateway, Refused
+    from app_contract import Bought, BuyRequest
+
+    gateway = Gateway()
+
+    @gateway.on("buy")
+    async def buy(request: BuyRequest, call: Call) -> Bought:
+        if request.amount > stock:
+            raise Refused("conflict", "not that many are left", pointer="/amount")
+        return Bought(left=stock - request.amount)
+
+    @gateway.rule("orders", "read", "update")
+    def of_my_shops(user: Principal, claims: Mapping[str, Any]) -> Filter:
+        return {"shop": {"in": shops_of(user.id)}}
+"""
+
+from __future__ import annotations
+
+from tidegate.core.errors import Refused
+from tidegate.handlers.call import Call, copied
+from tidegate.handlers.errors import HandlersError
+from tidegate.handlers.gateway import Gateway
+from tidegate.handlers.handler import Handler, name_of
+from tidegate.handlers.loading import load
+from tidegate.handlers.rules import Action, Filter, Rule
+from tidegate_protocol import Principal
+
+__all__ = [
+    "Action",
+    "Call",
+    "Filter",
+    "Gateway",
+    "Handler",
+    "HandlersError",
+    "Principal",
+    "Refused",
+    "Rule",
+    "copied",
+    "load",
+    "name_of",
+]

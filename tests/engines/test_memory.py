@@ -49,6 +49,9 @@ class Listening:
     def gateway(self, node: str, standing: Standing) -> None:
         raise AssertionError("there is no other gateway")
 
+    def vacated(self, room: str) -> None:
+        raise AssertionError("there is no other gateway")
+
     def restarted(self, room: str, head: RoomPosition) -> None:
         self.other.append(("restarted", room))
 

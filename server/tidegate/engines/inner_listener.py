@@ -33,6 +33,9 @@ class InnerListener:
     def gateway(self, node: str, standing: Standing) -> None:
         self._listener.gateway(node, standing)
 
+    def vacated(self, room: str) -> None:
+        self._listener.vacated(room)
+
     def told(self, kind: str, text: str) -> None:
         self._listener.told(kind, text)
 

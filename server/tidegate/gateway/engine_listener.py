@@ -79,6 +79,9 @@ class EngineListener:
         log.info("another gateway is %s", standing, extra={"node": node})
         self._do(lambda now: self._occupants.gateway(node, standing, now))
 
+    def vacated(self, room: str) -> None:
+        """Nothing in a gateway depends on it: a room without users is left by each gateway for itself."""
+
     def told(self, kind: str, text: str) -> None:
         does = self._kinds.get(kind)
         if does is None:

@@ -39,10 +39,11 @@ class Scripts:
         reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, 0, GRACE)
         return reply
 
-    def bury(self, node: str, room: str = "r") -> int:
+    def bury(self, node: str, room: str = "r") -> tuple[int, bool]:
+        """How many entries there were, and whether the room was vacated."""
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
-        count: int = self.run(BURY, keys, node, room, self.keys.of_room(room, CHANNEL), GRACE)
-        return count
+        count, vacated = self.run(BURY, keys, node, room, self.keys.of_room(room, CHANNEL), GRACE)
+        return count, bool(vacated)
 
     def publish(self, key: bytes = b"", digest: bytes = b"", known: tuple[str, int] = ("", 0), size: int = 5) -> Any:
         meta, stream = self.of("r", META, STREAM)
@@ -102,7 +103,7 @@ def test_a_node_that_lives_is_not_buried_and_not_forgotten(scripts: Scripts) -> 
     for left in (LEASE, -GRACE // 2):
         scripts.lease("n1", left)
         scripts.present("n1", "u")
-        assert scripts.bury("n1") == -1
+        assert scripts.bury("n1") == (-1, False)
         assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 0
     assert scripts.server.command("HLEN", *scripts.of("r", PRESENCE)) == 1
 
@@ -114,7 +115,7 @@ def test_a_burial_takes_the_entries_of_its_node_alone(scripts: Scripts) -> None:
         for user in ("u", "n1", "n1 u", ""):
             scripts.present(node, user)
     scripts.lease("n1", -GRACE - 1)
-    assert scripts.bury("n1") == 4
+    assert scripts.bury("n1") == (4, False)
     fields = scripts.server.command("HKEYS", *scripts.of("r", PRESENCE))
     assert {name.split(b" ")[0] for name in fields} == {b"n11", b"n"}
     assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 1
@@ -125,9 +126,9 @@ def test_a_node_with_rooms_left_is_not_forgotten(scripts: Scripts) -> None:
     for room in ("r", "s"):
         scripts.present("n1", "u", room=room)
     scripts.lease("n1", -GRACE - 1)
-    assert scripts.bury("n1") == 1
+    assert scripts.bury("n1") == (1, True)
     assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 0
-    assert scripts.bury("n1", "s") == 1
+    assert scripts.bury("n1", "s") == (1, True)
     assert scripts.run(BURIED, [scripts.keys.nodes, scripts.keys.rooms_of("n1")], "n1", GRACE) == 1
 
 

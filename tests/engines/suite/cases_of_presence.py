@@ -115,6 +115,27 @@ async def the_users_of_a_dead_gateway_leave_after_lease_and_grace(house: House) 
 
 
 @case(Ability.SEVERAL, Ability.KILL)
+async def one_gateway_is_told_of_a_room_that_a_dead_one_vacates(house: House) -> None:
+    one, two = await house.two()
+    three = await house.start()
+    await two.open("kept-2")
+    for room in ("kept-1", "kept-2", "kept-3"):
+        await one.present("a", room=room)
+    await one.present("b", room="kept-3")
+    await three.present("a", room="kept-2")
+    await house.kill(one)
+
+    def told() -> list[str]:
+        return sorted(room for gateway in house.gateways for room in gateway.heard.vacated_rooms)
+
+    await house.until(lambda: len(told()) >= 2, "two rooms are vacated")
+    await house.until_present(two, {"a": 1}, "kept-2")
+    assert await three.absent("a", room="kept-2") == "vacated"
+    await house.until_present(two, {}, "kept-2")
+    assert told() == ["kept-1", "kept-3"], "each once, and not the room that another user left later"
+
+
+@case(Ability.SEVERAL, Ability.KILL)
 async def whoever_buries_may_die(house: House) -> None:
     one, two = await house.two()
     three = await house.start()

@@ -218,6 +218,8 @@ class FakeEngine:
             self._loop.call_soon(self.heal)
         elif kind == "left":
             self._later(lambda: self._stand(self._leases.left(values[0])))
+        elif kind == "vacated":
+            self._later(lambda: self._listener.vacated(*values))
         elif kind == "told":
             self._later(lambda: self._listener.told(*values))
         else:

@@ -165,8 +165,15 @@ class Server:
                 return
             for owner, user in list(self.presence[name]):
                 if owner == node and "ghosts stay" not in self.faults:
-                    self.present(name, node, user, None)
+                    self._end(name, node, user)
         self.leases.pop(node, None)
+
+    def _end(self, name: str, node: str, user: str) -> None:
+        """An entry ends that its gateway does not end itself."""
+        if self.present(name, node, user, None) == "vacated" and "vacated silently" not in self.faults:
+            for number, gateway in enumerate(self.gateways.values()):
+                if number == 0 or "vacated for all" in self.faults:
+                    gateway.control("vacated", name)
 
     def leave(self, node: str) -> None:
         self.leases[node] = self.now

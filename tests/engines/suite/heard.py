@@ -37,6 +37,7 @@ class Heard:
         self.standings: dict[str, Standing] = {}
         self.gone_at: dict[tuple[str, str], float] = {}
         """When an entry of a user in a room was last told to have ended."""
+        self.vacated_rooms: list[str] = []
         self.told_kinds: list[tuple[str, str]] = []
         self.users: list[tuple[str, bytes]] = []
         self.violations: list[str] = []
@@ -110,6 +111,9 @@ class Heard:
                 for owner, user in [key for key in entries if key[0] == node]:
                     del entries[owner, user]
                     self.gone_at[room, user] = self._clock()
+
+    def vacated(self, room: str) -> None:
+        self.vacated_rooms.append(room)
 
     def told(self, kind: str, text: str) -> None:
         self.told_kinds.append((kind, text))

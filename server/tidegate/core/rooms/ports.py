@@ -86,6 +86,13 @@ class EngineListener(Protocol):
     def gateway(self, node: str, standing: Standing) -> None:
         """The standing of another gateway changed. Each is `present` as long as nothing else was told."""
 
+    def vacated(self, room: str) -> None:
+        """The last user of `room` vanished with a gateway that is gone, or that did not say it again.
+
+        One gateway of all is told, once, whether or not it has opened the room. The end of a user that a gateway itself
+        says is answered to that gateway: `Engine.present`.
+        """
+
     def restarted(self, room: str, head: RoomPosition) -> None:
         """The messages of `room` that were missed cannot be recovered; it goes on after `head`."""
 

@@ -47,6 +47,7 @@ class Hearing:
             say.Members: self._members,
             say.PresentElsewhere: self._present_elsewhere,
             say.NodeStands: lambda message: listener.gateway(message.node, message.standing),
+            say.Vacated: lambda message: listener.vacated(message.room),
             say.Told: lambda message: listener.told(message.kind, message.text),
             say.ToUser: lambda message: listener.told_user(message.user, message.text),
             say.Done: lambda message: calls.settle(message.id, None),

@@ -23,6 +23,8 @@ class Tells(Protocol):
 
     def to_all(self, message: msgspec.Struct, but: str | None = None) -> None: ...
 
+    def to_one(self, message: msgspec.Struct) -> None: ...
+
 
 class MembersOfRooms:
     """Of all rooms of one machine."""
@@ -89,7 +91,7 @@ class MembersOfRooms:
     def said_all(self, node: str) -> None:
         """The node has said again who is present through it."""
         for room, user in self._unsaid.pop(node, ()):
-            self.present(node, room, user, None)
+            self._end(node, room, user)
 
     def leaving(self, node: str) -> None:
         if node not in self._leaving:
@@ -109,4 +111,9 @@ class MembersOfRooms:
         self._unsaid.pop(node, None)
         self._tells.to_all(say.NodeStands(node, "gone"), but=node)
         for room, user in list(self._of_node.pop(node, ())):
-            self.present(node, room, user, None)
+            self._end(node, room, user)
+
+    def _end(self, node: str, room: str, user: str) -> None:
+        """What `node` said of a user ends, and it is not `node` that says so: no worker waits for the answer."""
+        if self.present(node, room, user, None) == "vacated":
+            self._tells.to_one(say.Vacated(room))

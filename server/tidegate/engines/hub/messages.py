@@ -217,6 +217,12 @@ class Restarted(msgspec.Struct, frozen=True, array_like=True, tag=43):
     room: str
 
 
+class Vacated(msgspec.Struct, frozen=True, array_like=True, tag=44):
+    """The last user of a room vanished with a worker that is gone. One worker is told."""
+
+    room: str
+
+
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=40):
     id: int
 
@@ -237,6 +243,7 @@ FromHub = (
     | NodeStands
     | Followed
     | Restarted
+    | Vacated
     | Told
     | ToUser
     | Done

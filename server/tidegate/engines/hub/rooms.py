@@ -92,6 +92,12 @@ class RoomsOfHub:
             if worker.node != but:
                 worker.line.send_frame(framed)
 
+    def to_one(self, message: msgspec.Struct) -> None:
+        """Tell one worker, whichever it is."""
+        for worker in self._workers.values():
+            worker.line.send(encode(message))
+            return
+
     def _leave_rooms(self, worker: Worker) -> None:
         for room in worker.rooms:
             self._close(worker, room)
@@ -195,6 +201,9 @@ class RoomsOfHub:
         raise AssertionError("the engine of one process has no other node")
 
     def gateway(self, node: str, standing: Standing) -> None:
+        raise AssertionError("the engine of one process has no other node")
+
+    def vacated(self, room: str) -> None:
         raise AssertionError("the engine of one process has no other node")
 
     def restarted(self, room: str, head: RoomPosition) -> None:

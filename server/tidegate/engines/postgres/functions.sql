@@ -224,7 +224,7 @@ LANGUAGE sql STABLE AS $$
   SELECT t.top, t.now, o.* FROM (SELECT coalesce(max(m.seq), 0) AS top, @.now_ms() AS now FROM @.outbox m) t LEFT JOIN LATERAL (
     SELECT x.seq, x.kind, x.node, x.room, x.epoch, x.n, x.who, x.body FROM @.outbox x WHERE x.seq > p_cursor AND x.node <> p_node
       AND CASE WHEN x.kind IN ('m', 'p', 'f') THEN EXISTS (SELECT FROM @.opened w WHERE w.room = x.room AND w.node = p_node)
-               WHEN x.kind = 't' THEN x.who = '' OR x.who = convert_to(p_node, 'UTF8') ELSE true END
+               WHEN x.kind IN ('t', 'v') THEN x.who = '' OR x.who = convert_to(p_node, 'UTF8') ELSE true END
       ORDER BY x.seq LIMIT p_limit) o ON true $$;
 
 -- What this gateway itself wrote since p_cursor: it asks after a lost connection.
@@ -242,6 +242,12 @@ BEGIN
   IF FOUND THEN RETURN QUERY SELECT g.node, g.ends, @.now_ms() FROM @.nodes g; END IF;
 END $$;
 
+-- No gateway waits for the answer that a room has no user any more: the outbox has it, for one gateway that lives.
+CREATE OR REPLACE FUNCTION @.note_vacated(p_room bytea, p_now bigint) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO @.outbox SELECT nextval('@.numbers'), p_now, 'v', '', 0, p_room, '', 0, convert_to(g.node, 'UTF8'), ''
+    FROM @.nodes g WHERE g.ends > p_now AND NOT EXISTS (SELECT FROM @.present p WHERE p.room = p_room)
+    ORDER BY g.node LIMIT 1 $$;
+
 -- Bury a gateway whose lease ended before p_due: a part, at most p_limit entries at a time. Returns whether more is left.
 CREATE OR REPLACE FUNCTION @.bury(p_node text, p_grace bigint, p_limit bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE entry record; count bigint := 0; v_now bigint := @.now_ms(); wake text[];
@@ -252,6 +258,7 @@ BEGIN
   FOR entry IN SELECT room, who FROM @.present WHERE node = p_node LIMIT p_limit LOOP
     PERFORM @.lock_room(entry.room, gen_random_uuid()::text, v_now);
     PERFORM @.enter(entry.room, p_node, entry.who, 0, '', 0, v_now);
+    PERFORM @.note_vacated(entry.room, v_now);
     count := count + 1;
   END LOOP;
   IF count < p_limit THEN
@@ -272,6 +279,7 @@ BEGIN
   FOR entry IN SELECT room, who FROM @.present WHERE node = p_node AND generation < p_generation LOOP
     PERFORM @.lock_room(entry.room, gen_random_uuid()::text, v_now);
     PERFORM @.enter(entry.room, p_node, entry.who, 0, '', 0, v_now);
+    PERFORM @.note_vacated(entry.room, v_now);
   END LOOP;
   SELECT array_agg(node) INTO wake FROM @.nodes WHERE ends > v_now AND node <> p_node;
   PERFORM @.wake(coalesce(wake, '{}'), true, '');

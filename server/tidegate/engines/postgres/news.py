@@ -93,6 +93,8 @@ def tell(row: Row, rooms: OpenRooms, listener: EngineListener, leases: Leases) -
             rooms.present(values.text(room), values.integer(seq), values.text(node), values.text(who), body or b"")
         case b"f":
             rooms.forgotten(values.text(room), values.text(epoch))
+        case b"v":
+            listener.vacated(values.text(room))
         case b"t":
             listener.told(values.text(room), values.text(body))
         case b"u":

@@ -132,7 +132,12 @@ class Nodes:
                 for room in map(bytes.decode, rooms):
                     names = [keys.of_room(room, part) for part in (META, PRESENCE)]
                     command = BURY.call([*names, keys.nodes, rooms_of], node, room, keys.of_room(room, CHANNEL), grace)
-                    if wire.connection is None or await wire.connection.answer(command) < 0:
+                    if wire.connection is None:
+                        return
+                    count, vacated = await wire.connection.answer(command)
+                    if vacated:
+                        self._listener.vacated(room)
+                    if count < 0:
                         return
         except (ConnectionLost, ReplyError):
             return

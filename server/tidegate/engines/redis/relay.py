@@ -34,6 +34,10 @@ class Relay:
         if self.listener is not None:
             self.listener.gateway(node, standing)
 
+    def vacated(self, room: str) -> None:
+        if self.listener is not None:
+            self.listener.vacated(room)
+
     def restarted(self, room: str, head: RoomPosition) -> None:
         if self.listener is not None:
             self.listener.restarted(room, head)

@@ -1,11 +1,11 @@
 -- Remove the entries of a node that was given up, from one room. A second burial finds nothing to do.
 -- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node
 -- ARGV 1 node  2 room  3 channel  4 ms after the end of its lease when a node is given up
--- Returns how many entries there were; -1 where the node lives.
+-- Returns how many entries there were (-1 where the node lives), and whether the room lost its last user with them.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
-if lease and tonumber(lease) + tonumber(ARGV[4]) > now then return -1 end
+if lease and tonumber(lease) + tonumber(ARGV[4]) > now then return {-1, 0} end
 local count, mine = 0, ARGV[1] .. ' '
 for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
   if string.sub(field, 1, #mine) == mine then
@@ -17,4 +17,5 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
   end
 end
 redis.call('SREM', KEYS[4], ARGV[2])
-return count
+local vacated = count > 0 and redis.call('EXISTS', KEYS[2]) == 0
+return {count, vacated and 1 or 0}

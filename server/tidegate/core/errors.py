@@ -20,7 +20,11 @@ Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of tex
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from tidegate_protocol import ERRORS, ErrorCode, ErrorMessage, Violation
+
+Failure = TypeVar("Failure", bound=BaseException)
 
 MESSAGE_LIMIT = 200
 """Characters of human text in an error, so that a large bad value is not echoed back."""
@@ -86,6 +90,16 @@ def nearest(pointer: str) -> str:
     while len(pointer) > POINTER_LIMIT:
         pointer = pointer[: pointer.rindex("/")]
     return pointer
+
+
+def detached(error: Failure) -> Failure:
+    """`error` without the frames that it passed through.
+
+    A frame often names what keeps the error: the list of outcomes, or the future. Such a circle stays until all garbage
+    is collected, and 50,000 objects of refused writes held the event loop for 80 ms then.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 def internal() -> Refused:

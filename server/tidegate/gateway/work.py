@@ -165,6 +165,7 @@ class Work:
         except Exception as error:  # the boundary, as above
             self._failed(session, refs, error)
         finally:
+            del answer  # it keeps what it raised, which keeps this frame
             self._end(session)
 
     def _failed(self, session: Session, refs: Sequence[Ref], error: Exception) -> None:

@@ -77,7 +77,7 @@ class OfOneWorker(HubStore):
         await self.hub.stop()
 
 
-THROUGH_A_HUB = {"test_feed", "test_kept_answers", "test_write_deadlines"}
+THROUGH_A_HUB = {"test_feed", "test_kept_answers", "test_refusals_leave_nothing", "test_write_deadlines"}
 """The modules whose promises cross the line between a worker and its hub."""
 
 

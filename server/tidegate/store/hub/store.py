@@ -177,9 +177,9 @@ class HubStore:
         return await self._reads.changes(after, upto, limit, payer)
 
     async def write(self, mutation: Mutation) -> WriteResult:
-        answer = self._ask(size_of(mutation), mutation.payer.account, lambda id: say.Write(id, bytes_of(mutation)))
-        result: WriteResult = await answer
-        return result
+        size, account = size_of(mutation), mutation.payer.account
+        # The future gets no name here, for it keeps what is raised.
+        return await self._ask(size, account, lambda id: say.Write(id, bytes_of(mutation)))  # type: ignore[no-any-return]
 
     def _ask(self, size: int, account: str, message: Callable[[int], msgspec.Struct]) -> asyncio.Future[Any]:
         """Send a write to the hub. Raises Refused."""

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from tidegate.core.budgets.costs import Cost
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.budgets.turns import Turn
-from tidegate.core.errors import TidegateError
+from tidegate.core.errors import Refused, TidegateError, detached
 
 T = TypeVar("T")
 
@@ -124,5 +124,7 @@ class Worker:
             return None, Interrupted()
         try:
             return job.work(), None
+        except (Refused, Interrupted, Blocked) as error:
+            return None, detached(error)
         except BaseException as error:  # the boundary of the thread: who waits for the work gets it
             return None, error

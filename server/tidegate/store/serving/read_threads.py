@@ -60,6 +60,8 @@ class ReadThreads:
         except asyncio.CancelledError:
             self.cancel(job)
             raise
+        finally:
+            del job  # its future keeps what is raised here, which keeps this frame
 
     def submit(self, work: Callable[[], T], purpose: Purpose) -> Job[T]:
         """As `run`; the outcome is in the job's future."""

@@ -20,7 +20,7 @@ import msgspec
 
 from tidegate.core.budgets.turns import CrowdedError
 from tidegate.core.budgets.write_turns import Limits, WriteTurns
-from tidegate.core.errors import Refused
+from tidegate.core.errors import Refused, detached
 from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
 from tidegate.core.rows.ports import Mutation, WriteResult
 from tidegate.store.serving import refusals
@@ -223,8 +223,10 @@ class WriteQueue:
         if not outcomes:
             return
         with self._changed:
-            for write, _ in outcomes:
+            for write, outcome in outcomes:
                 write.state = _State.DONE
+                if isinstance(outcome, Refused):
+                    detached(outcome)
         with suppress(RuntimeError):  # the loop has ended, and with it the clients
             self._loop.call_soon_threadsafe(settle, outcomes)
 

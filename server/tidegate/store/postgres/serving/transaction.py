@@ -18,7 +18,7 @@ from contextlib import suppress
 import psycopg
 from psycopg import errors
 
-from tidegate.core.errors import Refused
+from tidegate.core.errors import Refused, detached
 from tidegate.core.rows.ports import Mutation, Row, WriteResult
 from tidegate.store.postgres.changelog import NUMBER_TRIGGER, SCHEMA
 from tidegate.store.postgres.connection import LOCK_TIMEOUT_MS, Connection
@@ -181,11 +181,16 @@ class Transaction:
         self, connection: Connection, failure: StatementFailed | psycopg.Error, mutation: Mutation
     ) -> Refused | None:
         """What it means that this mutation failed, once it is rolled back; None: it may succeed when it is alone."""
-        if self._answered_since(connection, mutation) is not None:
-            return None
         if isinstance(failure, StatementFailed):
-            return verdict(connection, failure.error, failure.context)
-        return verdict(connection, failure, self._mutations.context(mutation))
+            error, context = failure.error, failure.context
+        else:
+            error, context = failure, self._mutations.context(mutation)
+        try:
+            return (
+                None if self._answered_since(connection, mutation) is not None else verdict(connection, error, context)
+            )
+        finally:
+            detached(error)  # frames of psycopg keep it
 
     def _answered_since(self, connection: Connection, mutation: Mutation) -> Outcome | None:
         """What the mutation's key was answered by now: it was looked up before the mutation met what is in its way."""

@@ -55,7 +55,7 @@ def expected_tables() -> dict[str, list[str]]:
         for file in sorted((ROOT / "schema" / direction).glob("*.schema.json")):
             message = json.loads(file.read_text())
             cells = [f"`{message['properties']['type']['const']}`", fields(message)]
-            cells += [f"`{message['x-reply']}`"] if direction == "client" else []
+            cells += [f"`{message['x-reply']}`" if "x-reply" in message else "-"] if direction == "client" else []
             tables[table].append(f"| {' | '.join([*cells, message['description']])} |")
     for code, row in schema_file("types/error_code")["x-errors"].items():
         temporary = "yes" if row["temporary"] else "no"

@@ -262,7 +262,7 @@ export interface Messages {
   ref?: Ref;
 }
 
-/** The gateway has carried out a message of the application that has no reply of its own. */
+/** The gateway has carried out a message of the application that names no reply. */
 export interface Ok {
   type: "ok";
   ref: Ref;

@@ -109,7 +109,7 @@ def check(shop: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 def test_handlers_that_keep_the_contract_pass(shop: Path, check: Check) -> None:
     (shop / "shop.py").write_text(SHOP.replace("ANSWER", "9 - int(request['amount'])"))
     done = check("--handlers", "shop:gateway")
-    assert done.code == 0, done
+    assert done.code == 0, done.out
     assert re.search(r"^cases: \d+, connections: 1, violations: 0$", done.out, re.MULTILINE)
     assert re.search(r"\d+ bought", done.out)
     assert "coverage: " in done.err
@@ -179,7 +179,7 @@ def test_own_messages_may_have_any_ref_and_need_no_reply(shop: Path, monkeypatch
                             assert faults == []
                             assert exchange.reply is not None or kind == "note" or not verdict.accepted
         bridge = contract_check.bridged(client, schemas)
-        assert [answer(bridge, kind) for kind in ("note", "buy")] == ["204 No Content", "200 OK"]
+        assert [answer(bridge, kind) for kind in ("note", "buy")] == ["200 OK", "200 OK"]
         # Schemathesis cannot invent a name by this pattern: the check says so, and goes on.
         fuzzer.invent(fuzzer._operations[0], 1, told.append)
         assert fuzzer.tally.violations == []

@@ -300,7 +300,7 @@ class Messages(Model, tag_field="type", tag="messages", kw_only=True):
 
 
 class Ok(Model, tag_field="type", tag="ok", kw_only=True):
-    """The gateway has carried out a message of the application that has no reply of its own."""
+    """The gateway has carried out a message of the application that names no reply."""
 
     ref: Ref
 

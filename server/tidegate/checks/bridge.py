@@ -1,7 +1,7 @@
 """A WSGI application that forwards HTTP requests to one WebSocket, for tools that speak only HTTP.
 
 Each kind of message has a POST address. `POST /join` sends its body over the WebSocket and answers with the gateway's
-reply; error codes become HTTP statuses. The bridge adds a `ref` to a message without one. It refuses a message itself
+reply; error codes become HTTP statuses. The bridge adds a `ref` to a request without one. It refuses a message itself
 only if the message belongs to another address. A valid message that is refused because of the row that it results in
 gets a 409, because the document says nothing of that row.
 """
@@ -89,7 +89,8 @@ class Bridge:
 
     def _forward(self, operation: Operation, body: bytes) -> Answer:
         message = _read(body)
-        adds_ref = isinstance(message, dict) and "ref" not in message
+        # A message without a reply may need a `ref` for something else, as `cancel` does.
+        adds_ref = operation.reply is not None and isinstance(message, dict) and "ref" not in message
         if isinstance(message, dict):
             if (refusal := next(self._wrong_address(operation, message), None)) is not None:
                 return 400, {}, refusal
@@ -107,7 +108,9 @@ class Bridge:
             return 204, {}, None
         if exchange.reply is None:
             return 504, {}, _refusal("internal", "the gateway did not reply in time")
-        reply = {name: value for name, value in exchange.reply.items() if name != "ref" or not adds_ref}
+        reply = exchange.reply
+        if adds_ref and reply["type"] != "ok":  # which has nothing but its `ref`
+            reply = {name: value for name, value in reply.items() if name != "ref"}
         of_resulting_row = reply.get("code") == "invalid_data" and self._oracle.verdict(body).accepted
         return 409 if of_resulting_row else _status(reply), {}, reply
 

@@ -42,7 +42,7 @@ def operations(schemas: Schemas) -> dict[str, Operation]:
     """Every operation, by path."""
     found: list[Operation] = []
     for kind, item in schemas.client.items():
-        reply = item.schema.get("x-reply")
+        reply = item.reply
         found.append(Operation(f"/{kind}", kind, reply))
         properties = item.schema["properties"] if item.protocol else {}
         if "resource" in properties:

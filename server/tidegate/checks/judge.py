@@ -31,7 +31,7 @@ class Judge:
         self._late = 0
         """Number of accepted messages without `ref`; an error for each of them may still come."""
         self._late_refs: deque[Any] = deque(maxlen=REMEMBERED)
-        """The refs of accepted messages without `x-reply`; an error for each of them may still come."""
+        """The refs of accepted messages that are not acknowledged; an error for each of them may still come."""
         self._overtaken: deque[Any] = deque(maxlen=REMEMBERED)
         """The refs of replies that may still come, because such a late error was taken for the answer."""
 
@@ -88,7 +88,7 @@ class Judge:
             return
         reply = exchange.reply
         if verdict.accepted and reply is None:
-            self._expect_late(awaited)
+            self._expect_late(awaited, verdict.message or {})
         elif verdict.accepted and reply is not None and reply["type"] == "error" and _has(self._late_refs, awaited.ref):
             self._overtaken.append(awaited.ref)
         yield from self._strays(exchange)
@@ -99,14 +99,16 @@ class Judge:
         elif awaited.ref is not None and (awaited.promised or exchange.reply is not None):
             yield from self._reply(verdict.message or {}, exchange.reply or {})
 
-    def _expect_late(self, awaited: Awaited) -> None:
+    def _expect_late(self, awaited: Awaited, message: Message) -> None:
+        if self._oracle.schemas.client[message["type"]].reply is None:
+            return
         if awaited.ref is None:
             self._late += 1
         else:
             self._late_refs.append(awaited.ref)
 
     def _is_late(self, message: Message) -> bool:
-        """Whether this is the late error for a message without `x-reply`, or the reply that it has overtaken."""
+        """Whether this is the late error for a message that is not acknowledged, or the reply that it has overtaken."""
         late = self._late_refs if message["type"] == "error" else self._overtaken
         found = next((index for index, ref in enumerate(late) if same_ref(ref, message["ref"])), None)
         if found is not None:
@@ -155,7 +157,7 @@ class Judge:
         return custom and code == "unknown_type" and not self._handlers
 
     def _reply(self, message: Message, reply: Message) -> Iterator[str]:
-        expected = self._oracle.schemas.client[message["type"]].schema.get("x-reply")
+        expected = self._oracle.schemas.client[message["type"]].reply
         if reply["type"] != expected:
             yield f"the reply is of type {reply['type']!r}, not {expected!r}"
         for name in ("room", "resource"):

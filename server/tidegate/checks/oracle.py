@@ -79,22 +79,26 @@ class Oracle:
         return Verdict((*_hazards(message), *self._faults(message)), message)
 
     def awaited(self, payload: bytes) -> Awaited:
-        """The answer to a message. An application's own message may have any `ref`, or no reply."""
-        message = self._own_message(payload)
+        """The answer to a message. An application's own message may have any `ref`; without `x-reply` it is
+        acknowledged if the acknowledgement may have that `ref`. `cancel` has no answer.
+        """
+        message = self._unusual(payload)
         if message is None or not self.verdict(payload).accepted:
             return Awaited(ref_of(payload))
-        replies = "x-reply" in self.schemas.client[message["type"]].schema
+        item = self.schemas.client[message["type"]]
+        replies = "x-reply" in item.schema or (not item.protocol and ref_of(payload) is not None)
         ref = message.get("ref")
         known = isinstance(ref, str | int | float) and not isinstance(ref, bool)
         return Awaited(ref if known else None, promised=replies, refusal=not replies)
 
-    def _own_message(self, payload: bytes) -> Message | None:
+    def _unusual(self, payload: bytes) -> Message | None:
+        """A message of the application, or of the protocol without a reply."""
         try:
             message = parse(payload)
         except (ValueError, RecursionError):
             return None
         kind = self.schemas.client.get(str(message.get("type"))) if isinstance(message, dict) else None
-        return None if kind is None or kind.protocol else message
+        return None if kind is None or (kind.protocol and kind.reply is not None) else message
 
     def server_faults(self, message: Any) -> list[str]:
         """The faults of a message that the gateway sent, as text."""

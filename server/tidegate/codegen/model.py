@@ -153,7 +153,7 @@ def _add_messages(found: Collection, schemas: Schemas, of_protocol: bool, names:
     for name, item in schemas.client.items():
         if item.protocol == of_protocol:
             found.client[name] = names[item.key]
-            reply = item.schema.get("x-reply")
+            reply = item.reply
             if reply is not None:
                 found.replies[name] = reply
                 found.reply_names[name] = names[schemas.server[reply].key]
@@ -167,7 +167,7 @@ def _used(schemas: Schemas, own: Iterable[Definition]) -> Iterator[Definition]:
     while todo:
         item = todo.pop()
         keys = [key for _, sub in subschemas(item.schema) if (key := _target(sub)) is not None]
-        reply = item.schema.get("x-reply") if item.kind == "client" and not item.protocol else None
+        reply = None if item.protocol else item.reply
         if reply in schemas.server:
             keys.append(schemas.server[reply].key)
         fresh = [key for key in keys if key in by_key and key not in seen]

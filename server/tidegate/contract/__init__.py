@@ -5,9 +5,11 @@ from tidegate.contract.claims import canonical_rules, converters
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
+from tidegate.schema.definition import ACKNOWLEDGEMENT
 from tidegate.schema.subschemas import escape
 
 __all__ = [
+    "ACKNOWLEDGEMENT",
     "ApplicationRequest",
     "BrokenOutput",
     "Contract",

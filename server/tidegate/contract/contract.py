@@ -21,6 +21,7 @@ from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
 from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
+from tidegate.schema.definition import ACKNOWLEDGEMENT
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
 Message = dict[str, Any]
@@ -42,8 +43,8 @@ class CustomMessageRules:
 
     access: dict[str, Any]
     """The raw `x-access` rules, for `send`. A missing rule denies access."""
-    reply: str | None
-    """The type of the reply. None if the request has no reply."""
+    reply: str
+    """The type of the reply."""
 
 
 class BrokenOutput(TidegateError):
@@ -77,7 +78,7 @@ class Contract:
         self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
         """A gateway message as JSON."""
         self.custom_messages: dict[str, CustomMessageRules] = {
-            name: CustomMessageRules(item.schema.get("x-access", {}), item.schema.get("x-reply"))
+            name: CustomMessageRules(item.schema.get("x-access", {}), item.reply or ACKNOWLEDGEMENT)
             for name, item in schemas.client.items()
             if not item.protocol
         }

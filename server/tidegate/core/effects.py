@@ -51,6 +51,13 @@ class Close(Effect, frozen=True, gc=False):
     reason: str
 
 
+class CancelCall(Effect, frozen=True, gc=False):
+    """End the session's calls of the application's handlers with this `ref` that are not answered, if there are any."""
+
+    session: Session
+    ref: str | int
+
+
 class Identify(Effect, frozen=True, gc=False):
     """Check a token and report its identity to `Protocol.identified`."""
 

@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from tidegate.core.access.row_rules import same_claims
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import GOING_AWAY
-from tidegate.core.effects import Effect, Identify, Ref, Reply
+from tidegate.core.effects import CancelCall, Effect, Identify, Ref, Reply
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
@@ -31,6 +31,7 @@ from tidegate.core.session import Session
 from tidegate_protocol import (
     Authenticated,
     AuthenticateRequest,
+    CancelRequest,
     CreateRequest,
     DeleteRequest,
     FeedPosition,
@@ -96,6 +97,7 @@ class Protocol:
             UpdateRequest: self.rows.requests.update,
             DeleteRequest: self.rows.requests.delete,
             PingRequest: self._ping,
+            CancelRequest: self._cancel,
         }
 
     def receive(self, session: Session, request: msgspec.Struct, now: float) -> Sequence[Effect]:
@@ -147,6 +149,9 @@ class Protocol:
 
     def _authenticate(self, session: Session, request: AuthenticateRequest, now: float) -> list[Effect]:
         return [Identify(session, given_ref(request.ref), request.token, now)]
+
+    def _cancel(self, session: Session, request: CancelRequest, now: float) -> list[Effect]:
+        return [CancelCall(session, request.ref)]
 
     def _ping(self, session: Session, request: PingRequest, now: float) -> list[Effect]:
         if request.ref is UNSET:

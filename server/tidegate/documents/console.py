@@ -65,7 +65,7 @@ def _message(item: Definition) -> JsonObject:
     return {
         "description": item.schema.get("description", ""),
         "access": item.schema.get("x-access", {}),
-        "reply": item.schema.get("x-reply"),
+        "reply": item.reply,
         "request": {**schema, "properties": properties, "required": required},
     }
 

@@ -102,7 +102,7 @@ class _Page:
     def _requests(self) -> Group:
         group = Group("requests", "Requests", "Messages of a client. All requests of the protocol may have a `ref`.")
         for name, item in self._schemas.client.items():
-            reply = item.schema.get("x-reply")
+            reply = item.reply
             answer = joined((" → ", self._to_message(reply))) if reply else ""
             group.add(
                 "request",
@@ -115,7 +115,7 @@ class _Page:
     def _messages(self) -> Group:
         group = Group("messages", "Gateway messages")
         for name, item in self._schemas.server.items():
-            asked = [asker for asker, asking in self._schemas.client.items() if asking.schema.get("x-reply") == name]
+            asked = [asker for asker, asking in self._schemas.client.items() if asking.reply == name]
             links = joined((link(asker, f"#{anchor('request', asker)}") for asker in asked), ", ")
             group.add("message", name, *self._message(item), label=element("small", "answers ", links) if asked else "")
         return group

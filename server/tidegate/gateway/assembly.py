@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.effects import CancelCall
 from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
@@ -95,6 +96,7 @@ def assemble(
     catch_up = CatchUpDriver(rows, store, sender, ledger)
     effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
+    effects.add(CancelCall, lambda effect: calls.cancel(effect.session.id, effect.ref))
     custom = CustomMessages(contract, handlers, sender, calls)
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, tokens, effects, work, custom, session_clock)

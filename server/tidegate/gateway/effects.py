@@ -67,6 +67,10 @@ class Effects:
             row_fx.CatchUp: self._bring_up,
         }
 
+    def add(self, kind: type[fx.Effect], carry: Callable[[Any], None]) -> None:
+        """Let `carry` carry out the effects of a kind that another part of the gateway knows."""
+        self._carry[kind] = carry
+
     def run(self, effects: Iterable[fx.Effect]) -> None:
         """Carry out `effects` in their order. Raises Refused where one of them is refused at once."""
         carry = self._carry

@@ -21,6 +21,8 @@ Kind = Literal["types", "client", "server", "resources", "rooms"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 APPLICATION_PREFIX = "App."
+ACKNOWLEDGEMENT = "ok"
+"""The type of the reply to an application's message that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,16 @@ class Definition:
         tag = properties.get("type") if isinstance(properties, dict) else None
         const = tag.get("const") if isinstance(tag, dict) else None
         return const if isinstance(const, str) else None
+
+    @property
+    def reply(self) -> str | None:
+        """The type of the reply to a client message; None for one without a reply.
+
+        An application's message without `x-reply` is acknowledged.
+        """
+        default = None if self.protocol or self.kind != "client" or not self.is_file else ACKNOWLEDGEMENT
+        found = self.schema.get("x-reply", default)
+        return found if isinstance(found, str) else default
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ async def test_a_handler_that_misbehaves_hurts_its_caller_alone(gateway: Gateway
                 await bystanders.check()
         await answered_once(caller, len(requests))
     log = gateway.log_file.read_text()
-    told = log.count("'sold_out' is no error code of the protocol; the codes are conflict, forbidden, ")
+    told = log.count("'sold_out' is no error code of the protocol; the codes are cancelled, conflict, forbidden, ")
     assert told == 2, "once before and once after standard error was closed"
     assert [line for line in GUARDS if line in log] == [], "a guard for failures of the gateway itself was needed"
 

@@ -21,6 +21,7 @@ from tidegate.handlers import Call, Handler
 from tidegate.reports import report
 
 LATE = "the application did not answer in time"
+CANCELLED = "the client cancelled the request"
 STOPPING = "the gateway stops, and the application had not answered"
 CLOSE_S = 0.7
 """How long a stop waits for the event loop of the handlers to end."""
@@ -37,6 +38,8 @@ class HandlerCalls:
         self._loop: HandlerLoop | None = None
         """Made for the first `async` handler that is called."""
         self._running: dict[RunningCall, None] = {}
+        self._of_session: dict[str, set[RunningCall]] = {}
+        """The running calls by the id of their connection."""
         self._stopping = False
 
     async def call(self, handler: Handler, request: ApplicationRequest, call: Call) -> Frame:
@@ -45,6 +48,7 @@ class HandlerCalls:
             raise Refused("unavailable", STOPPING)
         running = RunningCall(handler, request, call, self._outcomes)
         self._running[running] = None
+        self._of_session.setdefault(call.connection, set()).add(running)
         timer = running.loop.call_later(self._deadline, self._expire, running)
         try:
             if handler.waits:
@@ -54,7 +58,14 @@ class HandlerCalls:
             return await running.outcome
         finally:
             timer.cancel()
-            del self._running[running]
+            self._forget(running)
+
+    def cancel(self, session: str, ref: str | int) -> None:
+        """The client cancels its calls with this `ref`; those that are answered stay answered."""
+        for running in list(self._of_session.get(session, ())):
+            if running.ref == ref:
+                running.abandon()
+                running.settle(Refused("cancelled", CANCELLED))
 
     def tick(self) -> None:
         """Look whether the event loop of the handlers turns; to be called at least every 100 ms."""
@@ -82,6 +93,13 @@ class HandlerCalls:
         if self._loop is not None:
             self._loop.end()
             await asyncio.get_running_loop().run_in_executor(None, self._loop.ended.wait, CLOSE_S)
+
+    def _forget(self, running: RunningCall) -> None:
+        del self._running[running]
+        others = self._of_session[running.session]
+        others.discard(running)
+        if not others:
+            del self._of_session[running.session]
 
     def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._loop is None or self._loop.ended.is_set():

@@ -12,11 +12,12 @@ from typing import Any
 
 import msgspec
 
-from tidegate.contract import ApplicationRequest, Contract
+from tidegate.contract import ACKNOWLEDGEMENT, ApplicationRequest, Contract
+from tidegate.contract.hazards import readable_ref
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.gateway.sender import Sender
 from tidegate.reports import report, report_failure, shown
-from tidegate_protocol import ERRORS, ErrorCode
+from tidegate_protocol import ERRORS, ErrorCode, Ok
 from tidegate_protocol.plain import plain
 
 REPLY_LIMIT = 16 * 1024 * 1024
@@ -58,9 +59,12 @@ class Outcomes:
         return internal()
 
     def _frame(self, handler: str, request: ApplicationRequest, found: Any) -> Outcome:
-        reply = self._contract.custom_messages[request.type].reply
-        if reply is None or request.ref is msgspec.UNSET:
+        if request.ref is msgspec.UNSET:
             return None
+        reply = self._contract.custom_messages[request.type].reply
+        if reply == ACKNOWLEDGEMENT:
+            ref = readable_ref(request.message)
+            return None if ref is None else self._sender.frame(Ok(ref=ref))
         content = msgspec.to_builtins(plain(found), str_keys=True) if found is not None else {}
         if not isinstance(content, dict):
             raise TypeError(f"a handler returns a Struct, a dict or None, and not {type(found).__name__}")

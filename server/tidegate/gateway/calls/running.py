@@ -33,6 +33,8 @@ class RunningCall:
         self._request = request
         self._call = call
         self._outcomes = outcomes
+        self.session = call.connection
+        self.ref = request.ref
 
     def settle(self, outcome: Outcome) -> None:
         """The call ends with `outcome`, unless it has ended before. In the gateway's loop."""

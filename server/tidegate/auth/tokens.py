@@ -2,7 +2,8 @@
 
 There are two kinds. A USER token is signed with the configured secret. An IDENTITY token lets an anonymous client keep
 its id after a reconnect; it is signed with a secret that the database keeps, and for another audience.
-Invariant: a user token never names an anonymous id, and an identity token always names one.
+Invariant: a user token never names an anonymous id, nor one of the gateway's; an identity token always names an
+anonymous one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import jwt
 import msgspec
 
 from tidegate.core.errors import Refused
-from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.identities import RESERVED_PREFIX, VerifiedIdentity
 from tidegate_protocol import Principal
 
 ALGORITHM = "HS256"
@@ -101,7 +102,7 @@ def _audience(token: str) -> Any:
 
 def _user(claims: dict[str, Any]) -> VerifiedIdentity:
     identifier = claims["sub"]
-    proper = 0 < len(identifier) <= ID_LIMIT and not identifier.startswith(ANONYMOUS_PREFIX)
+    proper = 0 < len(identifier) <= ID_LIMIT and not identifier.startswith((ANONYMOUS_PREFIX, RESERVED_PREFIX))
     if not proper or _sendable(identifier) != identifier:
         raise Refused("unauthenticated", "the token's `sub` is not an id that a user may have", pointer="/token")
     named = claims.get("roles", claims.get("role"))

@@ -91,6 +91,13 @@ class Contract:
         self._server: dict[str, CompiledSchema] = {
             name: compiler.named(item.key) for name, item in schemas.server.items()
         }
+        replies = {rules.reply for rules in self.custom_messages.values()}
+        self._pushes: dict[str, CompiledSchema] = {
+            name: self._server[name]
+            for name, item in schemas.server.items()
+            if not item.protocol and name not in replies
+        }
+        """Those of the application that answer no request."""
 
     def decode(self, payload: bytes) -> msgspec.Struct:
         """The request in `payload`: a Struct of `tidegate_protocol`, or an ApplicationRequest. Raises Refused."""
@@ -156,6 +163,19 @@ class Contract:
             raise _refusal(violations(found, filters, "/filters", self._names))
         self._payloads.canonicalise(message)
         return filters
+
+    def push(self, payload: bytes) -> None:
+        """Check a message of the application that answers no request. Raises Refused, which points into it."""
+        message = read(payload)
+        name = message.get("type")
+        validator = self._pushes.get(name) if type(name) is str else None
+        if validator is None:
+            known = ", ".join(sorted(self._pushes)) or "there is none"
+            raise Refused(
+                "unknown_type", f"no message of schema/server that answers no request ({known})", pointer="/type"
+            )
+        if not validator.is_valid(message):
+            raise _refusal(violations(validator, message, known=self._names))
 
     def check_server(self, message: msgspec.Struct | Message) -> None:
         """Raises BrokenOutput if the outgoing `message` is invalid by its schema. For tests and --dev."""

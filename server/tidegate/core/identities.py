@@ -13,6 +13,12 @@ import msgspec
 from tidegate_protocol import Principal
 
 
+RESERVED_PREFIX = "tidegate:"
+"""Ids that begin so are the gateway's: no token names one."""
+APPLICATION = Principal(id=f"{RESERVED_PREFIX}application", name="Application", roles=[], anonymous=False)
+"""In whose name the application's code sends and writes where it names no user."""
+
+
 class VerifiedIdentity(msgspec.Struct, frozen=True):
     """A user whose token was checked."""
 

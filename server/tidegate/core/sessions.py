@@ -53,6 +53,9 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions)
 
+    def __contains__(self, session: Session) -> bool:
+        return session in self._sessions
+
     def of_user(self, user: str) -> Collection[Session]:
         """The sessions of one user."""
         return self._of_user.get(user, {}).keys()

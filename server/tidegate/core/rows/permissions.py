@@ -12,7 +12,7 @@ import msgspec
 
 from tidegate.core.access.rules import RowAccess, permission
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import NOTHING, Filter
+from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter
 from tidegate.core.session import Session
 
 
@@ -65,3 +65,10 @@ class Permissions:
     def forget(self, session: Session) -> None:
         """The session's user or claims changed, or the session ended."""
         self._known.pop(session, None)
+
+
+class Unrestricted(Permissions):
+    """Every row, for the application's own code that acts for no user."""
+
+    def permitted(self, session: Session, rules: ResourceRules, action: str) -> Filter:
+        return EVERYTHING

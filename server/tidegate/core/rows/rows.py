@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tidegate.core.rows.dispatch import Dispatcher
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.permissions import Permissions, ResourceRules
+from tidegate.core.rows.permissions import Permissions, ResourceRules, Unrestricted
 from tidegate.core.rows.requests import Requests
 from tidegate.core.rows.subscriptions import Subscriptions
 
@@ -23,7 +23,17 @@ class Rows:
         self, resources: Mapping[str, ResourceRules], cursor: FeedCursor, subscriptions_per_session: int, page: int
     ) -> None:
         permissions = Permissions(resources)
+        self._resources = resources
+        self._page = page
         self.cursor = cursor
         self.subscriptions = Subscriptions(cursor, permissions, subscriptions_per_session)
         self.requests = Requests(permissions, self.subscriptions, page)
         self.dispatch = Dispatcher(cursor, self.subscriptions).dispatch
+
+    def requests_once(self, *, unrestricted: bool = False) -> Requests:
+        """For one `list`, `get`, `create`, `update` or `delete` of the application's code, in any thread.
+
+        Nothing of it is remembered. `unrestricted`: no rule is asked.
+        """
+        permissions = Unrestricted(self._resources) if unrestricted else Permissions(self._resources)
+        return Requests(permissions, self.subscriptions, self._page)

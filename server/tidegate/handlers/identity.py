@@ -1,0 +1,35 @@
+"""In whose name the application's code acts: a user with its claims, or the application itself.
+
+Invariant: nothing here turns a missing user into one that may do everything; `SYSTEM` has to be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from tidegate.core.identities import APPLICATION
+from tidegate_protocol import Principal
+
+__all__ = ["APPLICATION", "SYSTEM", "Identity", "System"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user, and what its token says beside the identity. `call.principal` is one."""
+
+    user: Principal
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """By the claims' names; row rules may name them."""
+
+
+class System(Enum):
+    """The type of `SYSTEM`."""
+
+    SYSTEM = "system"
+
+
+SYSTEM: Final = System.SYSTEM
+"""The application itself: no `x-access` and no rule limits it. The schema still says what a row is."""

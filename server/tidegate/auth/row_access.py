@@ -25,6 +25,7 @@ from tidegate.core.access.rules import Hook, RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
 from tidegate.handlers import Action, Rule, copied, name_of
+from tidegate.handlers.rules import asked
 from tidegate.reports import report, report_failure
 from tidegate_protocol import Principal
 
@@ -81,6 +82,7 @@ def _hook(contract: Contract, resource: str, rule: Rule, threads: ApplicationThr
 
 def _said(rule: Rule, user: Principal, claims: Claims) -> Any:
     """What the rule says: True, False, or filters as from a client. It gets copies, which it may change."""
+    asked.set(True)
     said = rule(copied(user), deepcopy(claims))
     if isinstance(said, bool):
         return said

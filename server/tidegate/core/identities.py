@@ -12,7 +12,6 @@ import msgspec
 
 from tidegate_protocol import Principal
 
-
 RESERVED_PREFIX = "tidegate:"
 """Ids that begin so are the gateway's: no token names one."""
 APPLICATION = Principal(id=f"{RESERVED_PREFIX}application", name="Application", roles=[], anonymous=False)

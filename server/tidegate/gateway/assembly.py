@@ -18,6 +18,8 @@ from tidegate.core.identities import Identities
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.application.pushes import Pushes
+from tidegate.gateway.application.side import ApplicationSide
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.outcome import Outcomes
 from tidegate.gateway.catch_up import CatchUpDriver
@@ -56,6 +58,8 @@ class Parts:
     calls: HandlerCalls
     """Has threads: to be closed at the end."""
     clock: SessionClock
+    application: ApplicationSide
+    """What the application's code reaches."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -97,15 +101,30 @@ def assemble(
     effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
     effects.add(CancelCall, lambda effect: calls.cancel(effect.session.id, effect.ref))
-    custom = CustomMessages(contract, handlers, sender, calls)
+    listener = EngineListener(sessions, sender, effects.run, clock)
+    pushes = Pushes(sessions, engine, sender, listener)
+    application = ApplicationSide(contract, sessions.protocol, engine, store, pushes, clock)
+    handlers.bind(application)
+    custom = CustomMessages(contract, handlers, sender, calls, application)
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, tokens, effects, work, custom, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects)
-    listener = EngineListener(sessions, sender, effects.run, clock)
     engine.listen(listener)
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
     unsent = UnsentBytes(ledger)
     return Parts(
-        handler, sessions, feed, engine, listener, work, catch_up, outdated, ledger, unsent, calls, session_clock
+        handler,
+        sessions,
+        feed,
+        engine,
+        listener,
+        work,
+        catch_up,
+        outdated,
+        ledger,
+        unsent,
+        calls,
+        session_clock,
+        application,
     )

@@ -7,6 +7,8 @@ Invariant: a request with a `ref` gets exactly one reply of the type that its sc
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.access.rules import require
 from tidegate.core.errors import Refused
@@ -14,16 +16,19 @@ from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Gateway, copied
+from tidegate.handlers.port import Port
 
 
 class CustomMessages:
     """The handlers of one application behind its contract."""
 
-    def __init__(self, contract: Contract, handlers: Gateway, sender: Sender, calls: HandlerCalls) -> None:
+    def __init__(self, contract: Contract, handlers: Gateway, sender: Sender, calls: HandlerCalls, port: Port) -> None:
+        """`port`: what a handler may use of the gateway."""
         self._contract = contract
         self._handlers = handlers.handlers
         self._sender = sender
         self._calls = calls
+        self._port = port
 
     async def answer(self, session: Session, request: ApplicationRequest) -> None:
         """Let the handler answer `request`, and send the reply if its schema names one. Raises Refused."""
@@ -32,7 +37,8 @@ class CustomMessages:
         handler = self._handlers.get(request.type)
         if handler is None:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
-        frame = await self._calls.call(handler, request, Call(copied(session.user), session.id))
+        call = Call(copied(session.user), session.id, deepcopy(session.claims), self._port, session)
+        frame = await self._calls.call(handler, request, call)
         if frame is not None:
             self._sender.send_frame(session, frame)
 

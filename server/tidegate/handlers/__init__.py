@@ -24,21 +24,31 @@ Invariant: a handler gets only valid messages of its type, from a user that `x-a
 from __future__ import annotations
 
 from tidegate.core.errors import Refused
+from tidegate.handlers.answer import Answer
 from tidegate.handlers.call import Call, copied
 from tidegate.handlers.errors import HandlersError
 from tidegate.handlers.gateway import Gateway
 from tidegate.handlers.handler import Handler, name_of
+from tidegate.handlers.identity import APPLICATION, SYSTEM, Identity
+from tidegate.handlers.lifecycle import Connection
 from tidegate.handlers.loading import load
+from tidegate.handlers.port import EVERYONE
 from tidegate.handlers.rules import Action, Filter, Rule
 from tidegate_protocol import Principal
 
 __all__ = [
+    "APPLICATION",
+    "EVERYONE",
+    "SYSTEM",
     "Action",
+    "Answer",
     "Call",
+    "Connection",
     "Filter",
     "Gateway",
     "Handler",
     "HandlersError",
+    "Identity",
     "Principal",
     "Refused",
     "Rule",

@@ -6,10 +6,16 @@ Invariant: everything in a `Call` was verified by the gateway; nothing in it is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
+from tidegate.handlers.answer import Answer
+from tidegate.handlers.errors import HandlersError
+from tidegate.handlers.identity import Identity
+from tidegate.handlers.port import Port
 from tidegate_protocol import Principal
 
 
@@ -21,6 +27,24 @@ class Call:
     """As the gateway knows the user; never what the message claims."""
     connection: str
     """The id of the connection, as `welcome` said it."""
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """What the user's token says beside the identity, and what `on_connect` added."""
+    port: Port | None = field(default=None, repr=False, compare=False)
+    session: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def principal(self) -> Identity:
+        """The user with its claims, for `gateway.rows`."""
+        return Identity(self.user, self.claims)
+
+    def send(self, message: Any) -> Answer[bool]:
+        """Send a message of schema/server that answers no request to this connection. Raises Refused.
+
+        The answer is False where the connection has ended. While its client reads too slowly, this waits.
+        """
+        if self.port is None:
+            raise HandlersError("this call comes from no gateway")
+        return Answer(self.port.reply(self.session, message))
 
 
 def copied(user: Principal) -> Principal:

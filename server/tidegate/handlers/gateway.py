@@ -1,27 +1,40 @@
-"""Where an application registers what it adds to the gateway.
+"""Where an application registers what it adds to the gateway, and through which it reaches the gateway that runs.
 
-It only keeps the functions, by what they are for; who calls them is the gateway's business.
+It keeps functions by what they are for; who calls them is the gateway's business.
 Invariant: there is at most one handler of a type and one rule of a resource and action.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
+from tidegate.handlers.answer import Answer
 from tidegate.handlers.errors import HandlersError
 from tidegate.handlers.handler import Handler, handler_of, name_of
-from tidegate.handlers.rules import Action, Rule
+from tidegate.handlers.identity import Identity, System
+from tidegate.handlers.lifecycle import Moments
+from tidegate.handlers.port import Port, Target
+from tidegate.handlers.rooms import Room, User
+from tidegate.handlers.rows import Rows
+from tidegate.handlers.rules import Action, Rule, asked
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Model = TypeVar("Model")
 
 
 class Gateway:
-    """The handlers of one application, by the type of message, and its rules, by resource and action."""
+    """The functions of one application, and its way to rooms, users and rows.
+
+    Its functions may be registered while the module is imported. The gateway can be reached from `on_start` on.
+    """
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
+        """By the type of message."""
         self.rules: dict[tuple[str, Action], Rule] = {}
+        self.moments = Moments()
+        self._port: Port | None = None
 
     def on(self, type_: str) -> Callable[[Function], Function]:
         """Let a function handle the messages of `type_`.
@@ -59,3 +72,73 @@ class Gateway:
             return function
 
         return register
+
+    def on_connect(self, function: Function) -> Function:
+        """Call `function(connection)` when a client has connected, before it is greeted, and when it becomes a user.
+
+        It may raise Refused, and may return claims to add to those of the token. The client waits for it.
+        """
+        return self.moments.add("connect", function)
+
+    def on_disconnect(self, function: Function) -> Function:
+        """Call `function(connection)` when a connection has ended."""
+        return self.moments.add("disconnect", function)
+
+    def on_join(self, function: Function) -> Function:
+        """Call `function(room, connection)` when a connection has joined a room."""
+        return self.moments.add("join", function)
+
+    def on_leave(self, function: Function) -> Function:
+        """Call `function(room, connection)` when a connection has left a room, or ended."""
+        return self.moments.add("leave", function)
+
+    def room_occupied(self, function: Function) -> Function:
+        """Call `function(room)` when the first user appears in a room: once in a cluster."""
+        return self.moments.add("occupied", function)
+
+    def room_vacated(self, function: Function) -> Function:
+        """Call `function(room)` when the last user has vanished from a room: once in a cluster."""
+        return self.moments.add("vacated", function)
+
+    def on_start(self, function: Function) -> Function:
+        """Call `function()` before clients can connect. The gateway does not start if it fails."""
+        return self.moments.add("start", function)
+
+    def on_stop(self, function: Function) -> Function:
+        """Call `function()` when the gateway ends, while its clients are told so."""
+        return self.moments.add("stop", function)
+
+    def background(self, function: Function) -> Function:
+        """Run `function()` or `function(stop)` beside the gateway, and again after it has failed, until the stop."""
+        return self.moments.add_background(function)
+
+    def room(self, name: str) -> Room:
+        """The room with this name."""
+        return Room(self._reach, name)
+
+    def user(self, id: str) -> User:
+        """The user with this id."""
+        return User(self._reach, id)
+
+    def push(self, message: Any, to: Target | Room | User) -> Answer[None]:
+        """Send a message of schema/server that answers no request: to EVERYONE, a room, or a user. Raises Refused."""
+        return Answer(self._reach().push(to if isinstance(to, Target) else to.target, message))
+
+    @overload
+    def rows(self, resource: str, *, as_user: Identity | System) -> Rows[dict[str, Any]]: ...
+    @overload
+    def rows(self, resource: str, *, as_user: Identity | System, model: type[Model]) -> Rows[Model]: ...
+    def rows(self, resource: str, *, as_user: Identity | System, model: Any = None) -> Rows[Any]:
+        """The rows of a resource, for an Identity (`call.principal`) or SYSTEM. `model`: the Struct for rows."""
+        return Rows(self._reach, resource, as_user, model)
+
+    def bind(self, port: Port | None) -> None:
+        """`port` is the gateway that runs now; None for none any more. The gateway calls it."""
+        self._port = port
+
+    def _reach(self) -> Port:
+        if asked.get():
+            raise HandlersError("a rule about rows cannot ask the gateway, which waits for the rule")
+        if self._port is None:
+            raise HandlersError("the gateway does not run: use it in handlers, `on_start` and background tasks")
+        return self._port

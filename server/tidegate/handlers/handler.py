@@ -47,18 +47,18 @@ def handler_of(function: Callable[..., Any]) -> Handler:
     ]
     if not 1 <= len(parameters) <= 2:  # the message, and perhaps the call
         raise HandlersError(f"{name_of(function)}: a handler takes the message, and may take a Call as well")
-    wanted = get_type_hints(_called(function)).get(parameters[0].name)
+    wanted = get_type_hints(called(function)).get(parameters[0].name)
     model = wanted if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct) else None
-    return Handler(function, model, len(parameters) > 1, inspect.iscoroutinefunction(_called(function)))
+    return Handler(function, model, len(parameters) > 1, inspect.iscoroutinefunction(called(function)))
 
 
 def name_of(function: Callable[..., Any]) -> str:
     """The name of a function for log lines. An object that can be called has none: then it is that of its class."""
-    name = getattr(_called(function), "__qualname__", None)
+    name = getattr(called(function), "__qualname__", None)
     return name if isinstance(name, str) else type(function).__qualname__
 
 
-def _called(function: Callable[..., Any]) -> Callable[..., Any]:
+def called(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function behind `function`, which may be a `functools.partial`, or an object with `__call__`."""
     while isinstance(function, functools.partial):
         function = function.func

@@ -1,7 +1,7 @@
 """The port through which the application's code reaches the gateway that runs it.
 
-`gateway.application` implements it. Each method may be called in any thread, and checks what it is given there; the rest
-happens in the gateway's loop, which brings the result to the future.
+`gateway.application` implements it. Each method may be called in any thread, and checks what it is given there; the
+rest happens in the gateway's loop, which brings the result to the future.
 Invariant: what the schema does not allow raises Refused, with a pointer into what was given, and nothing has happened.
 """
 

@@ -6,6 +6,7 @@ Invariant: without a user or `SYSTEM` there is nothing to call.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -25,9 +26,7 @@ class Rows(Generic[R]):
     Every method raises Refused with the codes that a client would get.
     """
 
-    def __init__(
-        self, reach: Callable[[], Port], resource: str, who: Identity | System, model: type[R] | None
-    ) -> None:
+    def __init__(self, reach: Callable[[], Port], resource: str, who: Identity | System, model: type[R] | None) -> None:
         """`model`: the Struct that rows become; None for dicts. Raises TypeError where `who` names no user."""
         if not isinstance(who, Identity | System):
             raise TypeError(
@@ -46,7 +45,7 @@ class Rows(Generic[R]):
         limit: int | None = None,
         offset: int | None = None,
         fields: Sequence[str] | None = None,
-    ) -> Answer[list[R]]:
+    ) -> Answer[builtins.list[R]]:
         """The rows that meet `filters` (docs/reference/filters.md): `limit` of them, as a client's `list`."""
         asked = {"filters": filters, "sort": sort, "limit": limit, "offset": offset, "fields": fields}
         return self._ask("list", self._all, **asked)
@@ -66,7 +65,7 @@ class Rows(Generic[R]):
         """
         return self._ask("create", self._first, data=data, key=key)
 
-    def create_all(self, rows: Iterable[Any], *, key: str | None = None) -> Answer[list[R]]:
+    def create_all(self, rows: Iterable[Any], *, key: str | None = None) -> Answer[builtins.list[R]]:
         """Create all of these rows, or none. As `create`."""
         return self._ask("create", self._all, data=list(rows), key=key)
 
@@ -85,7 +84,7 @@ class Rows(Generic[R]):
         request = {name: value for name, value in given.items() if value is not None}
         return Answer(self._reach().rows(self._who, {"type": kind, "resource": self._resource, **request}), convert)
 
-    def _all(self, found: Found) -> list[R]:
+    def _all(self, found: Found) -> builtins.list[R]:
         return [self._row(row) for row in found[0]]
 
     def _first(self, found: Found) -> R | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Literal
 
 from tidegate_protocol import Principal
@@ -12,3 +13,6 @@ Filter = Mapping[str, Any]
 """As clients write them (docs/reference/filters.md)."""
 Rule = Callable[[Principal, Mapping[str, Any]], Filter | bool]
 """Of a user and its token's claims: the rows that it may do something with; True and False are all and none."""
+
+asked: ContextVar[bool] = ContextVar("asked", default=False)
+"""Whether this code is a rule, or was called by one."""

@@ -53,6 +53,13 @@ class Rooms:
         self._memberships = self.occupants.memberships
         self._announcements = self.occupants.announcements
 
+    def rules(self, name: str) -> RoomRules:
+        """The rules of a room. Raises Refused(unknown_room)."""
+        rules = self._rules(name)
+        if rules is None:
+            raise Refused("unknown_room", "no kind of room in the schema covers this name", pointer="/room")
+        return rules
+
     def rooms_of(self, session: Session) -> list[Room]:
         return self._memberships.rooms(session)
 
@@ -268,10 +275,7 @@ class Rooms:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _new_room(self, name: str) -> Room:
-        rules = self._rules(name)
-        if rules is None:
-            raise Refused("unknown_room", "no kind of room in the schema covers this name", pointer="/room")
-        return self.occupants.new_room(name, rules)
+        return self.occupants.new_room(name, self.rules(name))
 
     def _joined(self, session: Session, name: str) -> Room:
         room = self._memberships.room(session, name)

@@ -37,3 +37,8 @@ class Rows:
         """
         permissions = Unrestricted(self._resources) if unrestricted else Permissions(self._resources)
         return Requests(permissions, self.subscriptions, self._page)
+
+    def asks_application(self, resource: str) -> bool:
+        """Whether a rule in the application's code says something about the rows of `resource`."""
+        rules = self._resources.get(resource)
+        return rules is not None and bool(rules.access.hooks)

@@ -31,11 +31,17 @@ class Crossing:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._asked = 0
-        self._under_way: dict[Future[Any], asyncio.Task[None] | None] = {}
+        self._under_way: dict[Future[Any], asyncio.Task[None]] = {}
+        """What `end` and the code that asked may cancel."""
+        self._changing: set[asyncio.Task[None]] = set()
+        """What nothing cancels: the engine or the store ends it."""
         self._ended = False
 
-    def ask(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Await what `work` makes, in the gateway's loop. Cancelling the future cancels it. Raises Refused."""
+    def ask(self, work: Callable[[], Coroutine[Any, Any, T]], *, changes: bool = False) -> Future[T]:
+        """Await what `work` makes, in the gateway's loop. Raises Refused.
+
+        Cancelling the future cancels the work, unless it `changes` something: that is done, or not begun.
+        """
         with self._lock:
             if self._ended:
                 raise Refused("unavailable", ENDED)
@@ -45,7 +51,7 @@ class Crossing:
         future: Future[T] = Future()
         future.add_done_callback(self._done)
         try:
-            self._loop.call_soon_threadsafe(self._begin, work, future)
+            self._loop.call_soon_threadsafe(self._begin, work, future, changes)
         except RuntimeError:  # the loop has ended
             future.set_exception(Refused("unavailable", ENDED))
         return future
@@ -55,8 +61,7 @@ class Crossing:
         with self._lock:
             self._ended = True
         for future, task in list(self._under_way.items()):
-            if task is not None:
-                task.cancel()
+            task.cancel()
             _settle(future, Refused("unavailable", ENDED))
 
     def _done(self, future: Future[Any]) -> None:
@@ -71,15 +76,19 @@ class Crossing:
         if task is not None:
             task.cancel()
 
-    def _begin(self, work: Callable[[], Coroutine[Any, Any, T]], future: Future[T]) -> None:
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, T]], future: Future[T], changes: bool) -> None:
         if self._ended:
             _settle(future, Refused("unavailable", ENDED))
         if future.done():
             return
         # The task is owned here: it ends with its work, with `end`, or when the code that asked is cancelled.
         task = self._loop.create_task(self._do(work, future))
-        self._under_way[future] = task
-        task.add_done_callback(lambda _: self._under_way.pop(future, None))
+        if changes:
+            self._changing.add(task)
+            task.add_done_callback(self._changing.discard)
+        else:
+            self._under_way[future] = task
+            task.add_done_callback(lambda _: self._under_way.pop(future, None))
 
     async def _do(self, work: Callable[[], Coroutine[Any, Any, T]], future: Future[T]) -> None:
         try:

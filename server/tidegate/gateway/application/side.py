@@ -18,6 +18,7 @@ import msgspec
 
 from tidegate.contract import Contract
 from tidegate.core.budgets.payer import GATEWAY
+from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
 from tidegate.core.identities import APPLICATION
 from tidegate.core.protocol import Protocol
@@ -30,7 +31,16 @@ from tidegate.gateway.application.crossing import Crossing
 from tidegate.gateway.application.pushes import Pushes
 from tidegate.handlers.identity import SYSTEM, Identity, System
 from tidegate.handlers.port import Row, Target
-from tidegate_protocol import MessageRequest, Principal, RoomPosition
+from tidegate_protocol import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    ListRequest,
+    MessageRequest,
+    Principal,
+    RoomPosition,
+    UpdateRequest,
+)
 from tidegate_protocol import Sender as Author
 from tidegate_protocol.plain import plain
 
@@ -83,7 +93,7 @@ class ApplicationSide:
         async def publish() -> RoomPosition:
             return await self._engine.publish(room, rules, author, request.data, key, self._clock(), account)
 
-        return self.crossing.ask(publish)
+        return self.crossing.ask(publish, changes=True)
 
     def rows(self, who: Identity | System, request: Row) -> Future[tuple[list[Row], int | None]]:
         decoded = self._contract.decode(_encoded({name: plain(value) for name, value in request.items()}))
@@ -91,11 +101,25 @@ class ApplicationSide:
         if who is not SYSTEM:
             session.claims = who.claims
         make = partial(self._effect, session, decoded, unrestricted=who is SYSTEM)
-        return self.crossing.ask(lambda: self._done(make))
+        asks = self._protocol.rows.asks_application(request["resource"])
+        return self.crossing.ask(lambda: self._done(make, asks), changes=request["type"] not in {"list", "get"})
 
-    async def _done(self, make: Callable[[], ReadRows | WriteRows]) -> tuple[list[Row], int | None]:
-        # A rule of the application may take long, and the thread of the code that asks may be the loop of handlers.
-        effect = await asyncio.get_running_loop().run_in_executor(None, make) if self._has_rules else make()
+    def _effect(self, session: Session, request: Any, *, unrestricted: bool) -> ReadRows | WriteRows:
+        requests = self._protocol.rows.requests_once(unrestricted=unrestricted)
+        does: dict[type[msgspec.Struct], Callable[[Session, Any, float], list[Effect]]] = {
+            ListRequest: requests.list_rows,
+            GetRequest: requests.get_rows,
+            CreateRequest: requests.create,
+            UpdateRequest: requests.update,
+            DeleteRequest: requests.delete,
+        }
+        (effect,) = does[type(request)](session, request, 0.0)
+        assert isinstance(effect, ReadRows | WriteRows)
+        return effect
+
+    async def _done(self, make: Callable[[], ReadRows | WriteRows], asks: bool) -> tuple[list[Row], int | None]:
+        # A rule of the application may take long, and the code that asks may be in the loop of handlers.
+        effect = await asyncio.get_running_loop().run_in_executor(None, make) if asks else make()
         payer = GATEWAY if effect.session.user is APPLICATION else effect.session.payer
         if isinstance(effect, ReadRows):
             result = await self._store.read(effect.query, payer)
@@ -103,3 +127,19 @@ class ApplicationSide:
         mutation = msgspec.structs.replace(effect.mutation, payer=payer)
         written = await self._store.write(mutation)
         return visible(mutation, written.rows), None
+
+    def _text(self, message: Any) -> bytes:
+        """`message` as JSON. Raises Refused where its schema does not allow it."""
+        text = _encoded(plain(message))
+        self._contract.push(text)
+        if len(text) > PUSH_LIMIT:
+            raise Refused("too_large", f"the message has more than {PUSH_LIMIT:,} bytes")
+        return text
+
+
+def _encoded(message: Any) -> bytes:
+    """Raises Refused for what JSON cannot express."""
+    try:
+        return msgspec.json.encode(message)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused("invalid_json", f"not JSON: {error}") from None

@@ -207,7 +207,7 @@ async def _listen(
         spread, times = STAMPEDE_AT_RELOAD_S, times.at_reload(RELOAD_DRAIN_S)
     later = lambda: random.uniform(0, spread)  # noqa: E731, S311  # spread
     await stopping.stop(gateway, listener, times, later, stop.again, retired=stop.retired)
-    await gateway.calls.aclose()
+    await gateway.aclose()
     tickers.close()
 
 

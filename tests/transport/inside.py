@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 import msgspec
 
 from tests.support.gateway import ROOT
-from tidegate import admission, app, config, stopping
+from tidegate import admission, app, config, handlers, stopping
+from tidegate.auth import row_access
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
@@ -28,7 +30,7 @@ SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 class Inside:
     """The parts of one gateway."""
 
-    def __init__(self, gateway: Parts, engine: MemoryEngine, listener: Listener, store: SqliteStore) -> None:
+    def __init__(self, gateway: Parts, engine: Any, listener: Listener, store: SqliteStore) -> None:
         self.gateway = gateway
         self.engine = engine
         self.listener = listener
@@ -40,12 +42,23 @@ class Inside:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, transport: dict[str, object] | None = None, **chosen: object) -> AsyncIterator[Inside]:
-    """A gateway over the sample application with these settings; `transport` changes its `TransportSettings`."""
+async def running(
+    folder: Path,
+    transport: dict[str, object] | None = None,
+    added: handlers.Gateway | None = None,
+    **chosen: object,
+) -> AsyncIterator[Inside]:
+    """A gateway over the sample application with these settings; `transport` changes its `TransportSettings`.
+
+    `added`: what the application adds in Python.
+    """
     given = {"schema": str(ROOT / "schema"), "database": f"sqlite:///{folder / 'tidegate.db'}", "secret": SECRET}
     settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
     application = app.load_application(settings)
     contract = application.contract
+    if added is not None:
+        access = row_access.of_resources(contract, added.rules)
+        application = dataclasses.replace(application, handlers=added, access=access)
     backends.migrations(settings.database).apply(settings.database, contract.resources, None)
     store: Any = await open_store(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
@@ -55,7 +68,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
         async with asyncio.TaskGroup() as tasks:
             book = admission.addresses(settings)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book)
-            assert isinstance(engine, MemoryEngine)
+            assert isinstance(engine, MemoryEngine) or "engine" in chosen
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
@@ -66,7 +79,7 @@ async def running(folder: Path, transport: dict[str, object] | None = None, **ch
                 yield Inside(gateway, engine, listener, store)
             finally:
                 await listener.stop(0.0, stopping.RESTART)
-                await gateway.calls.aclose()
+                await gateway.aclose()
                 await engine.aclose()
     finally:
         tickers.close()

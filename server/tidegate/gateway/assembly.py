@@ -70,6 +70,11 @@ class Parts:
         self.calls.tick()
         self.catch_up.count_memory()
 
+    async def aclose(self) -> None:
+        """End what belongs to the application, as far as it can be ended."""
+        self.application.end()
+        await self.calls.aclose()
+
 
 def assemble(
     *,

@@ -69,6 +69,10 @@ class ApplicationSide:
         self._clock = clock
         self.crossing = Crossing()
 
+    def end(self) -> None:
+        """Refuse what the application asks from now on. In the gateway's loop."""
+        self.crossing.end()
+
     def reply(self, session: object, message: Any) -> Future[bool]:
         assert isinstance(session, Session)
         text = self._text(message)
@@ -83,7 +87,7 @@ class ApplicationSide:
         return self.crossing.ask(push)
 
     def publish(self, room: str, data: Any, sender: Principal, key: str | None) -> Future[RoomPosition]:
-        message = {"type": "message", "room": room, "data": plain(data)}
+        message = {"type": "message", "room": room, "data": data}
         request = self._contract.decode(_encoded(message if key is None else {**message, "key": key}))
         assert isinstance(request, MessageRequest)
         rules = self._protocol.rooms.rules(room)
@@ -96,7 +100,7 @@ class ApplicationSide:
         return self.crossing.ask(publish, changes=True)
 
     def rows(self, who: Identity | System, request: Row) -> Future[tuple[list[Row], int | None]]:
-        decoded = self._contract.decode(_encoded({name: plain(value) for name, value in request.items()}))
+        decoded = self._contract.decode(_encoded(request))
         session = Session("application", None, APPLICATION if who is SYSTEM else who.user)
         if who is not SYSTEM:
             session.claims = who.claims
@@ -130,7 +134,7 @@ class ApplicationSide:
 
     def _text(self, message: Any) -> bytes:
         """`message` as JSON. Raises Refused where its schema does not allow it."""
-        text = _encoded(plain(message))
+        text = _encoded(message)
         self._contract.push(text)
         if len(text) > PUSH_LIMIT:
             raise Refused("too_large", f"the message has more than {PUSH_LIMIT:,} bytes")
@@ -140,6 +144,6 @@ class ApplicationSide:
 def _encoded(message: Any) -> bytes:
     """Raises Refused for what JSON cannot express."""
     try:
-        return msgspec.json.encode(message)
+        return msgspec.json.encode(plain(message))
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused("invalid_json", f"not JSON: {error}") from None

@@ -1,0 +1,124 @@
+"""What handlers send beside their replies: to their connection, to users, to rooms, to all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.application.shop import Shop, bearer, open_shop
+from tests.support.cases import every_case
+from tests.support.wire import wire
+from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Refused
+
+WRONG: list[tuple[Any, str, str]] = [
+    ({"type": "news", "text": ""}, "invalid_message", "/text"),
+    ({"type": "news"}, "invalid_message", ""),
+    ({"type": "done", "result": 1}, "unknown_type", "/type"),
+    ({"type": "pong", "time": 1}, "unknown_type", "/type"),
+    ({"text": "x"}, "unknown_type", "/type"),
+    ({"type": "news", "text": object()}, "invalid_json", ""),
+    ({"type": "news", "text": "\0"}, "invalid_message", "/text"),
+    ("news", "invalid_json", ""),
+]
+"""Messages that may not be sent, the code, and where it points to."""
+
+
+def refusing(do: Any) -> tuple[str, str]:
+    with pytest.raises(Refused) as caught:
+        do()
+    return caught.value.code, caught.value.pointer or ""
+
+
+async def test_a_handler_sends_to_its_connection_to_users_to_rooms_and_to_all(tmp_path: Path) -> None:
+    shop = Shop()
+    gateway = shop.gateway
+
+    @shop.action
+    def plainly(text: str, call: Call) -> Any:
+        news = {"type": "news", "text": text}
+        gateway.push(news, to=EVERYONE)
+        gateway.push(news, to=gateway.room("chat-1"))
+        gateway.user("ada").send(news)
+        position = gateway.room("chat-1").send({"text": text}).value
+        return [call.send(news).value, position.offset]
+
+    @shop.action
+    async def waiting(text: str, call: Call) -> Any:
+        news = {"type": "news", "text": text}
+        await gateway.push(news, to=EVERYONE)
+        await gateway.push(news, to=gateway.room("chat-1"))
+        await gateway.user("ada").send(news)
+        position = await gateway.room("chat-1").send({"text": text}, sender=call.user)
+        return [await call.send(news), position.offset]
+
+    async with (
+        open_shop(tmp_path, shop) as inside,
+        wire(inside.url, **bearer("ada")) as ada,
+        wire(inside.url, **bearer("ada")) as again,
+        wire(inside.url, **bearer("bob")) as bob,
+        wire(inside.url) as other,
+    ):
+        await bob.ask({"type": "join", "room": "chat-1"})
+        for offset, (kind, what) in enumerate([("plain", "plainly"), ("waits", "waiting")], 1):
+            for client in (ada, again, bob, other):
+                client.heard.clear()
+            assert (await bob.ask({"type": kind, "what": what, "with": what}))["result"] == [True, offset]
+            counts = [
+                sum(message["type"] == "news" for message in [*client.heard, *await client.settle()])
+                for client in (ada, again, bob, other)
+            ]
+            assert counts == [2, 2, 3, 1], "ada: all and user, bob: all, room and connection"
+            (message,) = [message for message in bob.heard if message["type"] == "message"]
+            assert message["data"] == {"text": what}
+            assert message["from"] == (APPLICATION.id if kind == "plain" else "bob")
+
+
+async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_path: Path) -> None:
+    shop = Shop()
+    gateway = shop.gateway
+
+    @shop.action
+    def send(_: Any, call: Call) -> Any:
+        with every_case() as case:
+            for message, code, pointer in WRONG:
+                for do in (call.send, gateway.user("ada").send, gateway.room("chat-1").push):
+                    with case(message):
+                        assert refusing(lambda do=do, message=message: do(message)) == (code, pointer)
+        with pytest.raises(TypeError):
+            gateway.room("chat-1").send({"text": "x"}, sender="bob")  # type: ignore[arg-type]  # what it refuses
+        return [
+            refusing(lambda: gateway.room("chat-1").send({"text": ""})),
+            refusing(lambda: gateway.room("other").send({"text": "x"})),
+            gateway.room("chat-1").send({"text": "x"}, key="k").value.offset,
+            gateway.room("chat-1").send({"text": "x"}, key="k").value.offset,
+            refusing(lambda: gateway.room("chat-1").send({"text": "y"}, key="k")),
+        ]
+
+    async with open_shop(tmp_path, shop) as inside, wire(inside.url) as client:
+        answer = await client.ask({"type": "plain", "what": "send"})
+        assert answer["result"] == [
+            ["invalid_data", "/data/text"],
+            ["unknown_room", "/room"],
+            1,
+            1,
+            ["conflict", "/key"],
+        ]
+
+
+async def test_the_answer_of_an_async_function_has_to_be_awaited(tmp_path: Path) -> None:
+    shop = Shop()
+
+    @shop.action
+    async def forget(_: Any, call: Call) -> Any:
+        answer = shop.gateway.room("chat-1").send({"text": "x"})
+        with pytest.raises(HandlersError, match="await"):
+            _ = answer.value
+        return (await answer).offset
+
+    async with open_shop(tmp_path, shop) as inside, wire(inside.url) as client:
+        assert (await client.ask({"type": "waits", "what": "forget"}))["result"] == 1
+    assert refusing(lambda: shop.gateway.room("chat-1").send({"text": "x"})) == ("unavailable", ""), "it has ended"
+    with pytest.raises(HandlersError, match="does not run"):
+        Shop().gateway.room("chat-1").send({"text": "x"})

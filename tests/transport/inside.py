@@ -11,13 +11,14 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from tests.support.gateway import ROOT
 from tidegate import admission, app, config, handlers, stopping
 from tidegate.auth import row_access
+from tidegate.core.rooms.ports import Engine
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
@@ -30,9 +31,10 @@ SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 class Inside:
     """The parts of one gateway."""
 
-    def __init__(self, gateway: Parts, engine: Any, listener: Listener, store: SqliteStore) -> None:
+    def __init__(self, gateway: Parts, engine: Engine, listener: Listener, store: SqliteStore) -> None:
         self.gateway = gateway
-        self.engine = engine
+        self.engine = cast(MemoryEngine, engine)
+        """Another one where the test chose it."""
         self.listener = listener
         self.store = store
 

@@ -20,8 +20,10 @@ import struct
 import sys
 import termios
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
+from importlib import import_module, util
+from pathlib import Path
 from typing import Any
 
 MODULES = (
@@ -33,6 +35,10 @@ MODULES = (
     "tidegate.store.postgres",
     "tidegate.store.sqlite",
     "datamodel_code_generator",
+    "datamodel_code_generator.config",
+    "datamodel_code_generator.model",
+    "datamodel_code_generator.model.msgspec",
+    "datamodel_code_generator.parser.jsonschema",
     *(
         f"tidegate.cli.{name}"
         for name in ("check", "dev", "generate", "init", "introspect", "migrate", "serve", "token")
@@ -47,8 +53,8 @@ STATUS = struct.Struct("i")
 """How a command ended: its exit code, or a signal's number below zero, as in `subprocess.Popen.returncode`."""
 
 
-def serve(requests: socket.socket) -> None:
-    """Fork for each request until the other side closes."""
+def serve(requests: socket.socket, prepare: Callable[[], None]) -> None:
+    """Call `prepare` in each new command. Fork for each request until the other side closes."""
     ended, woken = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(ended, False)
@@ -72,6 +78,7 @@ def serve(requests: socket.socket) -> None:
                 for descriptor in (requests.fileno(), ended, woken, status, *running.values()):
                     os.close(descriptor)
                 _become(json.loads(payload), streams)
+                prepare()
                 return
             running[pid] = status
             for descriptor in streams:
@@ -122,17 +129,28 @@ def _drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
+def _beside(name: str) -> Any:
+    """A module of this folder, which is not in `sys.path`: commands must not find modules of tests."""
+    spec = util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main() -> int:
     for name in MODULES:
         with suppress(ImportError):  # without the extras of the package
             import_module(name)
     import tidegate.cli  # after the modules, like them
 
+    children = _beside("forked_children")
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))
     requests.send(b"ready")
-    serve(requests)
+    serve(requests, children.install)
     requests.detach()
     return 0 if sys.argv[0] != "tidegate" else tidegate.cli.main()
 

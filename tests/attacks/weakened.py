@@ -34,7 +34,7 @@ tidegate.transport.write_side.WriteSide.give_up = lambda self, **measured: None
     "fair shares of the reader threads": """
 import tidegate.core.budgets.turns
 tidegate.core.budgets.turns.Shares.of = classmethod(
-    lambda cls, threads, *_, **__: cls(threads, threads, threads, threads, threads, 1 << 30, 1 << 30)
+    lambda cls, threads, *_, **__: cls(threads, threads, threads, threads, threads, threads, 1 << 30, 1 << 30)
 )
 """,
     "threads for others": """

@@ -116,7 +116,13 @@ async def test_frames_for_the_sender_alone_are_written_on_release(outbox: Outbox
     outbox.release(sink)
     assert sink.writes == [[b"1", b"2"]]
     await turn()
-    assert sink.writes == [[b"1", b"2"]]
+    assert outbox.hold()
+    outbox.push_many([sink], b"3")
+    outbox.push(sink, b"4")
+    outbox.release(sink)
+    assert sink.writes == [[b"1", b"2"], [b"3", b"4"]]
+    await turn()
+    assert len(sink.writes) == 2
 
 
 async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() -> None:
@@ -132,8 +138,7 @@ async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() ->
     await asyncio.sleep(0)
     written = sum(bool(sink.writes) for sink in crowd)
     assert (written, outbox.behind) == (3, True)
-    outbox.push(crowd[0], b"2")
-    outbox.push(crowd[9], b"2")
+    outbox.push_many([crowd[0], crowd[9]], b"2")
     own = FakeSink()
     assert outbox.hold()
     outbox.push(own, b"answer")
@@ -145,6 +150,52 @@ async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() ->
     assert crowd[0].writes == [[b"1"], [b"2"]]
     assert crowd[9].writes == [[b"1", b"2"]]
     assert outbox._dirty == []
+
+
+async def test_an_answer_does_not_wait_for_what_many_get() -> None:
+    now = 0.0
+
+    def slow() -> None:
+        nonlocal now
+        now += SLICE_S / 2.5
+
+    outbox = Outbox(asyncio.get_running_loop(), lambda: now)
+    crowd, own = [FakeSink(slow) for _ in range(10)], FakeSink()
+    outbox.push_many(crowd, b"1")
+    outbox.push(own, b"answer")
+    outbox.push(crowd[9], b"2")
+    await asyncio.sleep(0)
+    assert own.writes == [[b"answer"]]
+    assert crowd[9].writes == [[b"1", b"2"]]
+    outbox.push(own, b"later")
+    await asyncio.sleep(0)
+    assert own.writes == [[b"answer"], [b"later"]]
+    assert outbox.behind
+    for _ in crowd:
+        await turn()
+    assert [sink.writes for sink in crowd[:9]] == [[[b"1"]]] * 9
+
+
+async def test_answers_to_many_do_not_hold_up_what_all_get() -> None:
+    now = 0.0
+
+    def slow() -> None:
+        nonlocal now
+        now += SLICE_S / 8
+
+    outbox = Outbox(asyncio.get_running_loop(), lambda: now)
+    asking, crowd = [FakeSink(slow) for _ in range(40)], [FakeSink(slow) for _ in range(10)]
+    outbox.push_many(crowd, b"1")
+    for sink in asking:
+        outbox.push(sink, b"answer")
+    before = now
+    await asyncio.sleep(0)
+    assert now - before <= SLICE_S * 1.25
+    assert sum(bool(sink.writes) for sink in crowd) >= 3
+    assert 4 <= sum(bool(sink.writes) for sink in asking) <= 6
+    for _ in asking:
+        await turn()
+    assert [sink.writes for sink in [*asking, *crowd]] == [[[b"answer"]]] * 40 + [[[b"1"]]] * 10
 
 
 async def test_frames_for_several_sinks_wait_for_the_next_turn(outbox: Outbox) -> None:

@@ -26,7 +26,6 @@ from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
 from tidegate.transport.taking import Taking
-from tidegate.transport.turns import SMALL_BYTES
 from tidegate.transport.write_side import WriteSide
 
 log = logging.getLogger("tidegate.connection")
@@ -105,7 +104,7 @@ class Connection(asyncio.BufferedProtocol):
             data = bytes(context.receive_buffer[:nbytes])
             if self.write_side.state is CONNECTING:
                 self._handshake(data)
-            elif nbytes > SMALL_BYTES and context.turns.full and self.write_side.state is OPEN:
+            elif context.turns.full and self.write_side.state is OPEN and self.read_side.large(nbytes):
                 self.read_side.keep(data, now)
             else:
                 self.read_side.received(data, now)

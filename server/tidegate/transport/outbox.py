@@ -1,10 +1,12 @@
 """Sending, gathered: frames are appended to sinks, and each loop turn writes the frames of each sink once.
 
 The answers to what a client sent are written at once when they go to that client alone, which saves a loop turn.
-Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others.
+Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others. What was
+pushed to one sink alone, such as the answer to a read, goes before what was pushed to many: it does not stand behind a
+message to thousands of clients.
 It knows neither messages nor backpressure; what a flush does is the sink's decision.
 Invariants: frames leave a sink in the order in which they were pushed; a loop turn flushes for no longer than `SLICE_S`
-and one sink.
+and a sink, and at least for half of that what was pushed to many.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from tidegate.transport.backlog import Droppable
 
 log = logging.getLogger("tidegate.outbox")
 
-SLICE_S = 0.005
+SLICE_S = 0.004
 """Seconds of each loop turn for flushes."""
 
 
@@ -39,6 +41,9 @@ class Outbox:
         self._loop = loop
         self._clock = clock
         self._dirty: list[Sink] = []
+        """Those to which frames were pushed together with others."""
+        self._alone: list[Sink] = []
+        """Those to which frames were pushed alone. Some are in both lists."""
         self._scheduled = False
         """A flush is due in this loop turn, or `release` will see to it."""
         self.behind = False
@@ -47,8 +52,8 @@ class Outbox:
     def push(self, sink: Sink, frame: bytes) -> None:
         """Send `frame`, together with what is pushed later in this loop turn."""
         frames = sink.frames
-        if not frames:
-            self._dirty.append(sink)
+        if not frames or self._dirty:
+            self._alone.append(sink)
             if not self._scheduled:
                 self._schedule()
         frames.append(frame)
@@ -84,11 +89,12 @@ class Outbox:
             sink.flush()  # it does not wait for all the others; its place among them is for what comes later
             return
         self._scheduled = False
-        dirty = self._dirty
-        if len(dirty) == 1 and dirty[0] is sink:
+        alone, dirty = self._alone, self._dirty
+        if len(alone) <= 1 and len(dirty) <= 1 and all(each is sink for each in (*alone, *dirty)):
+            alone.clear()
             dirty.clear()
             sink.flush()
-        elif dirty:
+        elif alone or dirty:
             self._schedule()
 
     def _schedule(self) -> None:
@@ -97,17 +103,23 @@ class Outbox:
 
     def _flush(self) -> None:
         self._scheduled = self.behind = False
+        alone, self._alone = self._alone, []
         dirty, self._dirty = self._dirty, []
+        now = self._clock()
+        self._alone = [*self._flushed(alone, now + SLICE_S / 2), *self._alone]
+        self._dirty = [*self._flushed(dirty, now + SLICE_S), *self._dirty]
+        self.behind = bool(self._alone or self._dirty)
+        if self.behind and not self._scheduled:
+            self._schedule()
+
+    def _flushed(self, sinks: list[Sink], until: float) -> list[Sink]:
+        """Flush `sinks`, at least the first; returns those for which there was no time."""
         clock = self._clock
-        until = clock() + SLICE_S
-        for number, sink in enumerate(dirty, 1):
+        for number, sink in enumerate(sinks, 1):
             try:
                 sink.flush()
             except Exception:  # the boundary: a sink that cannot be written to must not silence the others
                 log.exception("frames could not be written to a sink")
-            if clock() > until and number < len(dirty):
-                self._dirty = [*dirty[number:], *self._dirty]
-                self.behind = True
-                break
-        if self._dirty and not self._scheduled:
-            self._schedule()
+            if clock() > until:
+                return sinks[number:]
+        return []

@@ -19,7 +19,7 @@ from tidegate.transport.frames import TEXT, apply_mask, frame_size
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.state import OPEN
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
-from tidegate.transport.turns import TURN_S
+from tidegate.transport.turns import SMALL_BYTES, TURN_S
 from tidegate.transport.unfinished import Unfinished
 from tidegate.transport.write_side import WriteSide
 
@@ -133,6 +133,10 @@ class ReadSide:
         """
         if self._unfinished or not self._write_side.paused_by:
             self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
+
+    def large(self, size: int) -> bool:
+        """Whether there is much to handle once `size` bytes more have arrived: only the end of a message may be small."""
+        return size + len(self._buffer) > SMALL_BYTES
 
     def keep(self, data: bytes, now: float) -> None:
         """Keep `data`, which arrived just now, for a later turn."""

@@ -3,9 +3,9 @@
 They wait here, and nothing is read from them. Who used least of the loop while others waited comes first; the
 connections of one payer follow each other. A connection that has handled all it had keeps its place while others wait,
 and is read from again when it comes to it, so that its next bytes are no way around the queue. Bytes that arrive are
-handled at once, until that too took `SLICE_S` of a turn of the event loop: the further ones wait here. It knows no
-frames.
-Invariant: one turn of the event loop spends no more than `SLICE_S` and one turn here, however many wait.
+handled at once, until the time of the turn of the event loop is used up: the further ones wait here. It knows no frames.
+Invariant: one turn of the event loop spends no more than `SLICE_S` on what arrived, now or earlier, or a little more where
+one turn of a connection does, however many wait; only small segments do not wait.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ log = logging.getLogger("tidegate.connection")
 TURN_S = 0.002
 """Seconds after which the turn of one connection ends."""
 SLICE_S = 0.004
-"""Seconds of each turn of the event loop for all that wait here; while the loop is busy with writing, one turn."""
+"""Seconds of each turn of the event loop for all that wait here and for what arrives; while the loop is busy with
+writing, one turn."""
 SMALL_BYTES = 1024
 """What arrives and is no more does not wait for a later turn of the event loop: most requests are small, and cheap."""
 LEAST_S = 0.0005
@@ -93,7 +94,7 @@ class Turns:
         if self._serving:
             return
         self._at_once += seconds
-        self.full = self._at_once >= SLICE_S
+        self.full = self._at_once + seconds >= SLICE_S
         self._schedule()
 
     def leave(self, line: Line) -> None:
@@ -112,9 +113,11 @@ class Turns:
         heapq.heappush(self._order, (payer.used, self._number, name))
 
     def _serve(self) -> None:
-        self._at_once, self.full, self._serving = 0.0, False, True
-        left = LEAST_S if self._busy() else SLICE_S
-        while left > 0 and self._payer_of:
+        self._serving = True
+        slice_s = left = LEAST_S if self._busy() else SLICE_S
+        took = 0.0
+        # What takes long mostly comes in numbers: the next turn will take as long as this one.
+        while left > 0 and left >= took and self._payer_of:
             self._place, _, name = heapq.heappop(self._order)
             payer = self._payers[name]
             if not payer.lines:
@@ -127,9 +130,12 @@ class Turns:
             payer.used += took
             self._put(name, payer)
         self._scheduled = self._serving = False
-        if self._payer_of:
+        # What arrives later in this turn of the event loop has what is left of its time.
+        self._at_once = slice_s - left
+        self.full = self._at_once + took >= SLICE_S
+        if self._payer_of or self._at_once:
             self._schedule()
-        else:
+        if not self._payer_of:
             self._payers.clear()
             self._order.clear()
             self._place = 0.0

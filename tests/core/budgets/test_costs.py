@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.cases import every_case
-from tidegate.core.budgets.costs import TEXT_CONDITIONS, Cost, CostRules, check_texts
+from tidegate.core.budgets.costs import FEW, TEXT_CONDITIONS, Cost, CostRules, check_texts
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import LOOKS_INTO, compile_filters
 from tidegate.core.rows.ports import ReadQuery
@@ -24,6 +24,8 @@ def test_classes() -> None:
     cases: dict[str, tuple[Cost, dict[str, Any] | None, dict[str, Any]]] = {
         "by key": (Cost.KEY, None, {"keys": ({"id": 1},)}),
         "by key, with the rule of rows": (Cost.KEY, {"name": {"contains": "x"}}, {"keys": ({"id": 1},)}),
+        "by a hundred keys": (Cost.KEY, None, {"keys": ({"id": 1},) * FEW}),
+        "by more keys": (Cost.INDEXED, None, {"keys": ({"id": 1},) * (FEW + 1)}),
         "the first rows": (Cost.INDEXED, None, {}),
         "the first rows by key": (Cost.INDEXED, None, {"sort": (("id", "desc"),)}),
         "a page": (Cost.INDEXED, None, {"offset": 9_000}),

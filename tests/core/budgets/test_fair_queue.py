@@ -55,6 +55,18 @@ def test_a_read_by_key_does_not_wait_for_the_lists_of_others() -> None:
     assert threads.begin() == ["get"], "a thread does nothing costly"
 
 
+def test_where_threads_work_by_turns_an_account_has_one_for_its_lists() -> None:
+    threads = Threads(Shares.of(4, each=2))
+    for number in range(3):
+        threads.add(f"list {number}", EVE, Cost.SCAN if number else Cost.INDEXED)
+    assert threads.begin() == ["list 0"]
+    threads.add("get", EVE, Cost.KEY)
+    assert threads.begin() == ["get"]
+    threads.add("page", ADA, Cost.INDEXED)
+    assert threads.begin() == ["page"]
+    assert threads.end("list 0") == ["list 1"]
+
+
 def test_a_list_waits_for_one_list_of_an_account_that_has_many() -> None:
     threads = Threads()
     for number in range(10):
@@ -291,18 +303,23 @@ class History:
             found += [
                 (turn, self.threads.queue._accounts[payer.account].place(self.threads.now))
                 for payer in turn.payers
-                if payer.account not in self.barred and self.of(payer.account) < self.shares.account
+                if payer.account not in self.barred
+                and self.of(payer.account) < self.shares.account
+                and (turn.cost is Cost.KEY or self.of(payer.account, costly=True) < self.shares.account_costly)
             ]
         return found
 
-    def of(self, account: str) -> int:
-        return sum(next(iter(turn.payers)).account == account for turn in self.threads.running.values())
+    def of(self, account: str, costly: bool = False) -> int:
+        """How much work of the account runs."""
+        mine = [turn for turn in self.threads.running.values() if next(iter(turn.payers)).account == account]
+        return sum(not costly or turn.cost is not Cost.KEY for turn in mine)
 
     def check(self) -> None:
         costs = [turn.cost for turn in self.threads.running.values()]
         assert costs.count(Cost.SCAN) <= self.shares.scans
         assert len(costs) - costs.count(Cost.KEY) <= self.shares.costly
         assert all(self.of(account) <= self.shares.account for account in "abcdef")
+        assert all(self.of(account, costly=True) <= self.shares.account_costly for account in "abcdef")
         assert self.threads.queue.waiting == len(self.waiting)
 
     def finish(self) -> None:

@@ -2,7 +2,7 @@
 
 A database can tell only by doing it. So a read is put into a class by what the schema says of keys and indexes, and
 conditions that a database answers by looking at each row's text or array are limited in number.
-Invariant: a read of the class KEY looks at the rows with the keys that it names, and at no others.
+Invariant: a read of the class KEY looks at the few rows with the keys that it names, and at no others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ TEXT_CONDITIONS = 20
 """Conditions that look into texts, in one filter; one that looks into arrays counts twice. In a `list` with `count`,
 which reads all rows twice, half of that. A condition on texts of 100 characters costs SQLite 0.17 s for a million rows,
 one on arrays 0.7 s."""
+FEW = 100
+"""Rows that a KEY read may name. More of them cost as much as a list, and must not stand before a read of one row."""
 FAR = 10_000
 """Rows that an INDEXED list may pass over or return."""
 
@@ -27,9 +29,9 @@ class Cost(IntEnum):
     """The class of a read. Reads of a higher class get fewer threads."""
 
     KEY = 0
-    """Rows by their keys."""
+    """A few rows by their keys."""
     INDEXED = 1
-    """The first rows in the order of the key, or those with a value that an index finds."""
+    """Many rows by their keys, the first rows in the order of the key, or those with a value that an index finds."""
     SCAN = 2
     """Possibly all rows of a table."""
 
@@ -44,7 +46,7 @@ class CostRules:
 
     def cost(self, query: ReadQuery) -> Cost:
         if query.keys is not None:
-            return Cost.KEY
+            return Cost.KEY if len(query.keys) <= FEW else Cost.INDEXED
         if query.count or query.offset + (query.limit or 0) > FAR:
             return Cost.SCAN
         in_order = tuple(name for name, _ in query.sort) == self._key[: len(query.sort)]

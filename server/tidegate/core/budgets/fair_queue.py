@@ -140,7 +140,7 @@ class FairQueue(Generic[Job]):
             place, stamp, lane = heap[0]
             if stamp != lane.stamp:
                 heappop(heap)
-            elif self._full(lane.account):
+            elif self._full(lane.account, key[0]):
                 heappop(heap)
                 lane.stamp = 0  # until `_settle`
             elif (current := lane.account.place(now)) > place:
@@ -151,8 +151,12 @@ class FairQueue(Generic[Job]):
         del self._heaps[key]
         return None
 
-    def _full(self, account: Account[Job]) -> bool:
-        return account.barred or len(account.running) >= self._shares.account
+    def _full(self, account: Account[Job], cost: Cost) -> bool:
+        """Whether the account has all the threads that it may have for work of this class."""
+        if account.barred or len(account.running) >= self._shares.account:
+            return True
+        costly = sum(turn.cost is not Cost.KEY for turn in account.running)
+        return cost is not Cost.KEY and costly >= self._shares.account_costly
 
     # -- the books --------------------------------------------------------------------------------------------------
 
@@ -181,7 +185,7 @@ class FairQueue(Generic[Job]):
         lane.put(turn, payer.connection)
         turn.payers[payer] = None
         account.waiting += 1
-        if not lane.stamp and not self._full(account):
+        if not lane.stamp and not self._full(account, turn.cost):
             self._list(lane, account.place(now))
 
     def _take_out(self, turn: Turn[Job], now: float) -> None:
@@ -216,9 +220,9 @@ class FairQueue(Generic[Job]):
 
     def _settle(self, account: Account[Job], now: float) -> None:
         """Its place or its right to a turn has changed."""
-        if not self._full(account):
-            place = account.place(now)
-            for lane in account.lanes.values():
+        place = account.place(now)
+        for lane in account.lanes.values():
+            if not self._full(account, lane.key[0]):
                 self._list(lane, place)
         self._rest(account, now)
 

@@ -26,19 +26,24 @@ class Shares(NamedTuple):
     each: int
     """Of one class."""
     account: int
+    account_costly: int
+    """Of the classes INDEXED and SCAN together, of one account."""
     waiting: int
     """How much work may wait in all."""
     account_waiting: int
 
     @classmethod
     def of(cls, threads: int, waiting: int = 10_000, account_waiting: int = 1_024, each: int | None = None) -> Shares:
-        """The shares of threads that read for clients."""
+        """The shares of threads that read for clients. `each`: threads for one class, where the work of several threads
+        is done by turns all the same; one account has half of them for its costly work.
+        """
         return cls(
             threads=threads,
             costly=max(1, threads - 1),
             scans=max(1, threads - 2),
             each=each or threads,
             account=max(1, threads // 2),
+            account_costly=max(1, (each or threads) // 2),
             waiting=waiting,
             account_waiting=account_waiting,
         )

@@ -26,7 +26,14 @@ THREADS = 4
 """Threads that answer reads."""
 SNAPSHOT_THREADS = 2
 SNAPSHOT_SHARES = Shares(
-    threads=SNAPSHOT_THREADS, costly=2, scans=2, each=2, account=1, waiting=1_000_000, account_waiting=1_000_000
+    threads=SNAPSHOT_THREADS,
+    costly=2,
+    scans=2,
+    each=2,
+    account=1,
+    account_costly=1,
+    waiting=1_000_000,
+    account_waiting=1_000_000,
 )
 """How many may wait is decided by how many subscriptions there may be."""
 CLOSE_S = 2.0

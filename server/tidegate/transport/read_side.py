@@ -135,7 +135,7 @@ class ReadSide:
             self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def large(self, size: int) -> bool:
-        """Whether there is much to handle once `size` bytes more have arrived: only the end of a message may be small."""
+        """Whether much is to be handled once `size` bytes more have arrived: only the end of a message may be small."""
         return size + len(self._buffer) > SMALL_BYTES
 
     def keep(self, data: bytes, now: float) -> None:

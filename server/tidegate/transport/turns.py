@@ -3,9 +3,10 @@
 They wait here, and nothing is read from them. Who used least of the loop while others waited comes first; the
 connections of one payer follow each other. A connection that has handled all it had keeps its place while others wait,
 and is read from again when it comes to it, so that its next bytes are no way around the queue. Bytes that arrive are
-handled at once, until the time of the turn of the event loop is used up: the further ones wait here. It knows no frames.
-Invariant: one turn of the event loop spends no more than `SLICE_S` on what arrived, now or earlier, or a little more where
-one turn of a connection does, however many wait; only small segments do not wait.
+handled at once, until the time of the turn of the event loop is used up: the further ones wait here. It knows no
+frames.
+Invariant: one turn of the event loop spends no more than `SLICE_S` on what arrived, now or earlier, or a little more
+where one turn of a connection does, however many wait; only small segments do not wait.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ import random
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -32,11 +31,10 @@ from tidegate import (
     systemd,
     trimming,
 )
-from tidegate.auth import row_access
+from tidegate.application import Application, load_application
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
-from tidegate.core.access.rules import RowAccess
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.protocol import Protocol
@@ -48,7 +46,6 @@ from tidegate.ending import Ending
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import Documents, routes
 from tidegate.gateway.sender import Sender
-from tidegate.loading import load_contract
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
@@ -56,6 +53,8 @@ from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_st
 from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
 from tidegate.workers.member import BEAT_S
 from tidegate.workers.times import RELOAD_DRAIN_S
+
+__all__ = ["TICK_S", "Application", "build", "development", "load_application", "make_documents", "serve"]
 
 log = logging.getLogger("tidegate")
 
@@ -70,23 +69,6 @@ STAMPEDE_IN_DEVELOPMENT_S = 0.3
 
 STAMPEDE_AT_RELOAD_S = 0.2
 """The same where other workers serve already: the drain spreads the clients."""
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What an application consists of: its schema, its handlers, and who may do what with which rows."""
-
-    contract: Contract
-    handlers: handlers.Gateway
-    access: Mapping[str, RowAccess]
-
-
-def load_application(settings: Settings) -> Application:
-    """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
-    contract = load_contract(settings)
-    added = _handlers(settings)
-    _check_handlers(added, contract)
-    return Application(contract, added, row_access.of_resources(contract, added.rules))
 
 
 async def serve(
@@ -156,11 +138,21 @@ async def _serve(
     book = start.addresses(settings)
     gateway, engine = await build(settings, application, store, outbox, tasks, book)
     try:
+        await _start(gateway)
         made = make_documents(application.contract, development(settings))
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
         await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending, start)
     finally:
         await engine.aclose()
+
+
+async def _start(gateway: Parts) -> None:
+    """Let the application begin. Raises ConfigError where it fails."""
+    try:
+        await gateway.life.start()
+    except handlers.HandlersError as error:
+        await gateway.aclose()
+        raise ConfigError(str(error)) from None
 
 
 async def _listen(
@@ -266,23 +258,6 @@ def make_documents(contract: Contract, commands: dict[str, str] | None) -> Docum
 
 def _json(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False).encode()
-
-
-def _handlers(settings: Settings) -> handlers.Gateway:
-    """What the application adds in Python. Raises ConfigError."""
-    try:
-        return handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
-    except handlers.HandlersError as error:
-        raise ConfigError(str(error)) from None
-
-
-def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
-    """Raises ConfigError for a handler of a message that is not one of the application's."""
-    unknown = sorted(found.handlers.keys() - contract.custom_messages.keys())
-    if unknown:
-        raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
-    for name in sorted(contract.custom_messages.keys() - found.handlers.keys()):
-        log.warning("no handler: messages of type %r are refused", name)
 
 
 def development(settings: Settings) -> dict[str, str] | None:

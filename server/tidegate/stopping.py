@@ -68,6 +68,7 @@ async def stop(
             listener.refuse_clients()
         await gateway.handler.drain(times.drain, retry_after, skipped)
     gateway.engine.leave()
+    gateway.life.stop()
     gateway.handler.say_goodbye(closes.RESTART, retry_after)
     await listener.stop(times.graceful, RESTART)
     gateway.work.cancel()

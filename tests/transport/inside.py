@@ -77,9 +77,11 @@ async def running(
             context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door)
             listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
+            await gateway.life.start()
             try:
                 yield Inside(gateway, engine, listener, store)
             finally:
+                gateway.life.stop()
                 await listener.stop(0.0, stopping.RESTART)
                 await gateway.aclose()
                 await engine.aclose()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
-from tidegate.core.closes import REASONS, UNAUTHENTICATED
+from tidegate.core.closes import FORBIDDEN, INTERNAL_ERROR, OVERLOADED, REASONS, UNAUTHENTICATED
 from tidegate.core.effects import Close, Effect, Ref, Reply
 from tidegate.core.errors import Refused, error_message
 from tidegate.core.heartbeats import Heartbeats
@@ -18,6 +18,9 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol
 from tidegate.core.session import Session
 from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Principal, Welcome
+
+_TURNED_AWAY: dict[str, CloseCode] = {"unauthenticated": UNAUTHENTICATED, "internal": INTERNAL_ERROR}
+"""How a connection that is not let in is closed, by the code of its error; others by whether a client may try again."""
 
 
 class Greeting(msgspec.Struct, frozen=True):
@@ -82,12 +85,12 @@ class Sessions:
         return [Reply(session, welcome)]
 
     def turned_away(self, session: Session, refused: Refused) -> Sequence[Effect]:
-        """A client connected with a token that is not valid: it gets the error, and its connection ends."""
+        """A client connected with a token that is not valid, or that the application refuses: it gets the error, and
+        its connection ends.
+        """
         self._sessions[session] = None
-        return [
-            Reply(session, error_message(refused)),
-            Close(session, UNAUTHENTICATED, REASONS[UNAUTHENTICATED]),
-        ]
+        code = _TURNED_AWAY.get(refused.code, OVERLOADED if refused.temporary else FORBIDDEN)
+        return [Reply(session, error_message(refused)), Close(session, code, REASONS[code])]
 
     def identified(self, session: Session, ref: Ref, identity: VerifiedIdentity, now: float) -> Sequence[Effect]:
         """The token of an `authenticate` was valid: its user may be another one, and its end another time."""

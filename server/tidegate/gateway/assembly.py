@@ -9,15 +9,21 @@ import time
 from asyncio import TaskGroup
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.effects import CancelCall
+from tidegate.core.effects import CancelCall, Identify
 from tidegate.core.identities import Identities
+from tidegate.core.rooms.effects import SharePresence
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.application.background import Background
+from tidegate.gateway.application.events import Events
+from tidegate.gateway.application.gate import Gate
+from tidegate.gateway.application.life import ApplicationLife
 from tidegate.gateway.application.pushes import Pushes
 from tidegate.gateway.application.side import ApplicationSide
 from tidegate.gateway.calls.calls import HandlerCalls
@@ -27,6 +33,7 @@ from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
 from tidegate.gateway.feed import Feed
+from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.session_clock import SessionClock
@@ -60,6 +67,10 @@ class Parts:
     clock: SessionClock
     application: ApplicationSide
     """What the application's code reaches."""
+    lifecycle: Lifecycle
+    """Where a part registers for what happens to connections and rooms."""
+    life: ApplicationLife
+    """To be started before the first client connects, and stopped when the clients are told of the stop."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -72,6 +83,7 @@ class Parts:
 
     async def aclose(self) -> None:
         """End what belongs to the application, as far as it can be ended."""
+        self.life.end()
         self.application.end()
         await self.calls.aclose()
 
@@ -103,8 +115,15 @@ def assemble(
     ledger = ledger or Ledger()
     work = Work(tasks, sender, ledger)
     catch_up = CatchUpDriver(rows, store, sender, ledger)
-    effects = Effects(sessions, engine, store, tokens, sender, work, catch_up)
+    effects = Effects(sessions, engine, store, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
+    moments, functions, lifecycle = handlers.moments, calls.functions, Lifecycle()
+    gate = Gate(tokens, lifecycle, moments.of("connect"), functions)
+    events = Events(moments, functions, handler_timeout)
+    if events.wanted:
+        lifecycle.listen(events.happened)
+    background = Background(moments.background, functions, lambda: calls.present_loop)
+    life = ApplicationLife(moments, functions, events, background, work)
     effects.add(CancelCall, lambda effect: calls.cancel(effect.session.id, effect.ref))
     listener = EngineListener(sessions, sender, effects.run, clock)
     pushes = Pushes(sessions, engine, sender, listener)
@@ -112,7 +131,11 @@ def assemble(
     handlers.bind(application)
     custom = CustomMessages(contract, handlers, sender, calls, application)
     session_clock = SessionClock(sessions, clock)
-    handler = SessionHandler(contract, sessions, tokens, effects, work, custom, session_clock)
+    handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
+    effects.add(Identify, handler.identify)
+    effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
+    sessions.protocol.rooms.occupants.watch = lifecycle
+    listener.on_vacated = lifecycle.vacated
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(listener)
     feed.listen(store)
@@ -132,4 +155,10 @@ def assemble(
         calls,
         session_clock,
         application,
+        lifecycle,
+        life,
     )
+
+
+def _share_presence(engine: Engine, lifecycle: Lifecycle, effect: SharePresence) -> None:
+    lifecycle.present(effect.room, engine.present(effect.room, effect.user, effect.entry))

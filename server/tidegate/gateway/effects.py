@@ -23,7 +23,6 @@ from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.pace import Pace
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
-from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
 
 
@@ -35,14 +34,12 @@ class Effects:
         sessions: Sessions,
         engine: Engine,
         store: Store,
-        tokens: TokenChecks,
         sender: Sender,
         work: Work,
         catch_up: CatchUpDriver,
     ) -> None:
         self._sessions = sessions
         self._store = store
-        self._tokens = tokens
         self._sender = sender
         self._work = work
         self._catch_up = catch_up
@@ -54,14 +51,12 @@ class Effects:
             fx.Push: self._push,
             fx.SendEncoded: self._send_encoded,
             fx.Close: self._close,
-            fx.Identify: self._identify,
             room_fx.PublishMessage: rooms.publish,
             room_fx.JoinReplay: rooms.join,
             room_fx.ReadHistory: rooms.read_history,
             room_fx.ReplayMessages: rooms.replay,
             room_fx.ListMembers: rooms.list_members,
             room_fx.CloseRoom: rooms.close,
-            room_fx.SharePresence: rooms.share_presence,
             row_fx.ReadRows: self._read,
             row_fx.WriteRows: self._write,
             row_fx.CatchUp: self._bring_up,
@@ -93,10 +88,6 @@ class Effects:
 
     def _close(self, effect: fx.Close) -> None:
         effect.session.sink.close(effect.code, effect.reason)
-
-    def _identify(self, effect: fx.Identify) -> None:
-        identity = self._tokens.authenticating(effect.session, effect.token)
-        self.run(self._sessions.identified(effect.session, effect.ref, identity, effect.now))
 
     def _read(self, effect: row_fx.ReadRows) -> None:
         work = self._answers.send(effect.session, partial(self._rows_read, effect))

@@ -45,6 +45,8 @@ class EngineListener:
         self._run = run
         self._clock = clock
         self._kinds: dict[str, Told] = {}
+        self.on_vacated: Callable[[str], None] = lambda room: None
+        """What is done where this gateway is the one that is told of it."""
 
     def on_told(self, kind: str, does: Told) -> None:
         """Call `does` with each text of this kind that a gateway tells. One for each kind."""
@@ -80,7 +82,8 @@ class EngineListener:
         self._do(lambda now: self._occupants.gateway(node, standing, now))
 
     def vacated(self, room: str) -> None:
-        """Nothing in a gateway depends on it: a room without users is left by each gateway for itself."""
+        """No rule depends on it: a room without users is left by each gateway for itself."""
+        self.on_vacated(room)
 
     def told(self, kind: str, text: str) -> None:
         does = self._kinds.get(kind)

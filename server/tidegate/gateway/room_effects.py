@@ -21,7 +21,6 @@ from tidegate.core.rooms.effects import (
     PublishMessage,
     ReadHistory,
     ReplayMessages,
-    SharePresence,
 )
 from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
 from tidegate.core.rooms.room import REPLAY_BYTES
@@ -95,9 +94,6 @@ class RoomEffects:
 
     def close(self, effect: CloseRoom) -> None:
         self._engine.close(effect.room, effect.now)
-
-    def share_presence(self, effect: SharePresence) -> None:
-        self._engine.present(effect.room, effect.user, effect.entry)
 
     async def _published_later(self, effect: PublishMessage, answer: Answer[RoomPosition]) -> None:
         self._published(effect, await answer)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -18,14 +19,15 @@ from msgspec import UNSET
 from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.closes import DRAIN
 from tidegate.core.draining import Drain
-from tidegate.core.effects import Ref
+from tidegate.core.effects import Identify, Ref
 from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
 from tidegate.core.session import Session
 from tidegate.core.sessions import Sessions
+from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
-from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
 from tidegate.transport import Connection
 from tidegate_protocol import CloseCode
@@ -43,7 +45,7 @@ class SessionHandler:
         self,
         contract: Contract,
         sessions: Sessions,
-        tokens: TokenChecks,
+        gate: Gate,
         effects: Effects,
         work: Work,
         custom: CustomMessages,
@@ -53,7 +55,7 @@ class SessionHandler:
         self.sessions = sessions
         self._contract = contract
         self._protocol = sessions.protocol
-        self._tokens = tokens
+        self._gate = gate
         self._effects = effects
         self._work = work
         self._custom = custom
@@ -61,17 +63,23 @@ class SessionHandler:
 
     def connected(self, connection: Connection) -> None:
         address = connection.peer.address if connection.peer.limited else None
-        session = Session(connection.id, connection.write_side, self._tokens.anonymous(), address)
+        tokens = self._gate.tokens
+        session = Session(connection.id, connection.write_side, tokens.anonymous(), address)
         connection.session = connection.write_side.owner = session
+        identity = VerifiedIdentity(session.user, None)
         try:
-            identity = None if connection.token is None else self._tokens.connecting(session, connection.token)
+            if connection.token is not None:
+                identity = tokens.connecting(session, connection.token)
         except Refused as refused:
-            self._effects.run(self.sessions.turned_away(session, refused))
+            self._turn_away(session, refused)
         else:
-            self._effects.run(self.sessions.connected(session, identity, self._clock()))
+            self._gate.admit(session, identity, partial(self._greet, session), partial(self._turn_away, session))
 
     def received(self, connection: Connection, payload: bytes) -> None:
         session: Session = connection.session
+        if session in self._gate.asking:
+            self._gate.hold(session, partial(self.received, connection, payload))
+            return
         try:
             request = self._contract.decode(payload)
         except Refused as refused:
@@ -87,7 +95,10 @@ class SessionHandler:
             self._work.refuse(session, [_ref(request)], refused)
 
     def received_binary(self, connection: Connection) -> None:
-        self._effects.run(self.sessions.received_binary(connection.session))
+        if connection.session in self._gate.asking:
+            self._gate.hold(connection.session, partial(self.received_binary, connection))
+        else:
+            self._effects.run(self.sessions.received_binary(connection.session))
 
     def anonymous(self, connection: Connection) -> bool:
         session: Session | None = connection.session
@@ -98,7 +109,9 @@ class SessionHandler:
         self._work.forget(session)
         if code is not None and not connection.closed_by_client:
             code = None  # the client only answered the close frame of the gateway, and may come back
+        self._gate.forget(session)
         self._effects.run(self.sessions.ended(session, code, self._clock()))
+        self._gate.lifecycle.disconnected(session)
 
     async def settled(self, deadline: float) -> None:
         await self._work.settled(deadline)
@@ -139,6 +152,24 @@ class SessionHandler:
     def send_away(self, code: CloseCode, retry_after: Callable[[], float]) -> None:
         """Close every connection; the clients may come back after `retry_after` seconds."""
         self._effects.run(self.sessions.send_away(code, retry_after))
+
+    def identify(self, effect: Identify) -> None:
+        """Carry out an `Identify`: check the token of an `authenticate`, and ask the application. Raises Refused."""
+        session = effect.session
+        identity = self._gate.tokens.authenticating(session, effect.token)
+        self._gate.admit(
+            session,
+            identity,
+            lambda known: self._effects.run(self.sessions.identified(session, effect.ref, known, effect.now)),
+            lambda refused: self._work.refuse(session, [effect.ref], refused),
+        )
+
+    def _greet(self, session: Session, identity: VerifiedIdentity) -> None:
+        self._effects.run(self.sessions.connected(session, identity, self._clock()))
+        self._gate.lifecycle.connected(session)
+
+    def _turn_away(self, session: Session, refused: Refused) -> None:
+        self._effects.run(self.sessions.turned_away(session, refused))
 
 
 def _ref(request: msgspec.Struct) -> Ref:

@@ -119,6 +119,11 @@ class Work:
         """Whether a request of the session is under way."""
         return session in self._pending
 
+    def track(self, task: Future[Any]) -> None:
+        """`settled` waits for `task`, too, which no session waits for."""
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
     @property
     def under_way(self) -> int:
         """How many requests are under way. May be asked in any thread."""

@@ -30,7 +30,7 @@ from tidegate.handlers.errors import HandlersError
 from tidegate.handlers.gateway import Gateway
 from tidegate.handlers.handler import Handler, name_of
 from tidegate.handlers.identity import APPLICATION, SYSTEM, Identity
-from tidegate.handlers.lifecycle import Connection
+from tidegate.handlers.lifecycle import Connection, Stop
 from tidegate.handlers.loading import load
 from tidegate.handlers.port import EVERYONE
 from tidegate.handlers.rules import Action, Filter, Rule
@@ -52,6 +52,7 @@ __all__ = [
     "Principal",
     "Refused",
     "Rule",
+    "Stop",
     "copied",
     "load",
     "name_of",

@@ -6,6 +6,7 @@ Invariant: what a function does with what it is given has no effect on the gatew
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -44,6 +45,10 @@ class Connection:
     def principal(self) -> Identity:
         """The user with its claims, for `gateway.rows`."""
         return Identity(self.user, self.claims)
+
+
+class Stop(threading.Event):
+    """What a plain background task looks at: `stop.wait(5)` sleeps for 5 seconds and is true when it has to end."""
 
 
 class Moments:

@@ -16,11 +16,13 @@ from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.http import Answer, Request, Response, Routes
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink
+from tidegate.transport.pausing import BY_ADMISSION
 from tidegate.transport.peers import Peers
 from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
+    "BY_ADMISSION",
     "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Door", "Droppable", "Listener",
     "Memory", "Outbox", "Peers", "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "Waiting",
     "WriteSide",

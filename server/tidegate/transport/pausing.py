@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-BY_APPLICATION, BY_RATE, BY_BACKLOG, BY_TURN = 1, 2, 4, 8
+BY_APPLICATION, BY_RATE, BY_BACKLOG, BY_TURN, BY_ADMISSION = 1, 2, 4, 8, 16
 """Why nothing is read from a client."""
 
 

@@ -22,6 +22,7 @@ from tidegate.core.rooms.memberships import Memberships
 from tidegate.core.rooms.ports import Standing
 from tidegate.core.rooms.presence import Difference, Info
 from tidegate.core.rooms.room import Room, RoomRules
+from tidegate.core.rooms.watch import Unwatched, Watch
 from tidegate.core.session import Session
 
 
@@ -34,6 +35,7 @@ class Occupants:
         self.announcements = Announcements()
         self._limits = limits
         self.openings = Openings(limits.new_rooms)
+        self.watch: Watch = Unwatched()
         self._ghosts = Ghosts()
         self._elsewhere = Elsewhere(ledger)
 
@@ -56,6 +58,7 @@ class Occupants:
     def exit(self, session: Session, room: Room, now: float) -> list[Effect]:
         self.memberships.leave(session, room)
         room.discard(session)
+        self.watch.left(session, room)
         return [
             *self.announcements.announce(room, room.presence.leave(session.user.id, session), now),
             *self._close_if_empty(room, now),
@@ -66,6 +69,7 @@ class Occupants:
         rooms = self.memberships.rooms(session)
         for room in rooms:
             room.discard(session)
+            self.watch.left(session, room)
         if rooms:
             self._ghosts.add(session, now, grace)
 

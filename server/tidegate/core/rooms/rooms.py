@@ -154,6 +154,7 @@ class Rooms:
             before = held.take(opened.head.offset)
             if join.again and opened.missed is None and before and not held.too_much:
                 effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
+        self.occupants.watch.joined(session, room)
         missed = opened.missed or ()
         further: int | None = None
         if join.ref is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from tidegate.application_threads import ApplicationThreads
 from tidegate.contract import ApplicationRequest
 from tidegate.core.errors import Refused
+from tidegate.gateway.calls.functions import FunctionCalls
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.gateway.calls.outcome import Frame, Outcomes
 from tidegate.gateway.calls.running import RunningCall
@@ -41,6 +42,8 @@ class HandlerCalls:
         self._of_session: dict[str, set[RunningCall]] = {}
         """The running calls by the id of their connection."""
         self._stopping = False
+        self.functions = FunctionCalls(self.handler_loop)
+        """Those of other functions than handlers."""
 
     async def call(self, handler: Handler, request: ApplicationRequest, call: Call) -> Frame:
         """Call `handler` for `request`. Raises Refused, which can be sent."""
@@ -70,7 +73,7 @@ class HandlerCalls:
     def tick(self) -> None:
         """Look whether the event loop of the handlers turns; to be called at least every 100 ms."""
         loop = self._loop
-        if loop is None or not (self._running or loop.silent):
+        if loop is None or not (self._running or self.functions.waits or loop.silent):
             return
         if loop.look(asyncio.get_running_loop().time()) > self._deadline:
             report("another event loop takes the place of the blocked one; what had begun there is lost")
@@ -82,6 +85,7 @@ class HandlerCalls:
     def give_up(self) -> None:
         """The gateway stops: refuse the calls that are under way, and begin no more."""
         self._stopping = True
+        self.functions.give_up()
         for running in list(self._running):
             running.abandon()
             running.settle(Refused("unavailable", STOPPING))
@@ -90,6 +94,7 @@ class HandlerCalls:
         """End the event loop, and the threads as far as they can be ended."""
         self.give_up()
         self._threads.close()
+        self.functions.close()
         if self._loop is not None:
             self._loop.end()
             await asyncio.get_running_loop().run_in_executor(None, self._loop.ended.wait, CLOSE_S)
@@ -101,10 +106,19 @@ class HandlerCalls:
         if not others:
             del self._of_session[running.session]
 
-    def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    @property
+    def present_loop(self) -> HandlerLoop | None:
+        """The event loop of `async` functions, where there is one."""
+        return self._loop
+
+    def handler_loop(self) -> HandlerLoop:
+        """The event loop of `async` functions."""
         if self._loop is None or self._loop.ended.is_set():
             self._loop = HandlerLoop()
-        loop = self._loop
+        return self._loop
+
+    def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        loop = self.handler_loop()
         started = loop.start(work, running.ended)
         running.abandon, running.where = partial(loop.cancel, started), loop.where
         running.move = lambda: self._start_in_loop(running, work) if started.take() else None

@@ -1,0 +1,54 @@
+"""What an application consists of, loaded from the settings: its schema, its Python code, and who may do what.
+
+It knows where the parts are, and whether they fit together.
+Invariant: an application that is loaded has a schema for each handler and each rule about rows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tidegate import handlers
+from tidegate.auth import row_access
+from tidegate.config import ConfigError, Settings
+from tidegate.contract import Contract
+from tidegate.core.access.rules import RowAccess
+from tidegate.loading import load_contract
+
+log = logging.getLogger("tidegate")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What an application consists of: its schema, its handlers, and who may do what with which rows."""
+
+    contract: Contract
+    handlers: handlers.Gateway
+    access: Mapping[str, RowAccess]
+
+
+def load_application(settings: Settings) -> Application:
+    """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
+    contract = load_contract(settings)
+    added = _handlers(settings)
+    _check_handlers(added, contract)
+    return Application(contract, added, row_access.of_resources(contract, added.rules))
+
+
+def _handlers(settings: Settings) -> handlers.Gateway:
+    """What the application adds in Python. Raises ConfigError."""
+    try:
+        return handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
+    except handlers.HandlersError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
+    """Raises ConfigError for a handler of a message that is not one of the application's."""
+    unknown = sorted(found.handlers.keys() - contract.custom_messages.keys())
+    if unknown:
+        raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
+    for name in sorted(contract.custom_messages.keys() - found.handlers.keys()):
+        log.warning("no handler: messages of type %r are refused", name)

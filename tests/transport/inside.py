@@ -71,13 +71,18 @@ async def running(
             book = admission.addresses(settings)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book)
             assert isinstance(engine, MemoryEngine) or "engine" in chosen
+            try:
+                await gateway.life.start()
+            except BaseException:
+                await gateway.aclose()
+                await engine.aclose()
+                raise
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
             context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door)
             listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
-            await gateway.life.start()
             try:
                 yield Inside(gateway, engine, listener, store)
             finally:

@@ -70,10 +70,14 @@ test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linte
 	$(BIN)/pytest tests/deploy tests/test_systemd.py tests/test_open_files.py tests/cli/test_health.py
 	$(BIN)/python -m pytest --timeout=900 tests/install/test_image_steps.py
 
+# Python tests wait often: TypeScript tests use the processors meanwhile, and only then.
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
 	$(NPM) run --silent build
-	$(PYTEST) --usual
-	$(NPM) test --silent
+	@output=$$(mktemp); trap 'kill $$node 2>/dev/null; rm -f "$$output"' EXIT; trap 'exit 130' INT TERM; \
+	  echo "the TypeScript tests run beside the Python tests; their output follows at the end"; \
+	  (cd clients/typescript && exec nice -n 5 npm test --silent) > "$$output" 2>&1 & node=$$!; \
+	  $(PYTEST) --usual; python=$$?; \
+	  wait $$node; typescript=$$?; cat "$$output"; exit $$((python || typescript))
 
 test-tools: setup-tests ## seed faults into the product, to see that the histories, the twin and the generated messages find them
 	$(PYTEST) -m seeded

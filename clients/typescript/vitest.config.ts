@@ -8,7 +8,7 @@ const shared = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { t
 
 export default defineConfig({
   test: {
-    // All processors: nothing else runs beside these tests.
+    // All processors, with less right to them than the Python tests that `make test` runs beside these.
     maxWorkers: "100%",
     projects: [
       { test: { ...shared, name: "apart", include: APART } },

@@ -44,6 +44,8 @@ MODULES = (
         for name in ("check", "dev", "generate", "init", "introspect", "migrate", "serve", "token")
     ),
 )
+SAMPLE = Path(__file__).parents[2] / "schema"
+"""The application that most gateways serve."""
 ORDINARY = "TESTS_ORDINARY_USER"
 """In the environment of a command: permissions of files hold for it, also where root runs the tests."""
 REQUEST_BYTES = 1 << 20
@@ -144,8 +146,11 @@ def main() -> int:
         with suppress(ImportError):  # without the extras of the package
             import_module(name)
     import tidegate.cli  # after the modules, like them
+    from tidegate import schema
 
-    children = _beside("forked_children")
+    documents, children = _beside("made_documents"), _beside("forked_children")
+    documents.remember()
+    documents.make(schema.bundle(schema.load(SAMPLE)))
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))

@@ -67,14 +67,15 @@ def clean_environment() -> dict[str, str]:
 
 def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
     """Give the database at `url` the tables of the schema files in `folder`."""
-    resources = _sample().resources if folder == ROOT / "schema" else _contract(folder).resources
+    resources = sample().resources if folder == ROOT / "schema" else _contract(folder).resources
     backends.migrations(url).apply(url, resources, folder / "migrations")
     if seed:
         backends.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
 
 
 @cache
-def _sample() -> Contract:
+def sample() -> Contract:
+    """The contract of the sample application, which never changes."""
     return _contract(ROOT / "schema")
 
 

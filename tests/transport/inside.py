@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import msgspec
 
-from tests.support.gateway import ROOT
+from tests.support import made_documents
+from tests.support.gateway import ROOT, sample
 from tidegate import admission, app, config, handlers, stopping
 from tidegate.auth import row_access
 from tidegate.core.rooms.ports import Engine
@@ -24,6 +25,8 @@ from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
 from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
+
+made_documents.remember()
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 
@@ -43,6 +46,12 @@ class Inside:
         return f"ws://127.0.0.1:{self.listener.port}/ws"
 
 
+def _of_sample() -> app.Application:
+    """As `load_application`, which takes half of a start: the contract is read once for all gateways of a process."""
+    contract = sample()
+    return app.Application(contract, handlers.Gateway(), row_access.of_resources(contract, {}))
+
+
 @contextlib.asynccontextmanager
 async def running(
     folder: Path,
@@ -56,7 +65,7 @@ async def running(
     """
     given = {"schema": str(ROOT / "schema"), "database": f"sqlite:///{folder / 'tidegate.db'}", "secret": SECRET}
     settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
-    application = app.load_application(settings)
+    application = app.load_application(settings) if {"schema", "handlers"} & chosen.keys() else _of_sample()
     contract = application.contract
     if added is not None:
         access = row_access.of_resources(contract, added.rules)

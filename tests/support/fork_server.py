@@ -44,8 +44,6 @@ MODULES = (
         for name in ("check", "dev", "generate", "init", "introspect", "migrate", "serve", "token")
     ),
 )
-SAMPLE = Path(__file__).parents[2] / "schema"
-"""The application that most gateways serve."""
 ORDINARY = "TESTS_ORDINARY_USER"
 """In the environment of a command: permissions of files hold for it, also where root runs the tests."""
 REQUEST_BYTES = 1 << 20
@@ -150,7 +148,8 @@ def main() -> int:
 
     documents, children = _beside("made_documents"), _beside("forked_children")
     documents.remember()
-    documents.make(schema.bundle(schema.load(SAMPLE)))
+    # Of the sample application, which most gateways serve.
+    documents.make(schema.bundle(schema.load(None)))
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.engines.suite.heard import Heard
+from tests.engines.suite.under_test import ADA, KEPT, Gateway
 from tests.support.driver import psycopg
 from tests.support.postgres import PostgresServer
+from tests.support.tcp_line import TcpLine
+from tests.support.waiting import until
+from tidegate.core.errors import Refused
 from tidegate.engines.opening import open_engine
 from tidegate.engines.setup import EngineError
 
 pytest.importorskip("psycopg")
 
-from tests.engines.postgres.on_postgres import setup
-from tidegate.engines.postgres import connecting, start
+from tests.engines.postgres.on_postgres import Clock, PostgresUnderTest, setup
+from tidegate.engines.postgres import connecting, start, starting
 from tidegate.engines.postgres.engine import PostgresEngine
 from tidegate.engines.postgres.install import lock_number, schema_name
 from tidegate.engines.setup import EngineSetup
@@ -116,12 +121,59 @@ async def test_the_gateways_own_database(url: str) -> None:
         await open_engine(setup("database", prefix="shop"), "sqlite:///app.db")
 
 
-@pytest.mark.parametrize("part", ["nowhere", "tidegate:secret-word@127.0.0.1:1/x"])
-async def test_a_server_that_is_not_there_is_refused_without_the_password(url: str, part: str) -> None:
-    there = f"postgresql://{part}" if "@" in part else url.rpartition("/")[0] + "/" + part
+@pytest.mark.parametrize("wrong", ["database", "role", "URL"])
+async def test_what_a_person_has_to_mend_ends_the_start_without_the_password(
+    postgres: PostgresServer, url: str, wrong: str
+) -> None:
+    host = f"127.0.0.1:{postgres.port}"
+    there = {
+        "database": f"postgresql://tidegate:secret-word@{host}/nowhere",
+        "role": f"postgresql://nobody:secret-word@{host}/{url.rpartition('/')[2]}",
+        "URL": f"postgresql://tidegate:secret-word@{host}/x?no_such_option=1",
+    }
     with pytest.raises(EngineError) as caught:
-        await start(setup(there, prefix="shop"))
+        await start(setup(there[wrong], prefix="shop"))
+    assert str(caught.value).startswith("engine postgresql://")
     assert "secret-word" not in str(caught.value)
+
+
+async def test_a_server_that_is_away_is_waited_for(
+    postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(starting, "START_S", 0.1)
+    line = await TcpLine.open(postgres.port)
+    line.cut()
+    clock = Clock()
+    theirs = f"postgresql://tidegate:secret-word@127.0.0.1:{line.port}/{url.rpartition('/')[2]}"
+    engine = await started(setup(theirs, prefix="shop", clock=clock))
+    heard = Heard("gateway", clock)
+    assert "cannot be reached" in caplog.text
+    assert "secret-word" not in caplog.text
+    clock.rate(100.0)
+    await until(lambda: not engine.healthy)
+    with pytest.raises(Refused, match="cannot be reached"):
+        await engine.open("kept-1", KEPT, None, 0.0)
+    with pytest.raises(Refused, match="cannot be reached"):
+        await engine.publish("kept-1", KEPT, ADA, "lost", None, 0.0, "")
+    clock.rate(1.0)
+    line.heal()
+    await until(lambda: engine.healthy)
+    one = Gateway(engine, heard, PostgresUnderTest(postgres, url.rpartition("/")[2]))
+    assert (await one.open()).head.offset == 0
+    assert (await one.publish("there")).offset == 1
+    assert await one.present("a") == "occupied"
+    await engine.aclose()
+    await line.close()
+
+
+async def test_the_patience_with_a_server_that_is_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and never says anything is away, too."""
+    monkeypatch.setattr(starting, "START_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        engine = PostgresEngine(setup(f"postgresql://tidegate@127.0.0.1:{port}/x", prefix="shop"))
+        await engine.start()
+        await engine.aclose()
 
 
 async def test_a_read_only_server_is_refused(url: str) -> None:

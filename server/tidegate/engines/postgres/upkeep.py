@@ -21,9 +21,9 @@ from tidegate.engines.postgres import values
 from tidegate.engines.postgres.attaching import attach
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import Link, StatementFailed
+from tidegate.engines.postgres.starting import connected
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.setup import EngineError, EngineSetup
-from tidegate.urls import shown
 
 log = logging.getLogger("tidegate.rooms")
 
@@ -101,11 +101,10 @@ class Upkeep:
         self._burying: set[str] = set()
 
     async def start(self) -> None:
-        """The first connection. Raises EngineError."""
-        try:
-            await self._connect()
-        except (psycopg.Error, OSError) as error:
-            raise EngineError(f"engine {shown(self._setup.url)}: {str(error).strip()}") from None
+        """The first connection; a server that is away is tried again later. Raises EngineError."""
+        failure = await connected(self._connect, self._setup.url, self.health.lost)
+        if failure is not None:
+            self._complain(failure)
         self._task = asyncio.create_task(self._run(), name="tidegate-engine")
 
     async def aclose(self) -> None:

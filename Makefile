@@ -143,7 +143,7 @@ contract: setup-tests ## prove the contract: generated messages for minutes (BUD
 
 chaos: setup-tests ## break things for SECONDS (60) on each database, or on DATABASE=sqlite|postgresql, and check each client's history; seeded faults
 	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
-	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) --database sqlite --workers 2 $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.chaos.histories --seconds $(or $(SECONDS),60) --workers 2 $(if $(DATABASE),--database $(DATABASE)) $(if $(SEED),--seed $(SEED))
 	CHAOS_FAULTS=all $(BIN)/pytest -q tests/chaos/test_seeded_faults.py tests/e2e/test_durable_rooms.py
 
 patience: setup-tests setup-node ## stop a gateway for a minute with clients on it, and take a snapshot of 5 MB over 256 kbit/s; takes 5 minutes

@@ -91,7 +91,7 @@ async def serve(
     try:
         keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
         timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
-        hub = None if start is None else start.writer
+        hub = None if start is None else start.hub
         durable = room_engine.has_durable(application.contract)
         store = await open_store(
             settings.database, application.contract.resources, keep, timeouts, hub, durable=durable

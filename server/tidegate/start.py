@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tidegate import admission
 from tidegate.config import ConfigError, Settings
 from tidegate.core.budgets.addresses import Addresses
-from tidegate.store import Writer
+from tidegate.hub.connector import Hub
 from tidegate.transport import Connection, ConnectionContext, ConnectionHandler, Listener, Tickers
 from tidegate.workers.member import Member
 
@@ -28,11 +28,11 @@ class Start:
     """This process as its supervisor knows it; None where there is none."""
 
     @property
-    def writer(self) -> Writer | None:
-        """Who writes the database for this worker; None where it writes itself."""
-        if self.member is None or self.member.place.hub is None or not self.member.place.hub_writes:
+    def hub(self) -> Hub | None:
+        """Who follows the change log for this worker; None where there is one process."""
+        if self.member is None or self.member.place.hub is None:
             return None
-        return Writer(self.member.place.hub, secrets.token_hex(8))
+        return Hub(self.member.place.hub, secrets.token_hex(8))
 
     def addresses(self, settings: Settings) -> Addresses:
         """The limits by address, which workers keep together."""

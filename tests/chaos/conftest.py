@@ -46,12 +46,6 @@ def sqlite_place(sqlite_places: Callable[[], Place]) -> Place:
 
 
 @pytest.fixture
-def shared_place(sqlite_template: Path, tmp_path: Path) -> Place:
-    """For a gateway of two workers."""
-    return SqlitePlace(Path(shutil.copy(sqlite_template, tmp_path / "shared.db")), workers=2)
-
-
-@pytest.fixture
 def postgresql_places(postgres: PostgresServer, postgresql_template: str) -> Iterator[Callable[[], Place]]:
     """New ones, one after another."""
     with ExitStack() as until_the_end:
@@ -61,3 +55,19 @@ def postgresql_places(postgres: PostgresServer, postgresql_template: str) -> Ite
 @pytest.fixture
 def postgresql_place(postgresql_places: Callable[[], Place]) -> Place:
     return postgresql_places()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared_place(
+    request: pytest.FixtureRequest,
+    sqlite_template: Path,
+    tmp_path: Path,
+    postgres: PostgresServer,
+    postgresql_template: str,
+) -> Iterator[Place]:
+    """For gateways of two workers each."""
+    if request.param == "sqlite":
+        yield SqlitePlace(Path(shutil.copy(sqlite_template, tmp_path / "shared.db")), workers=2)
+        return
+    with postgres.lent(postgresql_template) as url:
+        yield PostgresPlace(url, workers=2)

@@ -68,7 +68,8 @@ async def break_things(
         if time.monotonic() > end and await asyncio.to_thread(least.has_happened, turn, place, followers):
             break
         if place.workers > 1 and turn % 2 == 0:
-            await asyncio.to_thread(_break_member, gateways.processes[0], turn, faults)
+            gateway = gateways.processes[turn // 2 % len(gateways.processes)]
+            await asyncio.to_thread(_break_member, gateway, turn, faults)
         if turn % 30 in {4, 12}:
             faults["kill -9"] += 1
             process = next(processes)

@@ -153,7 +153,7 @@ def _places(names: list[str], folder: Path, workers: int) -> Iterator[list[Place
             server = PostgresServer()
             stack.callback(server.close)
             server.start()
-            places.append(PostgresPlace(server.url(server.database())))
+            places.append(PostgresPlace(server.url(server.database()), workers))
         yield places
 
 
@@ -162,7 +162,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long things break on each (default: 60)")
     parser.add_argument("--seed", type=int, default=None, help="go through the same choices again")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default=None, help="only this one")
-    parser.add_argument("--workers", type=int, default=1, help="of the gateway on SQLite (default: 1)")
+    parser.add_argument("--workers", type=int, default=1, help="of each gateway (default: 1)")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(1 << 32)
     names = ["sqlite", "postgresql"] if args.database is None else [args.database]

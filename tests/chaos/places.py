@@ -143,15 +143,15 @@ class PostgresPlace:
 
     name = "postgresql"
     gateways = 2
-    workers = 1
     begin = "begin"
     long_s = 0.3
     passing: tuple[type[Exception], ...]
     """Deadlocks, serialization failures, cut connections, and keys that another program used first."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, workers: int = 1) -> None:
         from tests.support.driver import errors
 
+        self.workers = workers
         self.passing = errors.OperationalError, errors.UniqueViolation
         self.url = url
         self.disturbances = {

@@ -1,6 +1,7 @@
-"""Two workers over one SQLite file, a foreign program, cut lines and a hub that is started again.
+"""Two workers over one database, a foreign program, cut lines and a hub that is started again.
 
-Each worker's feed delivers every change once and in order, and what a client was told is written is there.
+Each worker's feed delivers every change once and in order, and what a client was told is written is there. Over SQLite
+the hub writes; over PostgreSQL each worker does.
 """
 
 from __future__ import annotations
@@ -10,105 +11,41 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
+from tests.hub.workers import Copy, Workers, over
 from tests.store.application import RESOURCES
-from tests.store.conftest import path, template  # noqa: F401  # fixtures
+from tests.store.conftest import path, postgres_template, template  # noqa: F401  # fixtures
 from tests.store.mutations import create, delete, update
-from tests.store.program import Program
-from tests.support.hub import Hub
+from tests.support.postgres import PostgresServer
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import NewMessage
-from tidegate.core.rows.ports import Change, ReadQuery
-from tidegate.store.hub.store import HubStore
+from tidegate.core.rows.ports import ReadQuery
+from tidegate.store import open_store
 from tidegate_protocol import RoomPosition
 
 ROOM = RoomRules("chat-*", history_size=100, history_ttl=1e9, durable=True)
 
 
-class Copy:
-    """A client's copy of the rows, kept with what the feed of one worker delivers."""
-
-    def __init__(self, store: HubStore) -> None:
-        self.store = store
-        self.rows: dict[str, Any] = {}
-        self.seqs: list[int] = []
-        self.head = 0
-        self.skipped: list[int] = []
-        self.resets = 0
-
-    def deliver(self, changes: Sequence[Change], head: int) -> None:
-        assert head > self.head, "heads grow"
-        assert all(self.head < change.seq <= head for change in changes), "what comes is new"
-        self.head = head
-        for change in changes:
-            if change.action == "reset":
-                self.resets += 1
-                continue
-            self.seqs.append(change.seq)
-            code = change.key.get("code")
-            if change.resource == "boats" and code is not None:
-                if change.new is None:
-                    self.rows.pop(code)
-                else:
-                    self.rows[code] = change.new
-
-    def skip(self, head: int) -> None:
-        self.skipped.append(head)
-        self.head = max(self.head, head)
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def workers(
+    request: pytest.FixtureRequest,
+    path: Path,  # noqa: F811
+    postgres: PostgresServer,
+    postgres_template: str,  # noqa: F811
+) -> AsyncIterator[Workers]:
+    with over(request.param, path, postgres, postgres_template) as found:
+        await found.start()
+        yield found
+        await found.close()
 
 
-class Workers:
-    """A hub, two workers and another program."""
-
-    def __init__(self, file: Path) -> None:
-        self.url = f"sqlite:///{file}"
-        self.hub = Hub(backlog=1 << 20)
-        self.program = Program(file)
-        self.copies: list[Copy] = []
-
-    async def start(self) -> None:
-        await self.hub.start(self.url, RESOURCES)
-        for number in (1, 2):
-            store = await HubStore.open(self.url, RESOURCES, self.hub.address, f"worker {number}", durable=True)
-            copy = Copy(store)
-            store.follow(copy.deliver, copy.skip)
-            self.copies.append(copy)
-
-    async def restart_hub(self) -> None:
-        await self.hub.stop()
-        await self.hub.start(self.url, RESOURCES)
-
-    async def close(self) -> None:
-        for copy in self.copies:
-            await copy.store.close()
-        await self.hub.stop()
-        self.program.close()
-
-    @property
-    def head(self) -> int:
-        return int(self.program.execute("SELECT max(seq) FROM tidegate_log").fetchone()[0] or 0)
-
-    async def equal(self) -> None:
-        """Wait until every copy has everything, and compare it with the table."""
-        head = self.head
-        for copy in self.copies:
-            await until(lambda copy=copy: copy.head >= head)  # type: ignore[misc]
-            found = await copy.store.read(ReadQuery(resource="boats"))
-            assert copy.rows == {row["code"]: row for row in found.rows}
-
-
-@pytest.fixture
-async def workers(path: Path) -> AsyncIterator[Workers]:  # noqa: F811
-    found = Workers(path)
-    await found.start()
-    yield found
-    await found.close()
+sqlite_alone = pytest.mark.parametrize("workers", ["sqlite"], indirect=True)
+postgresql_alone = pytest.mark.parametrize("workers", ["postgresql"], indirect=True)
 
 
 async def test_a_write_through_one_worker_is_delivered_by_both(workers: Workers) -> None:
@@ -118,7 +55,8 @@ async def test_a_write_through_one_worker_is_delivered_by_both(workers: Workers)
     found = await two.store.read(ReadQuery(resource="boats"))
     assert [row["code"] for row in found.rows] == ["a"], "what is acknowledged is read at once, through any worker"
     await workers.equal()
-    assert one.seqs == two.seqs == [1]
+    assert one.seqs == two.seqs == workers.seqs
+    assert len(one.seqs) == 1
 
 
 async def test_a_refusal_crosses_with_its_fields(workers: Workers) -> None:
@@ -135,7 +73,7 @@ async def test_a_key_is_known_through_every_worker(workers: Workers) -> None:
     first = await one.store.write(mutation)
     again = await two.store.write(mutation)
     assert again.rows == first.rows
-    assert workers.head == 1
+    assert len(workers.seqs) == 1
 
 
 @pytest.mark.long
@@ -168,7 +106,7 @@ async def test_random_writes_by_all_through_cuts_and_restarts_leave_equal_copies
             case 0:
                 workers.hub.cut()
             case 1:
-                chance.choice(workers.copies).store._connector.cut()  # type: ignore[union-attr]
+                workers.connector(chance.choice(workers.copies)).cut()
             case 2 if turn % 3 == 0:
                 await workers.restart_hub()
         await asyncio.gather(*work)
@@ -176,42 +114,43 @@ async def test_random_writes_by_all_through_cuts_and_restarts_leave_equal_copies
     present = {code for (code,) in workers.program.execute("SELECT code FROM boats")}
     assert acknowledged <= present
     for copy in workers.copies:
-        assert copy.seqs == list(range(1, workers.head + 1)), "every change once and in order"
+        assert copy.seqs == workers.seqs, "every change once and in order"
         assert not copy.resets
         assert not copy.skipped, "it followed all the time"
 
 
 async def test_a_worker_that_does_not_read_is_cut_off_and_reads_the_log(workers: Workers) -> None:
     one, two = workers.copies
-    line = two.store._line
+    line = workers.line(two)
     assert line is not None and line._transport is not None
     line._transport.pause_reading()
     big = "x" * 400_000
     for number in range(12):
-        await one.store.write(create({"code": f"c{number}", "name": big, "harbour": str(number)}))
-    await until(lambda: two.store._line is not line)
+        await one.store.write(create({"code": f"c{number}", "extra": big, "harbour": str(number)}))
+    await until(lambda: workers.line(two) is not line)
     await workers.equal()
-    assert one.seqs == two.seqs == list(range(1, 13))
+    assert one.seqs == two.seqs == workers.seqs
+    assert len(one.seqs) == 12
 
 
 async def test_changes_that_were_pruned_while_a_worker_was_away_become_a_reset(workers: Workers) -> None:
     one, two = workers.copies
-    assert two.store._connector is not None
-    address, two.store._connector.address = two.store._connector.address, "\0nobody"
-    two.store._connector.cut()
-    await until(lambda: two.store._line is None)
+    connector = workers.connector(two)
+    address, connector.address = connector.address, "\0nobody"
+    connector.cut()
+    await until(lambda: workers.line(two) is None)
     for number in range(3):
         await one.store.write(create({"code": f"c{number}", "harbour": str(number)}))
-    await until(lambda: one.head == 3)
-    workers.program.execute("DELETE FROM tidegate_log WHERE seq <= 2")
-    workers.program.execute("UPDATE tidegate_meta SET value = 2 WHERE name = 'pruned_to'")
-    two.store._connector.address = address
-    await until(lambda: two.head == 3)
+    head = workers.seqs[-1]
+    await until(lambda: one.head == head)
+    workers.prune(workers.seqs[1])
+    connector.address = address
+    await until(lambda: two.head == head)
     assert two.resets == len(RESOURCES)
     assert two.seqs == []
     await one.store.write(create({"code": "after"}))
-    await until(lambda: two.head == 4)
-    assert two.seqs == [4]
+    await until(lambda: two.head > head)
+    assert two.seqs == workers.seqs[-1:]
 
 
 async def test_a_paused_worker_gets_nothing_and_goes_on_from_the_head(workers: Workers) -> None:
@@ -219,13 +158,14 @@ async def test_a_paused_worker_gets_nothing_and_goes_on_from_the_head(workers: W
     two.store.pause()
     assert not two.store.following
     await one.store.write(create({"code": "a"}))
-    await until(lambda: one.head == 1)
+    (first,) = workers.seqs
+    await until(lambda: one.head == first)
     await asyncio.gather(two.store.resume(), two.store.resume())
-    assert two.skipped == [1]
+    assert two.skipped == [first]
     await one.store.write(update("a", {"name": "Ada"}))
     await one.store.write(delete("a"))
-    await until(lambda: two.head == 3)
-    assert (one.seqs, two.seqs) == ([1, 2, 3], [2, 3])
+    await until(lambda: two.head == workers.seqs[-1])
+    assert (one.seqs, two.seqs) == (workers.seqs, workers.seqs[1:])
 
 
 async def test_the_feed_of_the_hub_rests_while_no_worker_follows(workers: Workers) -> None:
@@ -238,26 +178,110 @@ async def test_the_feed_of_the_hub_rests_while_no_worker_follows(workers: Worker
     assert hub.following
 
 
+@sqlite_alone
 async def test_a_worker_alone_reads_and_refuses_writes(workers: Workers) -> None:
     one, two = workers.copies
     await one.store.write(create({"code": "a"}))
     await workers.hub.stop()
-    await until(lambda: two.store._line is None)
+    await until(lambda: workers.line(two) is None)
     assert [row["code"] for row in (await two.store.read(ReadQuery(resource="boats"))).rows] == ["a"]
     with pytest.raises(Refused) as caught:
         await two.store.write(create({"code": "b"}))
     assert caught.value.code == "unavailable" and caught.value.retry_after is not None
     await workers.hub.start(workers.url, RESOURCES)
-    await until(lambda: two.store._line is not None)
+    await until(lambda: workers.line(two) is not None)
     await two.store.write(create({"code": "b"}))
     await workers.equal()
 
 
+@postgresql_alone
+async def test_a_worker_alone_reads_and_writes_and_gets_changes_later(workers: Workers) -> None:
+    one, two = workers.copies
+    await one.store.write(create({"code": "a"}))
+    await workers.equal()
+    await workers.hub.stop()
+    await until(lambda: workers.line(two) is None)
+    await two.store.write(create({"code": "b", "harbour": "b"}))
+    found = await one.store.read(ReadQuery(resource="boats"))
+    assert {row["code"] for row in found.rows} == {"a", "b"}
+    assert two.seqs == workers.seqs[:1]
+    two.store.pause()
+    with pytest.raises(Refused) as caught:
+        await two.store.resume()
+    assert (caught.value.code, caught.value.retry_after) == ("unavailable", 1.0)
+    await workers.hub.start(workers.url, RESOURCES)
+    await until(lambda: one.seqs == workers.seqs and workers.line(two) is not None)
+    await two.store.resume()
+    await two.store.write(create({"code": "c", "harbour": "c"}))
+    await until(lambda: one.seqs == workers.seqs and two.seqs == workers.seqs[::2])
+
+
+@postgresql_alone
+async def test_a_write_after_a_question_for_changes_waits_for_the_answer(workers: Workers) -> None:
+    one, _ = workers.copies
+    one.store.pause()
+    asked = asyncio.create_task(one.store.resume())
+    await asyncio.sleep(0)
+    written = await one.store.write(create({"code": "a"}))
+    assert asked.done()
+    await until(lambda: one.seqs == [written.seq])
+
+
+@postgresql_alone
+async def test_one_connection_follows_the_log_for_all_workers(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
+    await workers.worker("worker 3")
+    one, *_ = workers.copies
+    sessions = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    following: set[int] = set()
+    for number in range(10):
+        await one.store.write(create({"code": f"c{number}", "harbour": str(number)}))
+        await workers.equal()
+        following |= {
+            pid
+            for pid, query in workers.program.execute(f"SELECT pid, query {sessions}")
+            if query.startswith(("LISTEN", "UNLISTEN", "NOTIFY")) or "log WHERE seq > $1 ORDER BY" in query
+        }
+    for copy in workers.copies:
+        copy.store.pause()
+    paused = f"SELECT pid {sessions} AND query LIKE 'UNLISTEN%'"
+    await until(lambda: workers.program.execute(paused))
+    following |= {pid for (pid,) in workers.program.execute(paused)}
+    assert len(following) == 1, "as one gateway without workers"
+    assert "already served" not in caplog.text, "nor are workers other gateways to each other"
+
+
+@postgresql_alone
+async def test_another_gateway_sees_the_workers_as_one(workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
+    one, two = workers.copies
+    told: list[Sequence[str] | None] = []
+    assert two.store.rooms is not None
+    two.store.rooms.watch(told.append)
+    other = await open_store(workers.url, RESOURCES, durable=True)
+    try:
+        heard = Copy(other)
+        other.follow(heard.deliver, heard.skip)
+        assert other.rooms is not None
+        other.rooms.watch(lambda rooms: None)
+        await until(lambda: "already served by 1 other gateway:" in caplog.text)
+        await other.write(create({"code": "a"}))
+        await one.store.write(create({"code": "b", "harbour": "b"}))
+        await until(lambda: one.seqs == two.seqs == heard.seqs == workers.seqs)
+        await other.rooms.append(kept("elsewhere"))
+        await until(lambda: ["chat-1"] in told)
+    finally:
+        await other.close()
+
+
 async def test_workers_hear_how_the_database_is(workers: Workers) -> None:
-    [(trigger,), *_] = workers.program.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'boats' AND name LIKE 'tidegate%'"
-    )
-    workers.program.execute(f'DROP TRIGGER "{trigger}"')
+    found = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'boats'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'boats'::regclass AND NOT tgisinternal",
+    }
+    [(trigger,), *_] = workers.program.execute(found[workers.kind])
+    on = " ON boats" if workers.kind == "postgresql" else ""
+    workers.program.execute(f'DROP TRIGGER "{trigger}"{on}')
     for copy in workers.copies:
         await until(lambda copy=copy: "boats" in copy.store.incomplete)  # type: ignore[misc]
         assert not copy.store.healthy
@@ -281,7 +305,7 @@ async def test_durable_rooms_are_those_of_all_workers(workers: Workers) -> None:
     told: list[Sequence[str] | None] = []
     two.watch(told.append)
     first = await one.append(kept("a", key="k"))
-    await until(lambda: told == [["chat-1"]])
+    await until(lambda: ["chat-1"] in told)
     found = await two.after("chat-1", ROOM, RoomPosition(epoch=first.position.epoch, offset=0), time.time())
     assert [record.text for record in found.records or ()] == [b'{"text":"a"}']
     again = await two.append(kept("a", key="k"))
@@ -291,6 +315,7 @@ async def test_durable_rooms_are_those_of_all_workers(workers: Workers) -> None:
     assert caught.value.code == "conflict"
     second = await two.append(kept("b"))
     assert second.position.offset == 2
+    told.clear()
     await workers.restart_hub()
     await until(lambda: None in told)
     assert (await two.heads(["chat-1"]))["chat-1"] == second.position, "a restart of the hub loses none of them"

@@ -15,10 +15,10 @@ from tidegate.engines.hub.rooms import RoomsOfHub
 from tidegate.hub.messages import Kind
 from tidegate.hub.server import HubServer, Join
 from tidegate.store import Retention
+from tidegate.store.backends import LentStore, open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
 from tidegate.store.serving.retention import KEEP
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
-from tidegate.store.sqlite.serving.store import SqliteStore
 
 TICK_S = 0.02
 
@@ -37,7 +37,7 @@ class Hub:
     def __init__(self, grace: float = 10.0, backlog: int = 64 << 20, clock: Callable[[], float] = time.time) -> None:
         self.address = f"@tidegate-test-{secrets.token_hex(8)}"
         self.ledger = Ledger()
-        self.store: SqliteStore | None = None
+        self.store: LentStore | None = None
         self.rooms: RoomsOfHub | None = None
         self.rows: RowsOfHub | None = None
         self._grace = grace
@@ -53,13 +53,15 @@ class Hub:
         resources: Mapping[str, Resource] | None = None,
         keep: Retention = KEEP,
         timeouts: Timeouts = TIMEOUTS,
+        *,
+        durable: bool = True,
     ) -> None:
-        """Begin without messages and members. `url`: of the SQLite database."""
+        """Begin without messages and members. `url`: of the database."""
         self._runs += 1
         self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, grace=self._grace)
         joins: dict[Kind, Join] = {"rooms": self.rooms.join}
         if url is not None:
-            self.store = await SqliteStore.open(url, resources or {}, keep, timeouts, lent=True, durable=True)
+            self.store = await open_lent_store(url, resources or {}, keep, timeouts, durable=durable)
             self.rows = RowsOfHub(self.store, await self.store.head())
             joins["rows"] = self.rows.join
         self._server = HubServer(joins, self._backlog)

@@ -14,7 +14,7 @@ import random
 import socket
 import struct
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tidegate.counted import Counted
 from tidegate.hub.line import Line
@@ -30,6 +30,15 @@ SILENCE_S = 3 * PING_S
 AWAY_S = 5.0
 """A worker whose hub is away for longer is not ready any more."""
 PEER = struct.Struct("3i")
+
+
+class Hub(NamedTuple):
+    """The hub, as one worker reaches it."""
+
+    address: str
+    """Of its socket."""
+    node: str
+    """Names the worker there."""
 
 
 class User(Protocol):

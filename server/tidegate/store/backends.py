@@ -6,13 +6,14 @@ psycopg is an optional dependency: it is imported only when a URL asks for Postg
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage, RoomLog
+from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage, RoomLog
 from tidegate.core.rows.ports import Store
+from tidegate.hub.connector import Hub
 from tidegate.store.errors import StoreError
 from tidegate.store.hub.store import HubStore
 from tidegate.store.migration.port import Migrations
@@ -54,14 +55,14 @@ class LentStore(OpenedStore, Protocol):
     def noticed(self, what: str) -> None:
         """Another process that reads the database found damage."""
 
+    def committed(self) -> None:
+        """A worker committed something itself."""
 
-class Writer(NamedTuple):
-    """The hub that writes an SQLite file for a worker."""
+    def rooms_appended(self, rooms: Sequence[str]) -> None:
+        """A worker wrote to durable rooms itself: tell other gateways."""
 
-    address: str
-    """Of its socket."""
-    node: str
-    """Names the worker there."""
+    def watch_rooms(self, changed: Changed) -> None:
+        """Call `changed` when another gateway wrote to durable rooms."""
 
 
 async def open_lent_store(
@@ -72,7 +73,11 @@ async def open_lent_store(
     *,
     durable: bool = False,
 ) -> LentStore:
-    """The hub's store over an SQLite file. Raises StoreError, as `open_store` does."""
+    """The hub's store. Raises StoreError, as `open_store` does."""
+    if is_postgres(url):
+        # The workers write, each by its own schema; the hub needs the log alone.
+        store: LentStore = await _postgres().PostgresStore.open(url, {}, keep, timeouts, lent=True, durable=durable)
+        return store
     return await SqliteStore.open(url, resources, keep, timeouts, lent=True, durable=durable)
 
 
@@ -81,11 +86,12 @@ async def open_store(
     resources: Mapping[str, Resource],
     keep: Retention = KEEP,
     timeouts: Timeouts = TIMEOUTS,
-    hub: Writer | None = None,
+    hub: Hub | None = None,
     *,
     durable: bool = False,
 ) -> OpenedStore:
-    """`hub`: who writes an SQLite file for this process, which only reads it. `durable`: there are durable rooms.
+    """`hub`: follows the change log for this process, and writes an SQLite file for it. `durable`: there are durable
+    rooms.
 
     Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
     that is an SQLite file which another gateway serves.
@@ -93,7 +99,9 @@ async def open_store(
     # An operator should see it now, and not when a client asks for the first large snapshot.
     spool_folder()
     if is_postgres(url):
-        store: OpenedStore = await _postgres().PostgresStore.open(url, resources, keep, timeouts, durable=durable)
+        store: OpenedStore = await _postgres().PostgresStore.open(
+            url, resources, keep, timeouts, durable=durable, hub=hub
+        )
         return store
     if hub is not None:
         return await HubStore.open(url, resources, *hub, timeouts, durable=durable)

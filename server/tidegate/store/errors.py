@@ -26,6 +26,8 @@ UNREACHABLE = "the database does not answer"
 """What `/readyz` says of a server that cannot be reached."""
 HUB_AWAY = "is read, and not written: the hub of the workers does not answer"
 """What a worker says of an SQLite file."""
+FEED_AWAY = "is read and written, and changes wait: the hub of the workers does not answer"
+"""What a worker says of a PostgreSQL database."""
 
 # After the name of the database: what a running gateway says of tables and triggers.
 LOST = "has lost triggers (%s): clients do not get the changes there; type: tidegate migrate"

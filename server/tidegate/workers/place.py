@@ -33,6 +33,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The listening sockets of the other slots, by number."""
     hub: str | None = None
     """The address of the hub's socket; None where there is no hub."""
+    again: bool = False
+    """Another hub served before this one, with the same settings."""
     hub_writes: bool = False
     """Whether the hub writes the database for all workers."""
     running: int | None = None

@@ -1,12 +1,13 @@
-"""What `tidegate serve` starts: one process, or a supervisor with workers, and whether these need a hub.
+"""What `tidegate serve` may start, and what a reload may change.
 
-Invariant: workers never serve apart: an engine outside joins them, or the hub does.
+Invariant: workers never serve apart: an engine outside joins their rooms, or the hub does, which also follows the
+change log for all of them.
 """
 
 from __future__ import annotations
 
 from tidegate.config import ConfigError, Settings
-from tidegate.engines.opening import MEMORY, check_setting
+from tidegate.engines.opening import check_setting
 from tidegate.engines.setup import EngineError
 
 RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
@@ -19,11 +20,6 @@ def check(settings: Settings) -> None:
         check_setting(settings.engine, settings.engine_prefix, settings.database)
     except EngineError as error:
         raise ConfigError(str(error)) from None
-
-
-def needs_hub(settings: Settings) -> bool:
-    """Whether the workers need a hub: for their rooms, or for an SQLite database, which has one writer."""
-    return settings.engine == MEMORY or hub_writes(settings)
 
 
 def hub_writes(settings: Settings) -> bool:

@@ -19,8 +19,8 @@ from tests.support.tcp_line import TcpLine
 from tidegate.core.rooms.ports import Answer, Engine, EngineListener, HistoryPage, Opened
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.durable import DurableEngine
+from tidegate.hub.connector import Hub as Address
 from tidegate.store import open_store
-from tidegate.store.hub.store import HubStore
 from tidegate_protocol import RoomPosition, Sender
 
 
@@ -124,18 +124,19 @@ class DatabaseUnderTest:
 
 
 class WorkersUnderTest(DatabaseUnderTest):
-    """Workers over one SQLite file, and their hub."""
+    """Workers over one database, and their hub."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, None)
-        self.name = "SQLite of workers"
+        self.name = f"{'SQLite' if url.startswith('sqlite:') else 'PostgreSQL'} of workers"
         self.cannot = {need: why for need, why in self.cannot.items() if need is not Ability.SEVERAL}
         self._hub = Hub()
 
     async def _store(self, url: str) -> Any:
         if self._hub.store is None:
             await self._hub.start(url, {})
-        return await HubStore.open(url, {}, self._hub.address, f"worker {len(self._stores)}", durable=True)
+        hub = Address(self._hub.address, f"worker {len(self._stores)}")
+        return await open_store(url, {}, hub=hub, durable=True)
 
     async def close(self) -> None:
         await super().close()

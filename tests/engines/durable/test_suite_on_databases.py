@@ -1,4 +1,4 @@
-"""The suite of all engines on durable rooms: over SQLite, workers over SQLite, and PostgreSQL."""
+"""The suite of all engines on durable rooms: over SQLite and PostgreSQL, in one process and of workers."""
 
 from __future__ import annotations
 
@@ -45,14 +45,25 @@ def migrated(postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.long
-@every_case
-async def test_the_suite_on_postgresql(played: Case, postgres: PostgresServer, migrated: str) -> None:
+@pytest.fixture
+def emptied(migrated: str) -> str:
     from tests.support.driver import psycopg
 
     with psycopg.connect(migrated, autocommit=True) as connection:
         connection.execute("TRUNCATE _tidegate.rooms, _tidegate.messages, _tidegate.message_keys")
-    await _played(played, DatabaseUnderTest(migrated, postgres.port))
+    return migrated
+
+
+@pytest.mark.long
+@every_case
+async def test_the_suite_on_postgresql(played: Case, postgres: PostgresServer, emptied: str) -> None:
+    await _played(played, DatabaseUnderTest(emptied, postgres.port))
+
+
+@pytest.mark.long
+@every_case
+async def test_the_suite_on_workers_over_postgresql(played: Case, emptied: str) -> None:
+    await _played(played, WorkersUnderTest(emptied))
 
 
 async def _played(played: Case, under: DatabaseUnderTest) -> None:

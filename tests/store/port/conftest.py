@@ -14,8 +14,8 @@ from tests.support.hub import Hub
 from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.core.rows.ports import Store
+from tidegate.hub.connector import Hub as Address
 from tidegate.store import open_store
-from tidegate.store.hub.store import HubStore
 from tidegate.store.serving.store import PATIENCE_S
 from tidegate.store.sqlite.serving import feed as sqlite_feed
 
@@ -52,39 +52,37 @@ class Database:
 
 
 class SharedDatabase(Database):
-    """An SQLite file that a hub writes, and that workers read."""
+    """A database whose change log a hub reads for workers; an SQLite file it also writes."""
 
     async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
         hub = Hub()
         await hub.start(self.url, resources)
-        return await OfOneWorker.beside(hub, self.url, resources)
+        store: Any = await open_store(self.url, resources, hub=Address(hub.address, "worker 1"))
+        close = store.close
+
+        async def close_both(patience: float = PATIENCE_S) -> None:
+            await close(patience)
+            if hub.store is not None:
+                await hub.stop()
+
+        store.close = close_both
+        opened: Store = store
+        return opened
 
 
-class OfOneWorker(HubStore):
-    """A worker's store that ends its hub after itself."""
-
-    hub: Hub
-
-    @classmethod
-    async def beside(cls, hub: Hub, url: str, resources: Mapping[str, Resource]) -> OfOneWorker:
-        store = await cls.open(url, resources, hub.address, "worker 1")
-        assert isinstance(store, cls)
-        store.hub = hub
-        return store
-
-    async def close(self, patience: float = PATIENCE_S) -> None:
-        await super().close(patience)
-        await self.hub.stop()
-
-
-THROUGH_A_HUB = {"test_feed", "test_kept_answers", "test_refusals_leave_nothing", "test_write_deadlines"}
-"""The modules whose promises cross the line between a worker and its hub."""
+THROUGH_A_HUB = {
+    "test_feed": ("sqlite of workers", "postgresql of workers"),
+    "test_kept_answers": ("sqlite of workers",),
+    "test_refusals_leave_nothing": ("sqlite of workers",),
+    "test_write_deadlines": ("sqlite of workers",),
+}
+"""By module: the databases with which its promises cross the line between a worker and its hub."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
-        shared = ["sqlite of workers"] if metafunc.module.__name__.rpartition(".")[2] in THROUGH_A_HUB else []
-        metafunc.parametrize("database", ["sqlite", *shared, "postgresql"], indirect=True)
+        shared = THROUGH_A_HUB.get(metafunc.module.__name__.rpartition(".")[2], ())
+        metafunc.parametrize("database", ["sqlite", "postgresql", *shared], indirect=True)
 
 
 @pytest.fixture
@@ -103,7 +101,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     from tidegate.store.postgres.serving import feed
 
     with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield Database(url, foreign.ForeignPostgres(connection), foreign.RESOURCES, feed)
+        kind = Database if request.param == "postgresql" else SharedDatabase
+        yield kind(url, foreign.ForeignPostgres(connection), foreign.RESOURCES, feed)
 
 
 @pytest.fixture

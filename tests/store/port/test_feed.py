@@ -83,7 +83,7 @@ async def test_changes_that_were_pruned_before_the_feed_read_them_become_a_reset
     store: Store, database: Database
 ) -> None:
     if isinstance(store, HubStore):
-        pytest.skip("the feed of a hub does not wait for a worker: tests/hub/test_feed.py has the same for it")
+        pytest.skip("the feed of a hub does not wait for a worker: tests/hub/test_two_workers.py has the same for it")
     heard = Heard()
     stuck, go_on = threading.Event(), threading.Event()
 

@@ -11,9 +11,11 @@ import pytest
 
 from tests.store.heard import Heard
 from tests.store.postgres.notes import ALL, RESOURCES, TABLE, Owner, owned
+from tests.support.hub import Hub
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
+from tidegate.hub.connector import Hub as Address
 from tidegate.store import StoreError, introspect
 from tidegate.store.errors import CHANGED_TABLES
 from tidegate.store.postgres import PostgresStore
@@ -91,6 +93,17 @@ async def store(migrated: Owner) -> AsyncIterator[PostgresStore]:
         await store.close()
 
 
+@pytest.fixture
+async def of_worker(store: PostgresStore) -> AsyncIterator[PostgresStore]:
+    """A worker beside it, with a hub; of the same role."""
+    hub = Hub()
+    await hub.start(store._url, {}, durable=False)
+    worker = await PostgresStore.open(store._url, RESOURCES, hub=Address(hub.address, "worker"))
+    yield worker
+    await worker.close()
+    await hub.stop()
+
+
 async def test_a_gateway_is_not_ready_while_policies_hide_rows(
     store: PostgresStore, migrated: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,10 +120,16 @@ async def test_a_gateway_is_not_ready_while_policies_hide_rows(
     assert "has row level security on notes that hides rows from the gateway's role" in caplog.text
 
 
-async def test_policies_that_come_with_a_change_hide_this_change(store: PostgresStore, migrated: Owner) -> None:
-    """Policies are looked at after changes were read, live and when a client resumes: what they hide is never sent."""
+@pytest.mark.parametrize("followed", ["store", "of_worker"])
+async def test_policies_that_come_with_a_change_hide_this_change(
+    store: PostgresStore, of_worker: PostgresStore, migrated: Owner, followed: str
+) -> None:
+    """Policies are looked at after changes were read, live and when a client resumes: what they hide is never sent.
+
+    A hub, which knows no schema, hides them from its workers.
+    """
     heard = Heard()
-    store.follow(heard.deliver)
+    (store if followed == "store" else of_worker).follow(heard.deliver)
     before = migrated.rows("SELECT coalesce(max(seq), 0) FROM _tidegate.log")[0][0]
     migrated.execute("UPDATE notes SET body = 'seen' WHERE id = 2")
     await until(lambda: bool(heard.changes))

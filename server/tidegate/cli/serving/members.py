@@ -8,7 +8,7 @@ import asyncio
 from tidegate import config, logs
 from tidegate.config import ConfigError, Settings
 from tidegate.ending import Ending
-from tidegate.workers import fitting, place, plan, shares
+from tidegate.workers import fitting, place, shares
 from tidegate.workers.member import Member
 from tidegate.workers.times import RELOAD_DRAIN_S
 
@@ -49,5 +49,5 @@ def _hub(settings: Settings, member: Member) -> int:
 
     own = shares.of_hub(settings, member.place.count)
     logs.enable()
-    asyncio.run(hub.serve(own, member, writes=plan.hub_writes(own)))
+    asyncio.run(hub.serve(own, member))
     return 0

@@ -6,11 +6,12 @@ The members run the same command, with the options of the user and what the supe
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from tidegate import config
@@ -53,10 +54,10 @@ def run(args: argparse.Namespace, settings: Settings, given: list[socket.socket]
         raise cannot_listen(settings, error) from None
     address = sockets[0][0].getsockname()
     port = int(address[1]) if isinstance(address, tuple) else 0
-    common, hub = Common(count), _hub_socket() if plan.needs_hub(settings) else None
+    common, hub = Common(count), _hub_socket()
     worker = partial(_start_worker, partial(_command, args), common, settings, hub, sockets)
     supervisor = Supervisor(
-        None if hub is None else MemberPlace("hub", partial(_start_hub, partial(_command, args), settings, hub)),
+        MemberPlace("hub", partial(_start_hub, partial(_command, args), settings, hub, itertools.count())),
         [MemberPlace(f"worker {number}", partial(worker, number)) for number in range(1, count + 1)],
         common,
         Times.of(settings),
@@ -71,7 +72,7 @@ def _start_worker(
     command: Callable[[str], list[str]],
     common: Common,
     settings: Settings,
-    hub: socket.socket | None,
+    hub: socket.socket,
     sockets: list[list[socket.socket]],
     number: int,
     now: float,
@@ -83,16 +84,27 @@ def _start_worker(
         count=settings.worker_count,
         listening=descriptors.pop(number),
         others=descriptors,
-        hub=None if hub is None else _address(hub),
-        hub_writes=hub is not None and plan.hub_writes(settings),
+        hub=_address(hub),
+        hub_writes=plan.hub_writes(settings),
     )
     return common.start(place, partial(start, command=command, now=now))
 
 
 def _start_hub(
-    command: Callable[[str], list[str]], settings: Settings, listening: socket.socket, now: float
+    command: Callable[[str], list[str]],
+    settings: Settings,
+    listening: socket.socket,
+    starts: Iterator[int],
+    now: float,
 ) -> Process:
-    place = Place(kind="hub", count=settings.worker_count, listening=(listening.fileno(),), hub=_address(listening))
+    """`starts` counts them."""
+    place = Place(
+        kind="hub",
+        count=settings.worker_count,
+        listening=(listening.fileno(),),
+        hub=_address(listening),
+        again=next(starts) > 0,
+    )
     return start(place, command, now)
 
 

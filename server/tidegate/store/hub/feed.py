@@ -1,4 +1,4 @@
-"""A worker's change feed: what the hub sends of the log, and what it did not send, read from the worker's own file.
+"""A worker's change feed: what the hub sends of the log, and what it did not send, read by the worker itself.
 
     PAUSED --resume--> ASKING --following--> LIVE --lost--> AWAY --back--> ASKING
       ^                                       |               (as long as the gateway follows)
@@ -17,16 +17,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, LogPruned
+from tidegate.counted import Counted
 from tidegate.store.hub.messages import Record
 from tidegate.store.serving.batch_size import LARGEST, AdaptiveBatchSize
-from tidegate.store.serving.feed import Deliver
+from tidegate.store.serving.change_feed import Deliver
 from tidegate.store.serving.feed_gate import OnSkip
 
 log = logging.getLogger("tidegate.feed")
+UNREADABLE = Counted(log, logging.WARNING, "the change log could not be read; it will be tried again: %s")
 
 KEPT = 50_000
 """Records that are kept while the feed reads the log, at most."""
@@ -110,6 +113,19 @@ class HubFeed:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         await future
+
+    @property
+    def jumps(self) -> bool:
+        """Whether a `resume` waits for the hub."""
+        return bool(self._waiting)
+
+    async def resumed(self) -> None:
+        """Returns once no `resume` waits: the hub has answered, or is away, and then they are refused."""
+        if self._waiting:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            with suppress(Refused):
+                await future
 
     def close(self) -> None:
         self._state = FeedState.PAUSED
@@ -222,7 +238,7 @@ class HubFeed:
                 changes = [Change(head, now, name, {}, "reset", None, None) for name in self._resources]
                 upto = head
             except Refused as refused:
-                log.warning("the change log could not be read; it will be tried again: %s", refused.message)
+                UNREADABLE(refused.message)
                 await asyncio.sleep(PAUSE_S)
                 continue
             self._hand_over(changes, upto)

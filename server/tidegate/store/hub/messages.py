@@ -1,5 +1,7 @@
 """What a worker and the hub say to each other about rows.
 
+Over SQLite the hub writes for the workers; over PostgreSQL they write themselves, and say that they did.
+
 A request has a number, which its answer repeats. Changes cross as the records of the log are: each worker decodes them
 by its own schema.
 """
@@ -51,6 +53,16 @@ class Noticed(msgspec.Struct, frozen=True, array_like=True, tag=53):
     what: str
 
 
+class Committed(msgspec.Struct, frozen=True, array_like=True, tag=56):
+    """The worker has committed something itself: there may be changes."""
+
+
+class RoomsAppended(msgspec.Struct, frozen=True, array_like=True, tag=57):
+    """The worker has written to these durable rooms itself."""
+
+    rooms: list[str]
+
+
 # -- the hub says -----------------------------------------------------------------------------------------------------
 
 
@@ -89,12 +101,13 @@ class IsKept(msgspec.Struct, frozen=True, array_like=True, tag=64):
 
 
 class RoomsChanged(msgspec.Struct, frozen=True, array_like=True, tag=65):
-    """Another worker has appended messages to these durable rooms, or forgotten them."""
+    """Another worker, or another gateway, has appended messages to these durable rooms, or forgotten them."""
 
-    rooms: list[str]
+    rooms: list[str] | None
+    """None: it may be any room."""
 
 
-FromWorker = Write | Follow | Pause | Noticed | Keep | Forget
+FromWorker = Write | Follow | Pause | Noticed | Keep | Forget | Committed | RoomsAppended
 FromHub = State | Written | Following | Changes | IsKept | RoomsChanged | Refusal
 
 decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode

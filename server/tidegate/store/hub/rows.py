@@ -1,7 +1,7 @@
 """The hub's side of rows: the store of one process, and the workers that use it.
 
-One writer commits what all workers write, together and in fair turns; one feed reads the change log, encodes each batch
-once and sends it to every worker that follows. It decodes no change.
+One feed reads the change log, encodes each batch once and sends it to every worker that follows; it decodes no change.
+Over SQLite one writer commits what all workers write, together and in fair turns; PostgreSQL they write themselves.
 Invariants: a worker that follows hears every change after the head that it was told, in order, or its line is ended. A
 write that was sent after `Follow` is done after it holds.
 """
@@ -18,7 +18,7 @@ import msgspec
 
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused, internal
-from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
+from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage
 from tidegate.core.rows.ports import Change, Store
 from tidegate.hub.frames import frame
 from tidegate.hub.line import Line
@@ -46,6 +46,15 @@ class LentStore(Store, Protocol):
     def noticed(self, what: str) -> None:
         """Another process found damage in the database."""
 
+    def committed(self) -> None:
+        """A worker committed something itself."""
+
+    def rooms_appended(self, rooms: Sequence[str]) -> None:
+        """A worker wrote to durable rooms itself: tell other gateways."""
+
+    def watch_rooms(self, changed: Changed) -> None:
+        """Call `changed` when another gateway wrote to durable rooms."""
+
 
 class RowsOfHub:
     """The rows of one database."""
@@ -61,6 +70,7 @@ class RowsOfHub:
         self._told = self._state()
         store.follow(self._changed, self._skipped)
         store.pause()
+        store.watch_rooms(self._rooms_changed)
 
     def join(self, line: Line, node: str) -> RowsWorker:
         worker = RowsWorker(self, line, node)
@@ -125,16 +135,26 @@ class RowsOfHub:
         if error is None:
             kept: Kept | None = future.result()
             if kept is None or kept.new:
-                framed = frame(encode(say.RoomsChanged([room])))
-                for other in self._workers:
-                    if other is not worker:
-                        other.line.send_frame(framed)
+                self._rooms_changed([room], but=worker)
             worker.line.answer(encode(say.IsKept(id, kept)))
             return
         if not isinstance(error, Refused):
             log.error("a message of a durable room could not be kept", exc_info=error)
         refused = error if isinstance(error, Refused) else internal()
         worker.line.answer(encode(Refusal.of(id, refused)))
+
+    def rooms_appended(self, worker: RowsWorker, rooms: Sequence[str]) -> None:
+        self._rooms_changed(rooms, but=worker)
+        self._store.rooms_appended(rooms)
+
+    def _rooms_changed(self, rooms: Sequence[str] | None, but: RowsWorker | None = None) -> None:
+        framed = frame(encode(say.RoomsChanged(None if rooms is None else list(rooms))))
+        for worker in self._workers:
+            if worker is not but:
+                worker.line.send_frame(framed)
+
+    def committed(self) -> None:
+        self._store.committed()
 
     def pause(self, worker: RowsWorker) -> None:
         worker.follows = False
@@ -202,6 +222,8 @@ class RowsWorker:
             say.Pause: lambda asked: hub.pause(self),
             say.Keep: lambda asked: hub.keep(self, asked.id, asked.message),
             say.Forget: lambda asked: hub.keep(self, asked.id, asked.room),
+            say.Committed: lambda asked: hub.committed(),
+            say.RoomsAppended: lambda asked: hub.rooms_appended(self, asked.rooms),
             say.Noticed: lambda asked: hub.noticed(asked.what),
         }
 

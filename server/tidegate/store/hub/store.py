@@ -33,8 +33,8 @@ from tidegate.store.hub.durable import DurableRooms
 from tidegate.store.hub.feed import HubFeed
 from tidegate.store.hub.standing import Standing, prepared
 from tidegate.store.serving import refusals
+from tidegate.store.serving.change_feed import Deliver
 from tidegate.store.serving.closing import Closing
-from tidegate.store.serving.feed import Deliver
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.room_log import DatabaseRoomLog

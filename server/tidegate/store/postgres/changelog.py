@@ -198,7 +198,12 @@ def reset(resources: Iterable[Resource]) -> list[str]:
 
 
 def log_function(resource: Resource) -> str:
-    return f"{SCHEMA}.{quoted(short(f'log_{resource.name}'))}"
+    return f"{SCHEMA}.{quoted(log_name(resource.name))}"
+
+
+def log_name(resource: str) -> str:
+    """The name of the function that logs the changes of a resource."""
+    return short(f"log_{resource}")
 
 
 def log_body(resource: Resource, home: str) -> str:

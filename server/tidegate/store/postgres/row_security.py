@@ -40,6 +40,11 @@ def hiding(connection: Connection, home: str, tables: Iterable[str]) -> set[str]
     return {name for name, active in connection.execute(_SECURED, [home, list(tables)]) if active}
 
 
+def hiding_logged(connection: Connection, schema: str, functions: Iterable[str]) -> set[str]:
+    """Those trigger functions of `schema` that a table has whose policies apply to the connection's role now."""
+    return {name for (name,) in connection.execute(_LOGGED, [schema, list(functions)])}
+
+
 def refusal(found: Secured) -> str | None:
     """Why Tidegate cannot work as this role; None where no policy hides rows from it."""
     if not found.hiding:
@@ -69,3 +74,7 @@ def _listed(tables: list[str]) -> str:
 _SECURED = """SELECT c.relname::text, row_security_active(c.oid) FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = ANY($2) AND c.relrowsecurity ORDER BY 1"""
+
+_LOGGED = """SELECT DISTINCT p.proname::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+JOIN pg_class c ON c.oid = t.tgrelid
+WHERE p.pronamespace = $1::regnamespace AND p.proname = ANY($2) AND c.relrowsecurity AND row_security_active(c.oid)"""

@@ -13,18 +13,17 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change
 from tidegate.store.serving.batch_size import AdaptiveBatchSize
+from tidegate.store.serving.change_feed import Deliver
 from tidegate.store.serving.feed_gate import FeedGate, OnSkip
 
 log = logging.getLogger("tidegate.feed")
 
 UNAVAILABLE = "the change log cannot be read at the moment; try again"
-
-Deliver = Callable[[Sequence[Change], int], None]
 
 
 class Feed(ABC):

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage, RoomLog
+from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage, RoomLog
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
 from tidegate.store.serving import refusals
+from tidegate.store.serving.change_feed import ChangeFeed, Deliver
 from tidegate.store.serving.closing import Closing
-from tidegate.store.serving.feed import Deliver, Feed
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.reads import Reads
@@ -79,7 +79,7 @@ class ThreadedStore:
         log: OpenedLog,
         reads: Reads,
         writer: Writer,
-        feed: Feed,
+        feed: ChangeFeed,
         guard: Guard,
     ) -> None:
         self.epoch = log.epoch
@@ -177,6 +177,23 @@ class ThreadedStore:
     async def resume(self) -> None:
         self._check()
         await self._feed.gate.resume()
+
+    # -- other processes of this gateway, whose store this one is ----------------------------------------------------
+
+    def committed(self) -> None:
+        """Another process committed something: look at the log."""
+        self._feed.wake()
+
+    def noticed(self, what: str) -> None:
+        """Another process that reads the database found that it is damaged. No process finds that of a server."""
+
+    def rooms_appended(self, rooms: Sequence[str]) -> None:
+        """Another process wrote to these durable rooms. No gateway has to be told where there is no other one."""
+
+    def watch_rooms(self, changed: Changed) -> None:
+        """Call `changed` when another gateway wrote to durable rooms, where there may be one."""
+
+    # -- the end ------------------------------------------------------------------------------------------------------
 
     def give_up(self) -> None:
         if self._stopping:

@@ -21,6 +21,7 @@ from tidegate.core.rows.ports import LogPruned, ReadQuery
 from tidegate.store import StoreError
 from tidegate.store.postgres import PostgresStore
 from tidegate.store.postgres.migration import migrate
+from tidegate.store.postgres.serving.feed import PostgresFeed
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,12 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
     store = await PostgresStore.open(url, RESOURCES)
     yield store
     await store.close()
+
+
+def feed_of(store: PostgresStore) -> PostgresFeed:
+    feed = store._feed
+    assert isinstance(feed, PostgresFeed)
+    return feed
 
 
 async def test_a_restart_is_survived_without_a_gap(store: PostgresStore, server: PostgresServer, url: str) -> None:
@@ -120,15 +127,15 @@ async def test_a_feed_that_was_disconnected_beyond_retention_delivers_resets(
     await heard.until(1)
     server.stop()
     await until(lambda: not store.healthy)
-    hidden = store._feed._url
-    store._feed._url = server.url("nowhere")  # it cannot connect while other programs write and the log is pruned
+    hidden = feed_of(store)._url
+    feed_of(store)._url = server.url("nowhere")  # it cannot connect while other programs write and the log is pruned
     server.start()
     with psycopg.connect(url) as foreign:
         foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b')")
         foreign.commit()
         foreign.execute("DELETE FROM _tidegate.log")
         foreign.execute("UPDATE _tidegate.meta SET value = '2' WHERE name = 'pruned_to'")
-    store._feed._url = hidden
+    feed_of(store)._url = hidden
     await heard.until(2)
     assert {(change.resource, change.action) for change in heard.changes[1:]} == {(name, "reset") for name in RESOURCES}
     with pytest.raises(LogPruned):
@@ -206,7 +213,7 @@ async def test_a_database_that_was_replaced_is_not_followed(
         foreign.execute("INSERT INTO boats (code, name) VALUES ('b', 'b'), ('c', 'c')")
     server.stop()
     await until(lambda: not store.healthy)
-    store._feed._url = other
+    feed_of(store)._url = other
     server.start()
     await until(lambda: "restart the gateway" in caplog.text)
     assert not store.healthy

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import select
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +24,7 @@ from tidegate.store.postgres.connection import MARK, Connection, connect, number
 from tidegate.store.postgres.serving import other_gateways
 from tidegate.store.postgres.serving.database_errors import is_broken
 from tidegate.store.postgres.serving.epoch import LogFingerprint, fingerprint
-from tidegate.store.postgres.serving.reader import CHANGES, HEAD, PRUNED_TO, Reader, one_value
+from tidegate.store.postgres.serving.reader import CHANGES, HEAD, PRUNED_TO, one_value
 from tidegate.store.serving.feed import Feed
 
 log = logging.getLogger("tidegate.feed")
@@ -43,13 +43,13 @@ class PostgresFeed(Feed):
         url: str,
         served: LogFingerprint,
         resources: Iterable[str],
-        reader: Reader,
+        decoded: Callable[[Connection, list[tuple[Any, ...]]], Sequence[Any]],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """`served`: the only log that the feed reads."""
+        """`served`: the only log that the feed reads. `decoded`: what is delivered of rows that were just read."""
         self._url = url
         self._served = served
-        self._reader = reader
+        self._decoded = decoded
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -134,7 +134,7 @@ class PostgresFeed(Feed):
                 continue
             if not found:
                 return
-            self._hand_over(self._reader.decoded(connection, found), found[-1][0])
+            self._hand_over(self._decoded(connection, found), found[-1][0])
 
     def _wait(self, connections: Sequence[Connection], seconds: float) -> None:
         """Until a gateway says that it committed something, or `seconds` are over."""

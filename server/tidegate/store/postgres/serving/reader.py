@@ -127,7 +127,7 @@ class Reader:
         changes that it hides there is one reset: who follows the table reads it again, which fails while rows are
         hidden.
         """
-        changes = [self._change(*values) for values in found if values[2] in self._readers]
+        changes = [self.change(values) for values in found if values[2] in self._readers]
         tables = {change.resource: self._resources[change.resource].table for change in changes}
         hidden = hiding(connection, self._home, tables.values()) if tables else set()
         if not hidden:
@@ -141,9 +141,9 @@ class Reader:
             if last.get(change.resource, change) is change
         ]
 
-    def _change(
-        self, seq: int, time: int, resource: str, key: str, action: Any, old: Any, new: Any, origin: Any, actor: Any
-    ) -> Change:
+    def change(self, record: tuple[Any, ...]) -> Change:
+        """A row of the log, of a resource of the schema."""
+        seq, time, resource, key, action, old, new, origin, actor = record
         reader = self._readers[resource]
         return Change(
             seq=seq,

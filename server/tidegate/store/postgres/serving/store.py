@@ -7,17 +7,22 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psycopg
 
 from tidegate.contract import Resource
+from tidegate.core.budgets.payer import GATEWAY
+from tidegate.core.rooms.room_log import Changed
+from tidegate.hub.connector import Hub
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import StoreError
+from tidegate.store.hub.feed_line import FeedLine
 from tidegate.store.postgres import home, large_integers, row_security, unique_keys
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
+from tidegate.store.postgres.serving import lending
 from tidegate.store.postgres.serving.epoch import NAMED, POSITIONS, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.log_watch import LogWatch
@@ -28,6 +33,7 @@ from tidegate.store.postgres.serving.room_reads import RoomReads
 from tidegate.store.postgres.serving.room_writes import sweep_all
 from tidegate.store.postgres.serving.table_watch import TableWatch
 from tidegate.store.postgres.serving.writer import Writer
+from tidegate.store.serving.change_feed import EVERY_RESOURCE, ChangeFeed
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.reads import Reads
 from tidegate.store.serving.retention import KEEP, Retention
@@ -48,7 +54,6 @@ LOOK_S = 1.0
 class PostgresStore(ThreadedStore):
     """Implements core.rows.ports.Store. Made by `open`."""
 
-    _feed: PostgresFeed
     _guard: EpochGuard
     _writer: Writer
 
@@ -62,8 +67,10 @@ class PostgresStore(ThreadedStore):
         timeouts: Timeouts,
         *,
         durable: bool = False,
+        lent: bool = False,
+        hub: Hub | None = None,
     ) -> None:
-        """`durable`: there are durable rooms."""
+        """`durable`: there are durable rooms. `lent`, `hub`: as for `open`."""
         loop = asyncio.get_running_loop()
         settings = row_security.ERROR_INSTEAD | {
             "lock_timeout": str(min(LOCK_TIMEOUT_MS, math.ceil(timeouts.read * 500) or LOCK_TIMEOUT_MS)),
@@ -71,24 +78,39 @@ class PostgresStore(ThreadedStore):
         }
         connections = Connections(url, settings, served.home, reading=True)
         reader = Reader(connections, resources, served.home)
-        feed = PostgresFeed(url, served, resources, reader, loop)
+        reads = Reads(reader, resources, loop, timeouts.read)
+        self._line: FeedLine | None = None
+        feed: ChangeFeed
+        if hub is not None:
+            missed = lambda after, upto: reads.changes(after, upto, upto - after, GATEWAY)  # noqa: E731  # short
+            decoded = lending.decoder(reader.change, resources)
+            feed = self._line = FeedLine(hub, opened_log.epoch, resources, missed, decoded)
+        elif lent:
+            feed = PostgresFeed(url, served, [EVERY_RESOURCE], lending.records, loop)
+        else:
+            feed = PostgresFeed(url, served, resources, reader.decoded, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake, timeouts.write)
         watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
         # Of the threads that look: readers end before them.
         self._looking = Connections(url, settings, served.home, reading=True)
         guard = EpochGuard(url, served, self._looking, *watches)
-        super().__init__(loop, opened_log, Reads(reader, resources, loop, timeouts.read), writer, feed, guard)
+        super().__init__(loop, opened_log, reads, writer, feed, guard)
         self._calls: RoomCalls | None = None
-        if durable:
+        self._durable = durable
+        if durable and self._line is not None:
+            writer.rooms.start(opened_log.epoch, self._line.call)
+            self.rooms = DatabaseRoomLog(self, RoomReads(reader), self._line.watch)
+        elif durable:
             self._calls = RoomCalls(url, loop)
             writer.rooms.start(opened_log.epoch, self._calls.call)
-            self.rooms = DatabaseRoomLog(self, RoomReads(reader), self._calls.start)
+            self.rooms = None if lent else DatabaseRoomLog(self, RoomReads(reader), self._calls.start)
         self._url = url
         self._keep = keep
         self._size = LogSize(keep.bytes, STEP)
         self._pruning = threading.Lock()
         self._every(LOOK_S, self._look)
-        self._every(keep.pause_s, self._prune)
+        if hub is None:
+            self._every(keep.pause_s, self._prune)
 
     @classmethod
     async def open(
@@ -99,14 +121,41 @@ class PostgresStore(ThreadedStore):
         timeouts: Timeouts = TIMEOUTS,
         *,
         durable: bool = False,
+        lent: bool = False,
+        hub: Hub | None = None,
     ) -> PostgresStore:
-        """Raises StoreError: no such database, one that does not answer, or one that was not migrated."""
+        """`durable`: there are durable rooms. `hub`: reads the change log for this process, and does what only one
+        process does. `lent`: this is the hub's store, whose feed delivers the log's rows as they are.
+
+        Raises StoreError: no such database, one that does not answer, or one that was not migrated; no hub.
+        """
         loop = asyncio.get_running_loop()
         served, opened_log = await loop.run_in_executor(None, _prepared, url, resources, durable)
-        return cls(url, resources, keep, served, opened_log, timeouts, durable=durable)
+        store = cls(url, resources, keep, served, opened_log, timeouts, durable=durable, lent=lent, hub=hub)
+        if store._line is not None:
+            try:
+                await store._line.open()
+            except StoreError:
+                await store.close(0)
+                raise
+        return store
+
+    @property
+    def outdated(self) -> bool:
+        return self._guard.outdated or (self._line is not None and self._line.outdated)
+
+    def rooms_appended(self, rooms: Sequence[str]) -> None:
+        if self._calls is not None:
+            self._calls.call(rooms)
+
+    def watch_rooms(self, changed: Changed) -> None:
+        if self._calls is not None:
+            self._calls.start(changed)
 
     async def close(self, patience: float = PATIENCE_S) -> None:
         await super().close(patience)
+        if self._line is not None:  # the writer has told its last commit
+            await self._line.aclose()
         if self._calls is not None:  # the writer has no message left to call for
             self._closing.begin("the calls of other gateways", self._calls.close)
             await self._closing.ended(GIVEN_UP_S)
@@ -123,7 +172,7 @@ class PostgresStore(ThreadedStore):
             return
         try:
             prune_all(self._url, self._keep, self._size)
-            if self.rooms is not None:
+            if self._durable:
                 sweep_all(self._url, int(time.time() * 1000))
         except Exception as error:  # the boundary of the thread: housekeeping is not a client's request
             log.warning("the change log could not be pruned; it will be tried again: %s", str(error).strip())

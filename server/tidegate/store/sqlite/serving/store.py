@@ -43,6 +43,7 @@ class SqliteStore(ThreadedStore):
 
     _reader: Reader
     _writer: Writer
+    _feed: SqliteFeed
     _guard: EpochGuard
 
     def __init__(

@@ -1,0 +1,96 @@
+"""The hub's rows: the store of one process over the settings' database, once that can be opened.
+
+The first hub ends where the database cannot be opened, since the settings may be wrong. One that takes the place of a
+hub that died serves rooms at once and opens the database when that is possible; workers connect again until then.
+Invariant: what was acknowledged to a worker is committed when `aclose` returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from tidegate.config import ConfigError, Settings
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.counted import Counted
+from tidegate.hub.line import Line, Receiver
+from tidegate.loading import load_contract
+from tidegate.room_engine import has_durable
+from tidegate.store import Retention, StoreError, Timeouts
+from tidegate.store.backends import LentStore, open_lent_store
+from tidegate.store.hub.rows import RowsOfHub
+
+log = logging.getLogger("tidegate.hub")
+NOT_YET = Counted(log, logging.ERROR, "the database cannot be opened; it will be tried again: %s")
+
+RETRY_S = 1.0
+ANSWER_S, CLOSE_S = 0.5, 1.0
+"""How long a stop waits for writes under way, and then for the database. The supervisor has more patience."""
+
+
+class HubRows:
+    """Belongs to the loop's thread."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._store: LentStore | None = None
+        self._rows: RowsOfHub | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Raises ConfigError."""
+        settings = self._settings
+        contract = load_contract(settings)
+        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
+        timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
+        try:
+            store = await open_lent_store(
+                settings.database, contract.resources, keep, timeouts, durable=has_durable(contract)
+            )
+        except StoreError as error:
+            raise ConfigError(str(error)) from None
+        store.ledger = self._ledger
+        self._rows = RowsOfHub(store, await store.head())
+        self._store = store
+
+    def open_later(self) -> None:
+        """Open the database as soon as that is possible; `aclose` ends the attempts."""
+        self._opening = asyncio.create_task(self._open_at_last())
+
+    def join(self, line: Line, node: str) -> Receiver:
+        """For `HubServer`."""
+        if self._rows is not None:
+            return self._rows.join(line, node)
+        line.abort()  # the worker comes back
+        return _Nobody()
+
+    def tick(self) -> None:
+        if self._rows is not None:
+            self._rows.tick()
+
+    async def aclose(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._rows is not None and self._store is not None:
+            await self._rows.aclose(ANSWER_S)
+            await self._store.close(CLOSE_S)
+
+    async def _open_at_last(self) -> None:
+        while True:
+            try:
+                await self.open()
+            except ConfigError as error:
+                NOT_YET(error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+
+class _Nobody:
+    """Hears nothing of a line that is being ended."""
+
+    def received(self, payload: bytes) -> None: ...
+
+    def lost(self) -> None: ...

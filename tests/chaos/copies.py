@@ -117,6 +117,11 @@ class Copy:
             self._nothing_due()
             self._expect(Begun.OTHER_USER)
 
+    def not_subscribed(self) -> None:
+        """The gateway refused the subscription that was asked for, also where the user changed meanwhile."""
+        if self.subscription is None:
+            self._nothing_due()
+
     def hear(self, message: Row) -> None:
         """Apply a message, except those about the user of the client."""
         kind = message["type"]

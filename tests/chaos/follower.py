@@ -172,6 +172,7 @@ class Follower:
             case "s", "unavailable":
                 self._answered += 1
                 self.unavailable += 1
+                self.copy.not_subscribed()
                 await asyncio.sleep(AGAIN_S)
                 await self._subscribe(line)
             case _:

@@ -70,7 +70,7 @@ def following(gateway: PostgresGateway) -> int:
 
 @pytest.mark.long
 async def test_three_workers_have_one_feed_also_after_the_hub_or_the_server_has_died(tmp_path: Path) -> None:
-    """Clients stay connected, and hear each change once and in order, whoever made it."""
+    """Clients stay connected, and hear each change once and in order, whatever program made it."""
     with started() as server:
         gateway = PostgresGateway(tmp_path, server.url(server.sample()), "--workers", "3")
         gateway.start()
@@ -123,7 +123,7 @@ async def _write(gateway: PostgresGateway, clients: Sequence[Wire], made: list[s
 
 
 async def _heard(clients: Sequence[Wire], made: Sequence[str]) -> None:
-    """Wait until each client has heard of all that was made, and of nothing else."""
+    """Wait until each client was told all that was made, and nothing else."""
     for client in clients:
         while made[-1] not in (names := [each["data"]["name"] for each in client.heard if each["type"] == "update"]):
             await client.hear("update")

@@ -76,7 +76,7 @@ async def open_lent_store(
     """The hub's store. Raises StoreError, as `open_store` does."""
     if is_postgres(url):
         # The workers write, each by its own schema; the hub needs the log alone.
-        store: LentStore = await _postgres().PostgresStore.open(url, {}, keep, timeouts, lent=True, durable=durable)
+        store: LentStore = await _postgres().PostgresStore.open(url, {}, keep, timeouts, durable=durable, part="lent")
         return store
     return await SqliteStore.open(url, resources, keep, timeouts, lent=True, durable=durable)
 
@@ -100,7 +100,7 @@ async def open_store(
     spool_folder()
     if is_postgres(url):
         store: OpenedStore = await _postgres().PostgresStore.open(
-            url, resources, keep, timeouts, durable=durable, hub=hub
+            url, resources, keep, timeouts, durable=durable, part=hub
         )
         return store
     if hub is not None:

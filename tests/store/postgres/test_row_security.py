@@ -98,7 +98,7 @@ async def of_worker(store: PostgresStore) -> AsyncIterator[PostgresStore]:
     """A worker beside it, with a hub; of the same role."""
     hub = Hub()
     await hub.start(store._url, {}, durable=False)
-    worker = await PostgresStore.open(store._url, RESOURCES, hub=Address(hub.address, "worker"))
+    worker = await PostgresStore.open(store._url, RESOURCES, part=Address(hub.address, "worker"))
     yield worker
     await worker.close()
     await hub.stop()

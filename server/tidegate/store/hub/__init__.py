@@ -1,4 +1,5 @@
-"""SQLite for the workers of one machine: they read the file, and the hub writes to it and follows its change log.
+"""The databases of workers, whose change log the hub follows for all of them; an SQLite file it also writes.
 
-`store.HubStore` is the worker's side; `rows.RowsOfHub` is the hub's, over the store of one process.
+`store.HubStore` is a worker's side over SQLite, and `feed_line.FeedLine` its feed over PostgreSQL. `rows.RowsOfHub` is
+the hub's side of both, over the store of one process.
 """

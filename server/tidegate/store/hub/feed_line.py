@@ -1,9 +1,9 @@
 """A worker's line to the hub for rows that the worker writes itself: the hub reads the change log for all workers.
 
-It implements `store.serving.change_feed.ChangeFeed`, and tells and hears of durable rooms in place of a connection to
-the database. What the hub did not send is read by the worker. While the hub is away, rows are read and written, and
-changes wait.
-Invariant: the hub hears of each commit of this worker; where the line has ended, the next one asks for the changes.
+It implements `store.serving.change_feed.ChangeFeed`. It also carries which durable rooms have new messages, in place of
+a connection to the database. What the hub did not send is read by the worker. While the hub is away, rows are read and
+written, and changes wait.
+Invariant: the hub is told each commit of this worker; where the line has ended, the next one asks for the changes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Whether other gateways serve a PostgreSQL database: each holds a shared advisory lock on the feed's connection.
 
-The server releases the lock when the connection ends, so that a gateway that was killed leaves none.
+Workers are one gateway: their hub has the feed. The server releases the lock when the connection ends, so a gateway that
+was killed leaves none.
 """
 
 from __future__ import annotations
@@ -33,8 +34,7 @@ def warn_of_others(connection: Connection, url: str) -> None:
     if count:
         log.warning(
             "the database %s is already served by %d other gateway%s: clients of different gateways meet in rooms only "
-            "where all of them have the same engine and engine_prefix, or are workers of one supervisor; rows "
-            "are shared",
+            "where all of them have the same engine and engine_prefix; rows are shared",
             shown(url),
             count,
             "s" if count > 1 else "",

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import psycopg
 
@@ -50,6 +51,11 @@ and meanwhile the thread reads other tables."""
 LOOK_S = 1.0
 """Seconds between two checks that it is still the same log, and between two attempts to write after a failure."""
 
+Found = tuple[LogFingerprint, OpenedLog]
+Part = Hub | Literal["lent"] | None
+"""Of a gateway with workers. A worker's store has the hub, which follows the change log for it and does what only one
+process does. The hub's store is lent: its feed delivers the log's rows as they are. None where one process does all."""
+
 
 class PostgresStore(ThreadedStore):
     """Implements core.rows.ports.Store. Made by `open`."""
@@ -62,15 +68,15 @@ class PostgresStore(ThreadedStore):
         url: str,
         resources: Mapping[str, Resource],
         keep: Retention,
-        served: LogFingerprint,
-        opened_log: OpenedLog,
         timeouts: Timeouts,
+        found: Found,
+        part: Part = None,
         *,
         durable: bool = False,
-        lent: bool = False,
-        hub: Hub | None = None,
     ) -> None:
-        """`durable`: there are durable rooms. `lent`, `hub`: as for `open`."""
+        """`found`: what the database said when it was opened. `part`, `durable`: as for `open`."""
+        served, opened_log = found
+        hub, lent = (part, False) if isinstance(part, Hub) else (None, part == "lent")
         loop = asyncio.get_running_loop()
         settings = row_security.ERROR_INSTEAD | {
             "lock_timeout": str(min(LOCK_TIMEOUT_MS, math.ceil(timeouts.read * 500) or LOCK_TIMEOUT_MS)),
@@ -121,17 +127,15 @@ class PostgresStore(ThreadedStore):
         timeouts: Timeouts = TIMEOUTS,
         *,
         durable: bool = False,
-        lent: bool = False,
-        hub: Hub | None = None,
+        part: Part = None,
     ) -> PostgresStore:
-        """`durable`: there are durable rooms. `hub`: reads the change log for this process, and does what only one
-        process does. `lent`: this is the hub's store, whose feed delivers the log's rows as they are.
+        """`durable`: there are durable rooms.
 
         Raises StoreError: no such database, one that does not answer, or one that was not migrated; no hub.
         """
         loop = asyncio.get_running_loop()
-        served, opened_log = await loop.run_in_executor(None, _prepared, url, resources, durable)
-        store = cls(url, resources, keep, served, opened_log, timeouts, durable=durable, lent=lent, hub=hub)
+        found = await loop.run_in_executor(None, _prepared, url, resources, durable)
+        store = cls(url, resources, keep, timeouts, found, part, durable=durable)
         if store._line is not None:
             try:
                 await store._line.open()
@@ -180,7 +184,7 @@ class PostgresStore(ThreadedStore):
             self._pruning.release()
 
 
-def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tuple[LogFingerprint, OpenedLog]:
+def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> Found:
     """The log of a database that is ready to be served. Raises StoreError."""
     check(url, resources, durable=durable)
     try:

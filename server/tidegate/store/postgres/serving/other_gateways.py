@@ -1,7 +1,7 @@
 """Whether other gateways serve a PostgreSQL database: each holds a shared advisory lock on the feed's connection.
 
-Workers are one gateway: their hub has the feed. The server releases the lock when the connection ends, so a gateway that
-was killed leaves none.
+Workers are one gateway: their hub has the feed. The server releases the lock when the connection ends, so that a
+gateway which was killed leaves none.
 """
 
 from __future__ import annotations

@@ -7,7 +7,34 @@ from collections.abc import Callable
 
 import pytest
 
-from tidegate.transport.outbox import SLICE_S, Outbox
+from tidegate.transport.crowds import CROWD, STEP_S
+from tidegate.transport.outbox import LEAST_S, SLICE_S, Outbox
+
+
+class FakeLoop(asyncio.AbstractEventLoop):
+    """Runs what is due when it is told to; its clock, and that of the outbox, is `now`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.soon: list[Callable[[], object]] = []
+        self.later: list[tuple[float, Callable[[], object]]] = []
+
+    def call_soon(self, callback: Callable[[], object]) -> None:  # type: ignore[override]  # no handle is needed
+        self.soon.append(callback)
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> None:  # type: ignore[override]  # as above
+        self.later.append((delay, callback))
+
+    def turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
+
+    def wait(self) -> None:
+        ((delay, callback),) = self.later
+        self.later.clear()
+        self.now += delay
+        callback()
 
 
 class FakeSink:
@@ -66,7 +93,7 @@ async def test_sink_that_is_twice_in_a_fan_out_receives_the_frame_twice_in_one_w
 async def test_fan_out_to_no_sinks_has_no_effect(outbox: Outbox) -> None:
     sink = FakeSink()
     outbox.push_many([], b"no sinks")
-    outbox.push_many(iter([sink]), b"one sink")
+    outbox.push_many((sink,), b"one sink")
     await turn()
     assert sink.writes == [[b"one sink"]]
 
@@ -130,7 +157,7 @@ async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() ->
 
     def slow() -> None:
         nonlocal now
-        now += SLICE_S / 2.5
+        now += LEAST_S / 2.5
 
     outbox = Outbox(asyncio.get_running_loop(), lambda: now)
     crowd = [FakeSink(slow) for _ in range(10)]
@@ -215,3 +242,62 @@ async def test_release_without_frames_has_no_effect(outbox: Outbox) -> None:
     outbox.push(sink, b"later")
     await turn()
     assert sink.writes == [[b"later"]]
+
+
+async def test_a_turn_writes_for_as_long_as_the_rest_of_the_loop_took_within_limits() -> None:
+    loop = FakeLoop()
+    outbox = Outbox(loop, lambda: loop.now)
+
+    def write() -> None:
+        loop.now += LEAST_S / 4
+
+    crowd = [FakeSink(write) for _ in range(200)]
+    outbox.push_many(crowd, b"1")
+    written = []
+    for elsewhere in (0.0, 0.0, LEAST_S * 2, SLICE_S * 2):
+        loop.now += elsewhere
+        before = sum(bool(sink.writes) for sink in crowd)
+        loop.turn()
+        written.append((sum(bool(sink.writes) for sink in crowd) - before) * LEAST_S / 4)
+    assert written == pytest.approx([LEAST_S, LEAST_S, LEAST_S * 2, SLICE_S], abs=LEAST_S / 3)
+
+
+async def test_message_to_a_crowd_waits_for_the_next_ones_where_they_came_too_late_before() -> None:
+    loop = FakeLoop()
+    outbox = Outbox(loop, lambda: loop.now)
+
+    def write() -> None:
+        loop.now += LEAST_S / 100
+
+    crowd = [FakeSink(write) for _ in range(CROWD)]
+    for text in (b"1", b"2"):
+        outbox.push_many(crowd, text)
+        loop.turn()
+    while loop.soon:
+        loop.turn()
+    assert not loop.later, "it was not known that more would come"
+    assert crowd[0].writes == [[b"1"], [b"2"]]
+    outbox.push_many(crowd, b"3")
+    loop.turn()
+    assert [delay for delay, _ in loop.later] == [STEP_S]
+    own = FakeSink()
+    assert outbox.hold()
+    outbox.push(own, b"answer")
+    outbox.release(own)
+    assert own.writes == [[b"answer"]], "a client's own answers do not wait with the crowd"
+    outbox.push_many(crowd, b"4")
+    loop.wait()
+    while loop.soon:
+        loop.turn()
+    assert {tuple(sink.writes[-1]) for sink in crowd} == {(b"3", b"4")}
+
+
+async def test_message_to_a_crowd_that_comes_alone_leaves_in_the_next_turn() -> None:
+    loop = FakeLoop()
+    outbox = Outbox(loop, lambda: loop.now)
+    crowd = [FakeSink() for _ in range(CROWD)]
+    for text in (b"1", b"2", b"3"):
+        outbox.push_many(crowd, text)
+        loop.turn()
+        assert not loop.later
+        assert all(sink.writes[-1] == [text] for sink in crowd)

@@ -1,8 +1,9 @@
 """Sending, gathered: frames are appended to sinks, and each loop turn writes the frames of each sink once.
 
 The answers to what a client sent are written at once when they go to that client alone, which saves a loop turn.
-Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others. What was
-pushed to one sink alone, such as the answer to a read, goes before what was pushed to many: it does not stand behind a
+Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others. These turns
+are short, so that a message that arrives meanwhile leaves in one write with the message before it, at most of the
+sinks. What was pushed to one sink alone, such as the answer to a read, goes before what was pushed to many: it does not stand behind a
 message to thousands of clients.
 It knows neither messages nor backpressure; what a flush does is the sink's decision.
 Invariants: frames leave a sink in the order in which they were pushed; a loop turn flushes for no longer than `SLICE_S`
@@ -14,15 +15,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from tidegate.transport.backlog import Droppable
+from tidegate.transport.crowds import CROWD, STEP_S, Crowds
 
 log = logging.getLogger("tidegate.outbox")
 
 SLICE_S = 0.004
-"""Seconds of each loop turn for flushes."""
+"""Seconds of each loop turn for flushes, at most."""
+LEAST_S = 0.0005
+"""Seconds of each loop turn for what was pushed to many, where the loop has little else to do; elsewhere as much as the
+rest took."""
 
 
 class Sink(Protocol):
@@ -47,7 +52,10 @@ class Outbox:
         self._scheduled = False
         """A flush is due in this loop turn, or `release` will see to it."""
         self.behind = False
-        """More is to be flushed than fits into one loop turn."""
+        """What is to be flushed waits: it is more than fits into one loop turn, or more is likely to come."""
+        self._written_at: float | None = None
+        """When the last loop turn ended that wrote to some of `_dirty`; None where it wrote to all."""
+        self._crowds = Crowds()
 
     def push(self, sink: Sink, frame: bytes) -> None:
         """Send `frame`, together with what is pushed later in this loop turn."""
@@ -58,9 +66,11 @@ class Outbox:
                 self._schedule()
         frames.append(frame)
 
-    def push_many(self, sinks: Iterable[Sink], frame: bytes) -> None:
+    def push_many(self, sinks: Collection[Sink], frame: bytes) -> None:
         """Send one frame to many sinks. The hot loop of every fan-out: it does nothing that it can leave out."""
         dirty = self._dirty
+        if len(sinks) >= CROWD:
+            self._crowds.pushed += 1
         for sink in sinks:
             frames = sink.frames
             if not frames:
@@ -69,9 +79,8 @@ class Outbox:
         if dirty and not self._scheduled:
             self._schedule()
 
-    def push_droppable(self, sinks: Iterable[Sink], frame: Droppable) -> None:
+    def push_droppable(self, sinks: Collection[Sink], frame: Droppable) -> None:
         """Send one frame to many sinks; a client that reads too slowly may miss it."""
-        sinks = list(sinks)
         for sink in sinks:
             sink.may_miss = True
         self.push_many(sinks, frame)
@@ -104,13 +113,32 @@ class Outbox:
     def _flush(self) -> None:
         self._scheduled = self.behind = False
         alone, self._alone = self._alone, []
-        dirty, self._dirty = self._dirty, []
         now = self._clock()
         self._alone = [*self._flushed(alone, now + SLICE_S / 2), *self._alone]
-        self._dirty = [*self._flushed(dirty, now + SLICE_S), *self._dirty]
+        if self._waits() and not self._scheduled:
+            self._scheduled = self.behind = True
+            self._loop.call_later(STEP_S, self._flush)
+            return
+        self._flush_some(now + SLICE_S)
         self.behind = bool(self._alone or self._dirty)
         if self.behind and not self._scheduled:
             self._schedule()
+
+    def _waits(self) -> bool:
+        """Whether what was pushed to many sinks waits for more."""
+        if self._written_at is not None:
+            self._crowds.partly_written()
+            return False
+        return len(self._dirty) >= CROWD and self._crowds.waits(len(self._dirty))
+
+    def _flush_some(self, latest: float) -> None:
+        """Flush what was pushed to many sinks, or a part of it, until `latest` at most."""
+        dirty, self._dirty = self._dirty, []
+        now = self._clock()
+        elsewhere = 0.0 if self._written_at is None else now - self._written_at
+        rest = self._flushed(dirty, min(latest, now + max(LEAST_S, elsewhere)))
+        self._written_at = self._clock() if rest else None
+        self._dirty = [*rest, *self._dirty]
 
     def _flushed(self, sinks: list[Sink], until: float) -> list[Sink]:
         """Flush `sinks`, at least the first; returns those for which there was no time."""

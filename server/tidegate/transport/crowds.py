@@ -1,0 +1,51 @@
+"""Whether frames to many sinks wait a moment for more: one write of several frames costs little more than of one.
+
+They wait only after it was seen that more came while frames to many sinks were being written, and for less time than
+that writing takes. So what several clients say at about the same time leaves together, and a message that comes alone
+never waits. It knows neither sinks nor the event loop.
+Invariant: frames wait for `STEP_S`, then again for each time that more came meanwhile, at most `SHARE_S` for each sink.
+"""
+
+from __future__ import annotations
+
+CROWD = 500
+"""Sinks that are many. To write to them takes about 2.5 ms."""
+STEP_S = 0.001
+"""Seconds of one wait: the shortest that an event loop over epoll has."""
+SHARE_S = 0.000002
+"""Seconds that frames may wait for each sink. To write to one takes more than twice as long."""
+
+
+class Crowds:
+    """The fan-outs of one outbox. To be told of each one that goes to `CROWD` sinks or more: `pushed`."""
+
+    def __init__(self) -> None:
+        self.pushed = 0
+        """How many there were."""
+        self._known = 0
+        """Of these, when this was looked at last."""
+        self._steps: int | None = None
+        """How often the present frames may wait again; None while none wait."""
+        self._likely = False
+        """The last time, more came soon."""
+
+    def waits(self, sinks: int) -> bool:
+        """Whether frames to so many sinks, a crowd, wait for `STEP_S`; after that it is to be asked again."""
+        known, self._known = self._known, self.pushed
+        if self._steps is None:
+            self._steps = int(sinks * SHARE_S / STEP_S) if self._likely else 0
+        else:
+            self._likely = self.pushed != known
+            if not self._likely:
+                self._steps = 0
+        if not self._steps:
+            self._steps = None
+            return False
+        self._steps -= 1
+        return True
+
+    def partly_written(self) -> None:
+        """The present frames were written to some sinks: what came meanwhile needs one more write to each of these."""
+        if self.pushed != self._known:
+            self._known = self.pushed
+            self._likely = True

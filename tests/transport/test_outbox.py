@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -11,7 +12,7 @@ from tidegate.transport.crowds import CROWD, STEP_S
 from tidegate.transport.outbox import LEAST_S, SLICE_S, Outbox
 
 
-class FakeLoop(asyncio.AbstractEventLoop):
+class FakeLoop:
     """Runs what is due when it is told to; its clock, and that of the outbox, is `now`."""
 
     def __init__(self) -> None:
@@ -19,11 +20,14 @@ class FakeLoop(asyncio.AbstractEventLoop):
         self.soon: list[Callable[[], object]] = []
         self.later: list[tuple[float, Callable[[], object]]] = []
 
-    def call_soon(self, callback: Callable[[], object]) -> None:  # type: ignore[override]  # no handle is needed
+    def call_soon(self, callback: Callable[[], object]) -> None:
         self.soon.append(callback)
 
-    def call_later(self, delay: float, callback: Callable[[], object]) -> None:  # type: ignore[override]  # as above
+    def call_later(self, delay: float, callback: Callable[[], object]) -> None:
         self.later.append((delay, callback))
+
+    def outbox(self) -> Outbox:
+        return Outbox(cast(asyncio.AbstractEventLoop, self), lambda: self.now)
 
     def turn(self) -> None:
         soon, self.soon = self.soon, []
@@ -246,7 +250,7 @@ async def test_release_without_frames_has_no_effect(outbox: Outbox) -> None:
 
 async def test_a_turn_writes_for_as_long_as_the_rest_of_the_loop_took_within_limits() -> None:
     loop = FakeLoop()
-    outbox = Outbox(loop, lambda: loop.now)
+    outbox = loop.outbox()
 
     def write() -> None:
         loop.now += LEAST_S / 4
@@ -264,7 +268,7 @@ async def test_a_turn_writes_for_as_long_as_the_rest_of_the_loop_took_within_lim
 
 async def test_message_to_a_crowd_waits_for_the_next_ones_where_they_came_too_late_before() -> None:
     loop = FakeLoop()
-    outbox = Outbox(loop, lambda: loop.now)
+    outbox = loop.outbox()
 
     def write() -> None:
         loop.now += LEAST_S / 100
@@ -294,7 +298,7 @@ async def test_message_to_a_crowd_waits_for_the_next_ones_where_they_came_too_la
 
 async def test_message_to_a_crowd_that_comes_alone_leaves_in_the_next_turn() -> None:
     loop = FakeLoop()
-    outbox = Outbox(loop, lambda: loop.now)
+    outbox = loop.outbox()
     crowd = [FakeSink() for _ in range(CROWD)]
     for text in (b"1", b"2", b"3"):
         outbox.push_many(crowd, text)

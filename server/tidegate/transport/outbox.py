@@ -3,8 +3,8 @@
 The answers to what a client sent are written at once when they go to that client alone, which saves a loop turn.
 Where many sinks have much to write, one loop turn writes to some of them, and the next ones to the others. These turns
 are short, so that a message that arrives meanwhile leaves in one write with the message before it, at most of the
-sinks. What was pushed to one sink alone, such as the answer to a read, goes before what was pushed to many: it does not stand behind a
-message to thousands of clients.
+sinks. What was pushed to one sink alone, such as the answer to a read, goes before what was pushed to many: it does not
+stand behind a message to thousands of clients.
 It knows neither messages nor backpressure; what a flush does is the sink's decision.
 Invariants: frames leave a sink in the order in which they were pushed; a loop turn flushes for no longer than `SLICE_S`
 and a sink, and at least for half of that what was pushed to many.
@@ -119,7 +119,7 @@ class Outbox:
             self._scheduled = self.behind = True
             self._loop.call_later(STEP_S, self._flush)
             return
-        self._flush_some(now + SLICE_S)
+        self._flush_some(now)
         self.behind = bool(self._alone or self._dirty)
         if self.behind and not self._scheduled:
             self._schedule()
@@ -131,12 +131,12 @@ class Outbox:
             return False
         return len(self._dirty) >= CROWD and self._crowds.waits(len(self._dirty))
 
-    def _flush_some(self, latest: float) -> None:
-        """Flush what was pushed to many sinks, or a part of it, until `latest` at most."""
+    def _flush_some(self, began: float) -> None:
+        """Flush what was pushed to many sinks, or a part of it. This turn's flushes began at `began`."""
         dirty, self._dirty = self._dirty, []
         now = self._clock()
-        elsewhere = 0.0 if self._written_at is None else now - self._written_at
-        rest = self._flushed(dirty, min(latest, now + max(LEAST_S, elsewhere)))
+        elsewhere = now - (began if self._written_at is None else self._written_at)
+        rest = self._flushed(dirty, min(began + SLICE_S, now + max(LEAST_S, elsewhere)))
         self._written_at = self._clock() if rest else None
         self._dirty = [*rest, *self._dirty]
 

@@ -17,7 +17,7 @@ SHARE_S = 0.000002
 
 
 class Crowds:
-    """The fan-outs of one outbox. To be told of each one that goes to `CROWD` sinks or more: `pushed`."""
+    """The fan-outs of one outbox, which counts in `pushed` each one that goes to `CROWD` sinks or more."""
 
     def __init__(self) -> None:
         self.pushed = 0

@@ -170,7 +170,9 @@ async def _listen(
     """Serve clients until `stop`, and stop."""
     tickers = Tickers(asyncio.get_running_loop())
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
-    context = ConnectionContext(admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door)
+    context = ConnectionContext(
+        admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door, api=gateway.api
+    )
     listener = await start.listener(context, gateway.handler, tickers, settings)
     tickers.every(TICK_S, gateway.tick)
     after_drop = trimming.AfterDrop()

@@ -77,6 +77,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[str, ...],
         _about("Web origins that may connect, besides the gateway's own; `*` is any. Programs send none and may."),
     ] = ()
+    hosts: Annotated[
+        tuple[str, ...],
+        _about("Names that HTTP requests may call the gateway; without any: all, with `dev` those of this machine."),
+    ] = ()
+    http_idle: Annotated[
+        float, _about("Seconds that an HTTP connection without a request stays open."), msgspec.Meta(gt=0)
+    ] = 75.0
     heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
     max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
     max_connections: Annotated[

@@ -89,7 +89,7 @@ async def running(
             documents = app.make_documents(contract, app.development(settings))
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
-            context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door)
+            context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door, api=gateway.api)
             listener = await Listener.open(context, gateway.handler, tickers, "127.0.0.1", 0)
             tickers.every(app.TICK_S, gateway.tick)
             try:

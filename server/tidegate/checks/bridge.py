@@ -17,22 +17,17 @@ from tidegate.checks.client import CheckClient
 from tidegate.checks.document import Operation, exact_operations
 from tidegate.checks.oracle import Oracle, pattern_of
 from tidegate.schema import Schemas
+from tidegate.schema.http_statuses import status_of
 
 Message = dict[str, Any]
 Environment = dict[str, Any]
 StartResponse = Callable[..., Any]
 Answer = tuple[int, dict[str, str], Any]
 
-STATUS = {
-    "unauthenticated": 401,
-    "forbidden": 403,
-    **dict.fromkeys(("not_found", "unknown_room", "unknown_resource"), 404),
-    **dict.fromkeys(("not_joined", "conflict", "limit_reached", "too_large"), 409),
-    "rate_limited": 429,
-    "internal": 500,
-    "unavailable": 503,
-}
-"""The HTTP status of each error code. The status of every other code is 400."""
+NOT_OF_THE_SCHEMA = frozenset({"limit_reached", "too_large"})
+"""Codes of limits that no schema states. They are 409 here: Schemathesis expects that of a message that the document
+allows, and would take their own status as a fault.
+"""
 REASONS = {
     200: "OK",
     204: "No Content",
@@ -99,7 +94,7 @@ class Bridge:
                 message = {**message, "ref": f"bridge-{self._refs}"}
             body = _bytes(message)
         if len(body) > self._client.welcome["limits"]["max_message"]:
-            return STATUS["too_large"], {}, _refusal("too_large", "longer than `welcome.limits.max_message`")
+            return 409, {}, _refusal("too_large", "longer than `welcome.limits.max_message`")
         awaited = self._oracle.awaited(body)
         exchange = self._client.exchange(body, awaited)
         if exchange.closed is not None:
@@ -133,7 +128,9 @@ def _status(reply: Message) -> int:
     if reply["type"] != "error":
         return 200
     for_all_messages = reply["code"] in {"invalid_message", "invalid_data"} and "keyword" not in reply
-    return 409 if for_all_messages else STATUS.get(reply["code"], 400)
+    if for_all_messages or reply["code"] in NOT_OF_THE_SCHEMA:
+        return 409
+    return 400 if reply["code"] == "unknown_type" else status_of(reply["code"])
 
 
 def _bytes(message: Message) -> bytes:

@@ -6,6 +6,7 @@ from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contrac
 from tidegate.contract.row_rules import RowRules, row_rules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.definition import ACKNOWLEDGEMENT
+from tidegate.schema.http_statuses import status_of
 from tidegate.schema.subschemas import escape
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "converters",
     "escape",
     "row_rules",
+    "status_of",
 ]

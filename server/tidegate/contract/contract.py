@@ -27,6 +27,8 @@ from tidegate_protocol import CLIENT_MESSAGES, Violation
 Message = dict[str, Any]
 
 _convert = msgspec.convert
+one_value = msgspec.json.Decoder(msgspec.Raw).decode
+"""Raises DecodeError for what is not exactly one JSON value; makes no objects."""
 
 
 class ApplicationRequest(msgspec.Struct, kw_only=True):
@@ -87,6 +89,8 @@ class Contract:
         self._kinds: dict[str, _Kind] = {
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
         }
+        self.message_types: tuple[str, ...] = tuple(schemas.client)
+        """The types of all requests."""
         self._names = names_in(definitions)
         self._server: dict[str, CompiledSchema] = {
             name: compiler.named(item.key) for name, item in schemas.server.items()
@@ -101,7 +105,25 @@ class Contract:
 
     def decode(self, payload: bytes) -> msgspec.Struct:
         """The request in `payload`: a Struct of `tidegate_protocol`, or an ApplicationRequest. Raises Refused."""
-        message = read(payload)
+        return self.accept(read(payload))
+
+    def read(self, payload: bytes) -> Message:
+        """The JSON object in `payload`, of which nothing is known yet. Raises Refused."""
+        return read(payload)
+
+    def read_data(self, payload: bytes) -> Any:
+        """The JSON value in `payload`, which is to be the `data` of a message. Raises Refused.
+
+        It is read as that, so that a refusal has the pointer and the code of a message.
+        """
+        try:
+            one_value(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused("invalid_json", f"not JSON: {error}") from None
+        return read(b'{"data":%b}' % payload)["data"]
+
+    def accept(self, message: Message) -> msgspec.Struct:
+        """The request that `message` is, which is changed. Raises Refused."""
         try:
             kind = self._kind_of(message)
             if not kind.is_valid(message):

@@ -15,15 +15,20 @@ from tidegate_protocol import Principal
 class Session:
     """One client of the gateway, from its connection on."""
 
-    __slots__ = ("account", "address", "claims", "expires_at", "id", "sink", "user")
+    __slots__ = ("account", "address", "claims", "expires_at", "id", "outside", "sink", "user")
 
-    def __init__(self, session_id: str, sink: Any, user: Principal, address: str | None = None) -> None:
-        """`address`: the client's network address, where limits by address apply to it; None elsewhere."""
+    def __init__(
+        self, session_id: str, sink: Any, user: Principal, address: str | None = None, *, outside: bool = False
+    ) -> None:
+        """`address`: the client's network address, where limits by address apply to it; None elsewhere. `outside`: it
+        is one request without a connection, so that it is in no room.
+        """
         self.id = session_id
         self.sink = sink
         """Where the client's frames go: opaque here, the connection in `transport`."""
         self.user = user
         self.address = address
+        self.outside = outside
         self.account = _account(user, address)
         """Who pays for the session's work and memory: its user, or the address of an anonymous user.
 

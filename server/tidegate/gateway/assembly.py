@@ -33,6 +33,7 @@ from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
 from tidegate.gateway.feed import Feed
+from tidegate.gateway.http.api import HttpApi
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.sender import Sender
@@ -71,6 +72,8 @@ class Parts:
     """Where a part registers for what happens to connections and rooms."""
     life: ApplicationLife
     """To be started before the first client connects, and stopped when the clients are told of the stop."""
+    api: HttpApi
+    """What requests over HTTP talk to."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -136,6 +139,7 @@ def assemble(
     effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
     sessions.protocol.rooms.occupants.watch = lifecycle
     listener.on_vacated = lifecycle.vacated
+    api = HttpApi(contract, handler, gate, work, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects)
     engine.listen(listener)
     feed.listen(store)
@@ -157,6 +161,7 @@ def assemble(
         application,
         lifecycle,
         life,
+        api,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec import UNSET
 from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.closes import DRAIN
 from tidegate.core.draining import Drain
-from tidegate.core.effects import Identify, Ref
+from tidegate.core.effects import Effect, Identify, Ref
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
@@ -87,12 +87,22 @@ class SessionHandler:
             return
         connection.used = connection.heard
         try:
-            if type(request) is ApplicationRequest:
-                self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
-                return
-            self._effects.run(self._protocol.receive(session, request, self._clock()))
+            self.ask(session, request)
         except Refused as refused:
             self._work.refuse(session, [_ref(request)], refused)
+
+    def ask(
+        self,
+        session: Session,
+        request: msgspec.Struct,
+        changed: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None,
+    ) -> None:
+        """Carry a request out. `changed`: what to do instead of the effects that it leads to. Raises Refused."""
+        if type(request) is ApplicationRequest:
+            self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
+            return
+        effects = self._protocol.receive(session, request, self._clock())
+        self._effects.run(effects if changed is None else changed(effects))
 
     def received_binary(self, connection: Connection) -> None:
         if connection.session in self._gate.asking:

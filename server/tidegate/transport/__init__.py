@@ -6,6 +6,7 @@ log lines, and knows no message of the protocol: bytes of whole messages go in a
 
 from __future__ import annotations
 
+from tidegate.transport.api import ApiHandler, Exchange
 from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection
@@ -14,6 +15,7 @@ from tidegate.transport.door import Door
 from tidegate.transport.frames import text_frame
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.http import Answer, Request, Response, Routes
+from tidegate.transport.http_head import Head
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink
 from tidegate.transport.pausing import BY_ADMISSION
@@ -23,8 +25,8 @@ from tidegate.transport.write_side import WriteSide
 
 __all__ = [
     "BY_ADMISSION",
-    "Answer", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Door", "Droppable", "Listener",
-    "Memory", "Outbox", "Peers", "Request", "Response", "Routes", "Sink", "Tickers", "TransportSettings", "Waiting",
-    "WriteSide",
+    "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Door", "Droppable",
+    "Exchange", "Head", "Listener", "Memory", "Outbox", "Peers", "Request", "Response", "Routes", "Sink", "Tickers",
+    "TransportSettings", "Waiting", "WriteSide",
     "text_frame",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from websockets.server import ServerProtocol
@@ -21,10 +22,12 @@ from tidegate.transport.context import ConnectionContext
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
 from tidegate.transport.http import Response
+from tidegate.transport.http_head import for_api
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.state import CONNECTING, OPEN
+from tidegate.transport.switching import to_http
 from tidegate.transport.taking import Taking
 from tidegate.transport.write_side import WriteSide
 
@@ -43,13 +46,14 @@ class Connection(asyncio.BufferedProtocol):
     """Made for each TCP connection; asyncio calls `connection_made` first. `session` belongs to the handler."""
 
     __slots__ = (
-        "_context", "_handler", "_head", "_pinged", "_ws", "counted", "heard", "id", "peer", "read_side", "refused",
-        "session", "token", "used", "write_side",
+        "_context", "_handler", "_head", "_pinged", "_transport", "_ws", "counted", "heard", "id", "peer", "read_side",
+        "refused", "session", "token", "used", "write_side",
     )  # fmt: skip
 
     write_side: WriteSide
     read_side: ReadSide
     _ws: ServerProtocol
+    _transport: asyncio.Transport
 
     def __init__(self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str) -> None:
         self.id = connection_id
@@ -86,12 +90,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        context = self._context
-        self.heard = self.used = now = context.now()
+        self.begin(transport)
+        self._context.door.arrived(self, transport.get_extra_info("peername"), self.heard)
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        context, self._transport = self._context, transport
+        self.heard = self.used = context.now()
         self._ws = server_protocol(context.settings.max_size)
         self.write_side = WriteSide(self.id, context, transport, self._ws, self)
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
-        context.door.arrived(self, transport.get_extra_info("peername"), now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._context.receive_buffer
@@ -103,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             data = bytes(context.receive_buffer[:nbytes])
             if self.write_side.state is CONNECTING:
-                self._handshake(data)
+                self.handshake(data)
             elif context.turns.full and self.write_side.state is OPEN and self.read_side.large(nbytes):
                 self.read_side.keep(data, now)
             else:
@@ -133,19 +140,23 @@ class Connection(asyncio.BufferedProtocol):
             BROKEN(self.peer.address or "a Unix socket", self._ws.close_sent.code)
         if was_open:
             received = self._ws.close_rcvd
-            try:
-                self._handler.disconnected(self, received.code if received else None)
-            except Exception:  # the boundary: as in `text`
-                self._handler_failed()
+            self._tell(self._handler.disconnected, received.code if received else None)
         let_go(self._ws)
 
     # -- the opening handshake --------------------------------------------------------------------------------------
 
-    def _handshake(self, data: bytes) -> None:
+    def handshake(self, data: bytes) -> None:
         """Bytes of the opening handshake, or of a plain HTTP request; the library is given whole heads only."""
         received = self._head + data
-        if self.peer.trusted and (rest := self._without_proxy_header(received)) is not received:
+        if self.peer.trusted:
+            try:
+                rest = proxy_protocol.without_header(received, self, self._context.door.proxied, self.heard)
+            except ValueError:
+                NO_HEADER(self.peer.address)
+                self.write_side.abort()
+                return
             if rest is None:
+                self._head = received
                 return
             received = rest
         end = received.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
@@ -155,6 +166,10 @@ class Connection(asyncio.BufferedProtocol):
                 return
             end = MAX_HEAD
         self._head = b""
+        if self._context.api is not None and for_api(received[:end]):
+            let_go(self._ws)
+            to_http(self, self._context, self._transport, received)
+            return
         outcome = answer(self._ws, received[:end], self._context, self)
         if not isinstance(outcome, Upgrade):
             self.write_side.answer(outcome)
@@ -163,32 +178,15 @@ class Connection(asyncio.BufferedProtocol):
         if end < len(received):
             self.read_side.received(received[end:], self.heard)
 
-    def _without_proxy_header(self, received: bytes) -> bytes | None:
-        """What follows the PROXY header of a trusted proxy, if there is one; None if nothing is to be done yet."""
-        if not proxy_protocol.may_begin(received):
-            return received
-        try:
-            header = proxy_protocol.read(received)
-        except ValueError:
-            NO_HEADER(self.peer.address)
-            self.write_side.abort()
-            return None
-        self._head = received
-        if header is None:
-            return None
-        if header.source is not None:
-            self._context.door.proxied(self, header.source, self.heard)
-        return received[header.size :]
+    def another(self) -> Connection:
+        return Connection(self._context, self._handler, self.id)
 
     def establish(self, token: str | None) -> None:
         """The opening handshake has succeeded."""
         self.token = token
         self.read_side.traffic = self._context.door.traffic(self, self.heard)
         self.write_side.established()
-        try:
-            self._handler.connected(self)
-        except Exception:  # the boundary: as in `text`
-            self._handler_failed()
+        self._tell(self._handler.connected)
 
     # -- what the two sides tell ------------------------------------------------------------------------------------
 
@@ -209,11 +207,7 @@ class Connection(asyncio.BufferedProtocol):
             self.write_side.flush()
 
     def binary(self) -> None:
-        """A whole binary message was received."""
-        try:
-            self._handler.received_binary(self)
-        except Exception:  # the boundary: as in `text`
-            self._handler_failed()
+        self._tell(self._handler.received_binary)
 
     def reading_resumed(self, reason: int) -> None:
         """The time of the pause, if it was one, does not count as the client's silence."""
@@ -245,6 +239,12 @@ class Connection(asyncio.BufferedProtocol):
             write_side.pause_reading(BY_TURN)
             self.wait_for_turn()
         return busy
+
+    def _tell(self, call: Callable[..., None], *arguments: int | None) -> None:
+        try:
+            call(self, *arguments)
+        except Exception:  # the boundary: as in `text`
+            self._handler_failed()
 
     def _handler_failed(self) -> None:
         log.exception("the handler of connections raised an exception", extra={"connection": self.id})

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.transport.api import ApiHandler
 from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
 from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
@@ -50,6 +51,10 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     loopback_origins: bool = False
     """Web pages of this machine may connect."""
+    hosts: tuple[str, ...] = ()
+    """The names that HTTP requests may call the gateway; with none, any, or those of this machine for its pages."""
+    http_idle: float = 75.0
+    """How long a connection without a request stays open. Proxies keep theirs for 60 s, and must be the first."""
     sweep: float = 1.0
     """How often the deadlines of a connection are checked."""
 
@@ -96,8 +101,9 @@ class ConnectionContext:
         now: Callable[[], float] = time.monotonic,
         memory: Memory | None = None,
         door: Door | None = None,
+        api: ApiHandler | None = None,
     ) -> None:
-        """`door`: by default one that lets all clients in."""
+        """`door`: by default one that lets all clients in. `api` answers requests for /api; None for no such path."""
         self.settings = settings
         self.routes = routes
         self.outbox = outbox
@@ -107,6 +113,7 @@ class ConnectionContext:
         self.dropped = 0
         """Bytes of unfinished messages that connections had when they ended."""
         self.door = door or Door(1 << 30)
+        self.api = api
         self.connections = self.door.connections
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back

@@ -151,6 +151,30 @@ class Door:
             self._count(visitor, now)
         return visitor.refused
 
+    def request(self, visitor: Visitor, forwarded: str, now: float) -> tuple[Peer, Response | None]:
+        """One of many requests of a connection is here: who asks, and the answer where it is refused.
+
+        Over one connection a trusted proxy may send the requests of many clients, so that none of them is counted as
+        the one who connected.
+        """
+        peer = visitor.peer
+        if peer.trusted:
+            peer = self._peers.forwarded(peer, [forwarded])
+        if visitor.refused is TOO_MANY and self._residents < self._limit:
+            self._guests.discard(visitor)
+            visitor.refused = None
+            self._count(visitor, now)
+        return peer, visitor.refused
+
+    def replaced(self, visitor: Visitor, other: Visitor, now: float) -> None:
+        """The connection is `other` from now on."""
+        other.peer, other.counted, other.refused = visitor.peer, visitor.counted, visitor.refused
+        self.connections.replace(visitor, other)
+        self._leaving.discard(visitor)
+        if visitor.refused is not None:
+            self._guests.discard(visitor)
+            self._guests.add(other, now)
+
     def token_refusal(self, peer: Peer, now: float) -> Response | None:
         """The answer to a request with a token, where tokens of its address are not looked at."""
         wait = self._addresses.token_wait(peer.address, now) if self._addresses is not None and peer.limited else 0.0
@@ -164,6 +188,12 @@ class Door:
         if self._addresses is None:
             return UNLIMITED
         return self._addresses.line(visitor.peer.address if visitor.counted else None, now)
+
+    def line(self, peer: Peer, now: float) -> Traffic:
+        """What a client may send whose requests come over a connection that is not its own."""
+        if self._addresses is None:
+            return UNLIMITED
+        return self._addresses.line(peer.address if peer.limited else None, now)
 
     def left(self, visitor: Visitor) -> None:
         """The connection has ended."""

@@ -21,11 +21,11 @@ from tidegate.counted import Counted
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
+from tidegate.transport.origins import origin_allowed
 
 PATH = "/ws"
 SUBPROTOCOL = Subprotocol("tidegate.v1")
 BEARER = "bearer."
-LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
@@ -99,6 +99,8 @@ def _respond(
     ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext, visitor: Visitor
 ) -> Upgrade | bytes:
     url, now = urlsplit(request.path), context.now()
+    if url.netloc and url.netloc != _first(request.headers, "Host"):
+        return MALFORMED.serialize()  # the absolute form, for another host than that of the header
     if not context.routes.answers_always(url.path):
         refused = context.door.asked(visitor, request.headers.get_all("X-Forwarded-For"), now)
         if refused is not None:
@@ -128,18 +130,11 @@ def _respond(
 
 
 def _origin_allowed(headers: Headers, settings: TransportSettings) -> bool:
-    """Programs send no origin. A page may come from this gateway itself, or from an origin that the settings name."""
     try:
         origin = headers.get("Origin")
     except MultipleValuesError:
         return False
-    if origin is None or "*" in settings.origins or origin in settings.origins:
-        return True
-    page = urlsplit(origin)
-    if settings.loopback_origins:
-        # The Host header proves nothing: a foreign DNS name that points to this machine would pass (DNS rebinding).
-        return page.hostname in LOOPBACK_HOSTS
-    return bool(page.netloc) and page.netloc == _first(headers, "Host")
+    return origin_allowed(origin, _first(headers, "Host"), settings.origins, loopback=settings.loopback_origins)
 
 
 def _token(headers: Headers) -> str | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from typing import Any
 
 from tidegate.transport.accepting import Acceptor, listen
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.handler import ConnectionHandler
+from tidegate.transport.http_connection import HttpConnection
 from tidegate.transport.open_connections import SLICES
 from tidegate.transport.state import CONNECTING
 from tidegate.transport.tickers import Tickers
@@ -45,12 +47,17 @@ class Listener:
     ) -> Listener:
         """Accept from sockets that listen already."""
         door = context.door
+
+        def idle(each: Any) -> bool:
+            """Whether the client of a connection has little to lose by its end."""
+            return isinstance(each, HttpConnection) or handler.anonymous(each)
+
         server = Acceptor(
             sockets,
             lambda: Connection(context, handler, secrets.token_urlsafe(9)),
             door.has_room,
         )
-        tickers.every(context.settings.sweep / SLICES, lambda: door.sweep(context.now(), handler.anonymous))
+        tickers.every(context.settings.sweep / SLICES, lambda: door.sweep(context.now(), idle))
         return cls(server, context, handler)
 
     @property

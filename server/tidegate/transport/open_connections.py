@@ -67,6 +67,13 @@ class OpenConnections(Generic[C]):
         if not self._slice_of and self._emptied is not None:
             self._emptied.set()
 
+    def replace(self, connection: C, other: C) -> None:
+        """`other` stands for `connection` from now on."""
+        number = self._slice_of.pop(connection)
+        del self._slices[number][connection]
+        self._slice_of[other] = number
+        self._slices[number][other] = None
+
     def sweep(self, now: float) -> list[C]:
         """Check the deadlines of the next slice, and return it. `SLICES` calls check every connection once."""
         self._turn = (self._turn + 1) % SLICES

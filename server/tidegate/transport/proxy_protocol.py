@@ -7,8 +7,9 @@ https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tidegate.transport.peers import IPAddress, parse
 
@@ -20,6 +21,10 @@ LONGEST_BINARY = 4096
 """Bytes after the head of a binary header, at most: addresses, and what else a proxy tells."""
 LOCAL, PROXIED = 0x20, 0x21
 IPV4, IPV6 = 1, 2
+
+
+Line = TypeVar("Line")
+"""A connection."""
 
 
 class Header(NamedTuple):
@@ -43,6 +48,23 @@ def read(data: bytes) -> Header | None:
     if data.startswith(BINARY):
         return _read_binary(data)
     return None
+
+
+def without_header(
+    data: bytes, line: Line, named: Callable[[Line, IPAddress, float], None], now: float
+) -> bytes | None:
+    """What follows the header, if there is one; None as long as it is cut off. `named` is told whose address it names.
+
+    Raises ValueError for a header that cannot be read.
+    """
+    if not may_begin(data):
+        return data
+    header = read(data)
+    if header is None:
+        return None
+    if header.source is not None:
+        named(line, header.source, now)
+    return data[header.size :]
 
 
 def _read_text(data: bytes) -> Header | None:

@@ -43,6 +43,16 @@ def require(rules: Mapping[str, Any], action: str, user: Principal, kind: str, n
         raise _refusal(rules, action, user, kind, name)
 
 
+def require_role(rules: Mapping[str, Any], action: str, user: Principal, room: str) -> None:
+    """Raise `unauthenticated` or `forbidden` unless a role that `rules` name for `action` is one of the user's."""
+    named = [rule for rule in _alternatives(rules, action) if isinstance(rule, str) and rule.startswith("role:")]
+    if any(_says(rule, user) for rule in named):
+        return
+    if user.anonymous:
+        raise Refused("unauthenticated", f"room {room!r}: without being joined, {action} needs a token with a role")
+    raise Refused("forbidden", f"room {room!r}: without being joined, {action} needs a role that its rules name")
+
+
 def permission(access: RowAccess, action: str, user: Principal, claims: Claims) -> Filter:
     """The rows with which `user` may do `action`. Raises Refused where the rules allow none."""
     rows = [EVERYTHING] if allows(access.rules, action, user) else [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
-from tidegate.core.access.rules import allows, require
+from tidegate.core.access.rules import allows, require, require_role
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
@@ -108,7 +108,7 @@ class Rooms:
         return effects
 
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
-        room = self._joined(session, request.room)
+        room = self._open_to(session, request.room, "send")
         require(room.rules.access, "send", session.user, "room", request.room)
         return [PublishMessage(session, room, request, now)]
 
@@ -123,7 +123,7 @@ class Rooms:
         return [listing, *self._announcements.announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
-        room = self._joined(session, request.room)
+        room = self._open_to(session, request.room, "join")
         if request.ref is UNSET:
             return []
         before = given(request.before)
@@ -277,6 +277,14 @@ class Rooms:
 
     def _new_room(self, name: str) -> Room:
         return self.occupants.new_room(name, self.rules(name))
+
+    def _open_to(self, session: Session, name: str, action: str) -> Room:
+        """The room that `session` is in. One outside of all rooms needs a role that the rules of the room name."""
+        if not session.outside:
+            return self._joined(session, name)
+        rules = self.rules(name)
+        require_role(rules.access, action, session.user, name)
+        return Room(name, rules)
 
     def _joined(self, session: Session, name: str) -> Room:
         room = self._memberships.room(session, name)

@@ -79,6 +79,8 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True):
     """update, delete: the rows. If one does not exist, the whole mutation is refused with `not_found`."""
     expected: Row | None = None
     """`if`: properties that must have these values now; if not, the mutation is refused with `conflict`."""
+    tags: tuple[str, ...] | None = None
+    """Entity tags, of which each row must have one now; if not, the mutation is refused with `conflict` at `/if`."""
     user: str = ""
     idempotency_key: str | None = None
     digest: bytes = b""

@@ -35,15 +35,15 @@ def bytes_of(mutation: Mutation) -> bytes:
             _from_filter(mutation.allowed),
             mutation.payer,
             mutation.array,
+            mutation.tags,
         )
     )
 
 
 def mutation_from(text: bytes, node: str = "") -> Mutation:
     """`node`: the worker that it came from, which tells its connections from those of others."""
-    kind, resource, rows, data, keys, expected, user, key, digest, visible, allowed, payer, array = msgspec.json.decode(
-        text
-    )
+    found = msgspec.json.decode(text)
+    kind, resource, rows, data, keys, expected, user, key, digest, visible, allowed, payer, array, tags = found
     return Mutation(
         kind=kind,
         resource=resource,
@@ -58,6 +58,7 @@ def mutation_from(text: bytes, node: str = "") -> Mutation:
         allowed=_to_filter(allowed),
         payer=Payer(payer[0], f"{node}{payer[1]}"),
         array=array,
+        tags=None if tags is None else tuple(tags),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from tidegate.contract import Resource, RowRules
 from tidegate.core.filters.predicate import token
 from tidegate.core.rows.ports import Key, Mutation, Row
+from tidegate.core.rows.tags import tag
 from tidegate.store.serving import refusals
 from tidegate.store.serving.mutation_permission import MutationPermission
 from tidegate.store.serving.refusals import StatementContext, row_pointer
@@ -108,6 +109,8 @@ class _Work(Generic[Connection_contra]):
         for name, value in (self._mutation.expected or {}).items():
             if token(row.get(name)) != token(value):
                 raise refusals.not_as_expected(name)
+        if self._mutation.tags is not None and tag(row) not in self._mutation.tags:
+            raise refusals.not_tagged()
         return row
 
     def _written(self, row: Row | None, context: StatementContext) -> Row:

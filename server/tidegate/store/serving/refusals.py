@@ -88,6 +88,10 @@ def not_as_expected(name: str) -> Refused:
     return Refused("conflict", "the row has another value here now", pointer=f"/if/{escape(name)}")
 
 
+def not_tagged() -> Refused:
+    return Refused("conflict", "the row has changed: it has another entity tag now", pointer="/if")
+
+
 def breaks_rules(found: Sequence[Violation]) -> Refused:
     """The resulting row breaks what its schema says of a whole row. `found` is not empty."""
     first = found[0]

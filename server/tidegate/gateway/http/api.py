@@ -1,0 +1,163 @@
+"""Answers requests for `/api`: each is a session for itself, whose one message goes the way of all messages.
+
+It decides who asks (a token, or else an anonymous user) and what the request is. It knows no rule of rooms and rows.
+Invariant: a request gets one response, and nothing of one request is visible to the next one of its connection but a
+token that was found valid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from tidegate.contract import Contract
+from tidegate.core.errors import Refused
+from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.session import Session
+from tidegate.gateway.http import responses
+from tidegate.gateway.http.operations import KEY_HEADER, Operation
+from tidegate.gateway.http.paths import Paths
+from tidegate.gateway.http.replies import REF, ReplySink
+from tidegate.gateway.sessions import SessionHandler
+from tidegate.gateway.token_checks import TokenChecks
+from tidegate.gateway.work import Work
+from tidegate.transport import Exchange, Response
+
+CHECKED_S = 60.0
+"""How long a connection's token counts as valid before it is looked at again."""
+BEARER = "bearer "
+
+
+class _Asked(NamedTuple):
+    """One request."""
+
+    operation: Operation
+    session: Session
+
+
+class _Known(NamedTuple):
+    """A token that was valid."""
+
+    authorization: str
+    identity: VerifiedIdentity
+    until: float
+
+
+class HttpApi:
+    """Implements `transport.ApiHandler`. `clock`: seconds since the Unix epoch."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        handler: SessionHandler,
+        tokens: TokenChecks,
+        work: Work,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._contract = contract
+        self._handler = handler
+        self._tokens = tokens
+        self._work = work
+        self._clock = clock
+        self._paths = Paths(contract)
+
+    def begin(self, exchange: Exchange) -> Response | None:
+        head = exchange.head
+        found = self._paths.find(head.path)
+        if found is None:
+            return self._no_path(head.path)
+        operation = found.get("GET" if head.method == "HEAD" else head.method)
+        if operation is None:
+            allowed = self._paths.methods(head.path)
+            text = f"this path takes {allowed}"
+            return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": allowed})
+        refused = _unacceptable(exchange, operation)
+        if refused is not None:
+            return refused
+        try:
+            exchange.state = _Asked(operation, self._session(exchange, operation))
+        except Refused as error:
+            return responses.refused(error)
+        return None
+
+    def received(self, exchange: Exchange, body: bytes) -> None:
+        operation, session = exchange.state
+        head = exchange.head
+        try:
+            message = operation.message(head, body)
+            message["ref"] = REF
+            self._handler.ask(session, self._contract.accept(message), lambda effects: operation.effects(head, effects))
+        except Refused as refused:
+            self._work.refuse(session, [REF], refused)
+
+    def gone(self, exchange: Exchange) -> None:
+        if exchange.state is not None:
+            self._work.forget(exchange.state.session)
+
+    def methods(self, path: str) -> str:
+        return self._paths.methods(path)
+
+    def refusal(self, status: HTTPStatus, text: str, headers: dict[str, str]) -> Response:
+        return responses.plain_refusal(status, text, headers)
+
+    def _no_path(self, path: str) -> Response:
+        name = self._paths.needs_connection(path)
+        if name is not None:
+            text = f"{name!r} is about a connection: send it over the WebSocket at /ws"
+            return responses.plain_refusal(HTTPStatus.BAD_REQUEST, text)
+        if not path.startswith("/api/"):
+            text = "only GET and HEAD are allowed"
+            return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, HEAD"})
+        return responses.plain_refusal(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has those that are")
+
+    def _session(self, exchange: Exchange, operation: Operation) -> Session:
+        """The session of a request. Raises Refused for a token that is not valid."""
+        address = exchange.peer.address if exchange.peer.limited else None
+        sink = ReplySink(exchange, lambda reply: exchange.respond(operation.response(exchange.head, reply)))
+        session = Session(exchange.id, sink, self._tokens.anonymous(), address, outside=True)
+        identity = self._identity(exchange, session)
+        if identity is not None:
+            session.become(identity.user, identity.claims)
+            session.expires_at = identity.expires_at
+        elif KEY_HEADER in exchange.head.headers:
+            text = "an idempotency key belongs to a user: send a token as well"
+            raise Refused("unauthenticated", text)
+        exchange.owner, exchange.sink = session, sink
+        return session
+
+    def _identity(self, exchange: Exchange, session: Session) -> VerifiedIdentity | None:
+        authorization = exchange.head.headers.get("authorization", "")
+        if authorization[:7].lower() != BEARER:
+            return None
+        now = self._clock()
+        known: _Known | None = exchange.kept.get("token")
+        if known is not None and known.authorization == authorization and now < known.until:
+            return known.identity
+        identity = self._tokens.authenticating(session, authorization[7:].strip())
+        until = now + CHECKED_S
+        if identity.expires_at is not None:
+            until = min(until, identity.expires_at)
+        exchange.kept["token"] = _Known(authorization, identity, until)
+        return identity
+
+
+def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
+    """The response to a request whose body, or whose answer, is of another kind than JSON."""
+    headers = exchange.head.headers
+    if operation.content_types:
+        kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+        charset = parameters.strip().removeprefix("charset=").strip('"')
+        if kind.strip() not in operation.content_types or charset not in {"", "utf-8"}:
+            text = f"the body is {' or '.join(sorted(operation.content_types))}, in UTF-8"
+            return responses.plain_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            text = "the body is not compressed"
+            return responses.plain_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+    elif exchange.head.length:
+        return responses.plain_refusal(HTTPStatus.BAD_REQUEST, "this request has no body")
+    accepted = [part.partition(";")[0].strip() for part in headers.get("accept", "*/*").lower().split(",")]
+    if not {"*/*", "application/*", "application/json"}.intersection(accepted):
+        return responses.plain_refusal(HTTPStatus.NOT_ACCEPTABLE, "the answer is application/json")
+    return None

@@ -1,0 +1,63 @@
+"""The paths of the API: which operation a method at a path is.
+
+Invariant: a path is found by its exact spelling; no two spellings lead to one operation but those of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from tidegate.contract import Contract
+from tidegate.gateway.http.operations import MessageOperation, Operation
+from tidegate.gateway.http.rows import CreateRow, DeleteRow, GetRow, ListRows, UpdateRow
+
+NEEDS_CONNECTION = frozenset({"authenticate", "cancel", "join", "leave", "presence", "subscribe", "unsubscribe"})
+"""Requests that say or change something about a connection."""
+RESOURCES = "/api/resources/"
+MESSAGES = "/api/"
+
+Operations = Mapping[str, Operation]
+"""By method. `HEAD` is answered as `GET`."""
+
+
+class Paths:
+    """Those of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._messages: dict[str, Operations] = {
+            name: {"POST": MessageOperation(contract, name)}
+            for name in contract.message_types
+            if name not in NEEDS_CONNECTION
+        }
+
+    def find(self, path: str) -> Operations | None:
+        """The operations at `path`; None where there is nothing."""
+        if path.startswith(RESOURCES):
+            return self._of_rows(path.removeprefix(RESOURCES).split("/"))
+        return self._messages.get(path.removeprefix(MESSAGES))
+
+    def needs_connection(self, path: str) -> str | None:
+        """The type of the message that `path` names, where it makes sense on a connection only."""
+        name = path.removeprefix(MESSAGES)
+        return name if name in NEEDS_CONNECTION else None
+
+    def methods(self, path: str) -> str:
+        """The methods that `path` takes, as `Allow` says them. Empty where there is nothing."""
+        found = self.find(path)
+        if found is None:
+            return ""
+        return ", ".join([*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"])
+
+    def _of_rows(self, steps: list[str]) -> Operations | None:
+        resource = self._contract.resources.get(unquote(steps[0]))
+        if resource is None or len(steps) > 2 or not steps[-1]:
+            return None
+        if len(steps) == 1:
+            return {"GET": ListRows(resource), "POST": CreateRow(self._contract, resource)}
+        return {
+            "GET": GetRow(resource, steps[1]),
+            "PATCH": UpdateRow(self._contract, resource, steps[1]),
+            "DELETE": DeleteRow(resource, steps[1]),
+        }

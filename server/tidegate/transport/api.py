@@ -1,0 +1,71 @@
+"""What HTTP requests talk to, as the transport asks: a port, and one request with its answer.
+
+The transport decides how bytes become requests; what a request means, and who may ask, is decided behind this port. It
+knows no path but that requests for `/api` come here.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from tidegate.transport.http import Response
+from tidegate.transport.http_head import Head
+from tidegate.transport.outbox import Sink
+from tidegate.transport.peers import Peer
+
+
+class Exchange(Protocol):
+    """One request, which gets exactly one response."""
+
+    id: str
+    """Of the connection, for logs. Requests of one connection share it."""
+    head: Head
+    peer: Peer
+    """Who asks. Behind a trusted proxy it may be another client with each request of one connection."""
+    state: Any
+    """Belongs to the handler."""
+    sink: Sink | None
+    """Where the handler's answer is pushed to, if it is: it is flushed in the loop turn of the request."""
+    owner: object
+    """Belongs to the handler: who pays for what waits for the client."""
+    kept: dict[str, Any]
+    """Belongs to the handler, as long as the connection."""
+
+    def respond(self, response: Response) -> None:
+        """Send the response. Another call, or one after the client is gone, does nothing."""
+
+    def begin(self, response: Response) -> None:
+        """Send the head of a response whose body follows in parts; `response.body` is not sent."""
+
+    def send(self, part: bytes) -> None:
+        """Send a part of the body, which is not empty."""
+
+    def end(self) -> None:
+        """The body is whole."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the response that wait for the client."""
+
+    async def drained(self) -> None:
+        """Wait until the client has read most of them, or is gone."""
+
+
+class ApiHandler(Protocol):
+    """Answers requests for `/api`."""
+
+    def begin(self, exchange: Exchange) -> Response | None:
+        """The head of a request is here. A response refuses the request before its body is read."""
+
+    def received(self, exchange: Exchange, body: bytes) -> None:
+        """The request is whole: respond now or later."""
+
+    def gone(self, exchange: Exchange) -> None:
+        """The client is gone before it was answered."""
+
+    def methods(self, path: str) -> str:
+        """The methods that `path` takes, for a preflight: `GET, POST`. Empty for a path that is none."""
+
+    def refusal(self, status: HTTPStatus, text: str, headers: dict[str, str]) -> Response:
+        """The response to a request that the transport refuses."""

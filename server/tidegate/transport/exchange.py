@@ -1,0 +1,84 @@
+"""One HTTP request and its response, as the handler of requests sees them. Implements `api.Exchange`.
+
+Invariant: the request gets one response, whole or in parts; what comes after that, or after the client is gone, is
+dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tidegate.transport.http import Response
+from tidegate.transport.http_head import Head
+from tidegate.transport.http_output import HttpOutput
+from tidegate.transport.outbox import Sink
+from tidegate.transport.peers import Peer
+
+
+class Line(Protocol):
+    """The connection of a request."""
+
+    id: str
+    peer: Peer
+    kept: dict[str, Any]
+
+
+class OpenExchange:
+    """`answered` is called once, when the response is complete."""
+
+    __slots__ = ("_answered", "_begun", "_done", "_output", "head", "id", "kept", "owner", "peer", "sink", "state")
+
+    def __init__(self, line: Line, head: Head, output: HttpOutput, answered: Callable[[], None]) -> None:
+        self.id = line.id
+        self.head = head
+        self.peer = line.peer
+        self.kept = line.kept
+        self.state: Any = None
+        self.sink: Sink | None = None
+        self.owner: object = None
+        self._output = output
+        self._answered = answered
+        self._done = self._begun = False
+
+    def respond(self, response: Response) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._output.respond(response)
+        self._answered()
+
+    def begin(self, response: Response) -> None:
+        if not self._done and not self._begun:
+            self._begun = True
+            self._output.start(response)
+
+    def send(self, part: bytes) -> None:
+        if not self._done and part:
+            self._output.part(part)
+
+    def end(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        self._output.complete()
+        self._answered()
+
+    def allow_origin(self, origin: str | None) -> None:
+        """Let the page that asks read the response; None for a program."""
+        self._output.origin = origin
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self._done = True
+
+    @property
+    def done(self) -> bool:
+        return self._done
+
+    @property
+    def unsent(self) -> int:
+        return self._output.unsent
+
+    async def drained(self) -> None:
+        await self._output.drained()

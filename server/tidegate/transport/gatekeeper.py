@@ -1,0 +1,106 @@
+"""Which HTTP requests are let in, by their heads: place at the door, rate of the address, Host, Origin, size.
+
+It asks before the body of a request is read. What a request means is not known here.
+Invariant: a request of a page of a foreign origin goes no further, whatever its method and its path.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Protocol
+
+from tidegate.counted import Counted
+from tidegate.transport.api import ApiHandler
+from tidegate.transport.context import ConnectionContext
+from tidegate.transport.door import Visitor
+from tidegate.transport.exchange import OpenExchange
+from tidegate.transport.http import Response
+from tidegate.transport.http_head import BadRequest
+from tidegate.transport.origins import host_allowed, origin_allowed, preflight
+from tidegate.transport.traffic import Traffic
+
+log = logging.getLogger("tidegate.door")
+FOREIGN_PAGE = Counted(log, logging.INFO, "a request of %s from a page of a foreign origin was refused (origins)")
+FOREIGN_HOST = Counted(log, logging.INFO, "a request of %s to a foreign name was refused (hosts)")
+MOST_LINES = 256
+"""Addresses behind one connection of a proxy whose rates are remembered."""
+
+
+class Caller(Visitor, Protocol):
+    """A connection."""
+
+    lines: dict[str, Traffic]
+
+
+class Gatekeeper:
+    """Of one listener."""
+
+    def __init__(self, context: ConnectionContext, api: ApiHandler) -> None:
+        self._context = context
+        self._api = api
+
+    def refused(self, caller: Caller, exchange: OpenExchange, now: float) -> Response | None:
+        """The response to a request that goes no further. Raises BadRequest."""
+        head, settings = exchange.head, self._context.settings
+        exchange.peer, at_the_door = self._context.door.request(caller, head.headers.get("x-forwarded-for", ""), now)
+        if at_the_door is not None:
+            text = at_the_door.body.decode().rstrip("\n")
+            wait = {name: value for name, value in at_the_door.headers.items() if name == "Retry-After"}
+            return self._api.refusal(HTTPStatus(at_the_door.status), text, wait)
+        if caller.peer.trusted and not self._may_send(caller, exchange, now):
+            text = "the client sends too much; retry later"
+            return self._api.refusal(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": "1"})
+        if (foreign := self._foreign(exchange)) is not None:
+            return foreign
+        exchange.allow_origin(head.headers.get("origin"))
+        if head.method == "OPTIONS":
+            return self._preflight(exchange)
+        if head.length > settings.max_size:
+            text = f"the body is too large (limit: {settings.max_size} bytes)"
+            return self._api.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, {})
+        return self._api.begin(exchange)
+
+    def failed(self, connection_id: str) -> Response:
+        """The response to a request at which the handler has just failed."""
+        log.exception("the handler of requests raised an exception", extra={"connection": connection_id})
+        return self._api.refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed at this; it is in its log", {})
+
+    def _may_send(self, caller: Caller, exchange: OpenExchange, now: float) -> bool:
+        """Take one request of what the client's address behind a proxy may send."""
+        address = exchange.peer.address
+        line = caller.lines.get(address)
+        if line is None:
+            if len(caller.lines) >= MOST_LINES:
+                caller.lines.clear()
+            line = caller.lines[address] = self._context.door.line(exchange.peer, now)
+        if not line.frames and not line.more_frames(now):
+            return False
+        line.frames -= 1
+        return True
+
+    def _foreign(self, exchange: OpenExchange) -> Response | None:
+        headers, settings = exchange.head.headers, self._context.settings
+        host, origin = headers["host"], headers.get("origin")
+        try:
+            known = host_allowed(host, settings.hosts, loopback=settings.loopback_origins)
+            allowed = origin_allowed(origin, host, settings.origins, loopback=settings.loopback_origins)
+        except ValueError:
+            raise BadRequest(HTTPStatus.BAD_REQUEST, "the Host or the Origin cannot be read") from None
+        if not known:
+            FOREIGN_HOST(exchange.peer.address or "a Unix socket")
+            text = "the gateway does not have this name; the `hosts` setting says which it has"
+            return self._api.refusal(HTTPStatus.MISDIRECTED_REQUEST, text, {})
+        if not allowed:
+            FOREIGN_PAGE(exchange.peer.address or "a Unix socket")
+            text = "web pages of this origin may not send requests; the `origins` setting allows them"
+            return self._api.refusal(HTTPStatus.FORBIDDEN, text, {})
+        return None
+
+    def _preflight(self, exchange: OpenExchange) -> Response | None:
+        """The answer to a browser that asks whether its page may send a request (Fetch, CORS-preflight)."""
+        head = exchange.head
+        methods, origin = self._api.methods(head.path), head.headers.get("origin")
+        if not methods or origin is None or "access-control-request-method" not in head.headers:
+            return self._api.begin(exchange)
+        return Response(HTTPStatus.NO_CONTENT, preflight(origin, methods))

@@ -1,0 +1,301 @@
+"""A connection that speaks HTTP: requests for `/api`, one after the other, over a connection that stays open.
+
+It takes the TCP connection over from a `Connection` whose first request is no handshake, and hands it back when a later
+one is: a proxy may use an idle connection for either. It reads one request at a time; what a client sends ahead waits,
+and is not read from the socket beyond `AHEAD_BYTES`. It has no task and no future while it is idle.
+Invariant: requests are answered in the order in which they arrived, each once, and no byte that follows a request that
+was refused as malformed is read as another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from tidegate.transport.api import ApiHandler
+from tidegate.transport.context import ConnectionContext
+from tidegate.transport.exchange import OpenExchange
+from tidegate.transport.gatekeeper import Gatekeeper
+from tidegate.transport.http import Response
+from tidegate.transport.http_head import BadRequest, for_api, read_head
+from tidegate.transport.http_output import HttpOutput
+from tidegate.transport.http_phase import HttpPhase
+from tidegate.transport.incoming import Incoming
+from tidegate.transport.peers import UNKNOWN
+from tidegate.transport.request_rate import RequestRate
+from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
+from tidegate.transport.turns import SMALL_BYTES
+
+AHEAD_BYTES = 65536
+"""What a client may send ahead of the answer to its request."""
+
+
+class HttpConnection(asyncio.BufferedProtocol):
+    """`began` puts it in the place of the connection that it takes over."""
+
+    __slots__ = (
+        "_api", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_output", "_phase", "_rate", "_since",
+        "counted", "id", "kept", "lines", "peer", "refused", "used",
+    )  # fmt: skip
+
+    _rate: RequestRate
+
+    def __init__(
+        self,
+        connection_id: str,
+        context: ConnectionContext,
+        api: ApiHandler,
+        transport: asyncio.Transport,
+        hand_back: Callable[[HttpConnection, bytes], None],
+    ) -> None:
+        """`hand_back` makes a `Connection` of it again, for the bytes of a request that is not for the API."""
+        self.id = connection_id
+        self.peer = UNKNOWN
+        self.counted = False
+        self.refused: Response | None = None
+        self.used = now = context.now()
+        self.kept: dict[str, Any] = {}
+        self.lines: dict[str, Traffic] = {}
+        """What the clients behind a trusted proxy may send, by address."""
+        self._context = context
+        self._api = api
+        self._hand_back = hand_back
+        self._output = HttpOutput(context, transport)
+        self._gate = Gatekeeper(context, api)
+        self._phase = HttpPhase.IDLE
+        self._incoming = Incoming(context.settings.max_size)
+        self._exchange: OpenExchange | None = None
+        """The request whose body arrives, or that is not answered yet."""
+        self._since = now
+        """When the request began, or the last response was sent."""
+
+    def began(self, received: bytes) -> None:
+        """It has its place at the door, and these bytes have arrived."""
+        now = self._context.now()
+        self._rate = RequestRate(UNLIMITED if self.peer.trusted else self._context.door.traffic(self, now))
+        self._received(received, now)
+
+    # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._context.receive_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received(bytes(self._context.receive_buffer[:nbytes]), self._context.now())
+
+    def _received(self, data: bytes, now: float) -> None:
+        if self._phase is HttpPhase.LINGERING:
+            self._output.drop(len(data))
+            return
+        self._incoming.add(data)
+        if not self._rate.receive(len(data), now):
+            self._output.pause_reading()
+        elif self._phase is HttpPhase.ANSWERING:
+            if len(self._incoming) > AHEAD_BYTES:
+                self._output.pause_reading()
+        elif len(data) > SMALL_BYTES and self._context.turns.full:
+            self._wait_for_turn()
+        else:
+            self._handle(now)
+        self._count()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more. It may still read the answer to what it sent."""
+        if self._phase is HttpPhase.ANSWERING:
+            self._output.last = True
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        self._output.pause_writing()
+        self._output.pause_reading()
+        self._count()
+
+    def resume_writing(self) -> None:
+        self._output.resume_writing()
+        self._count()
+        if self._phase is not HttpPhase.ANSWERING:
+            self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        self._context.dropped += len(self._incoming.clear())
+        self._context.door.left(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.lost()
+            self._api.gone(exchange)
+        self._output.ended()
+        self.kept.clear()
+
+    def _leave(self) -> None:
+        """Nothing more is done here."""
+        self._phase = HttpPhase.ENDED
+        self._context.turns.leave(self)
+        self._context.memory.waits(self, 0)
+
+    # -- from bytes to requests -------------------------------------------------------------------------------------
+
+    def take_turn(self, *, others: bool) -> bool:
+        """Handle one request of what has arrived. See `turns`."""
+        busy = self._phase in {HttpPhase.ANSWERING, HttpPhase.LINGERING, HttpPhase.ENDED}
+        if busy or self._rate.exceeded or self._output.paused:
+            return False
+        before = len(self._incoming)
+        self._handle(self._context.now())
+        self._count()
+        return len(self._incoming) < before
+
+    def _handle(self, now: float) -> None:
+        """Handle one request, if it is whole, and send what is answered at once."""
+        context = self._context
+        held = context.outbox.hold()
+        exchange: OpenExchange | None = None
+        try:
+            exchange = self._read(now)
+        except BadRequest as bad:
+            self._refuse(bad)
+        finally:
+            if held:
+                context.outbox.release(self._output if exchange is None or exchange.sink is None else exchange.sink)
+        took = context.now() - now
+        if took > LONG_S:
+            self._rate.took(took, now)
+            context.turns.spent(took)
+
+    def _read(self, now: float) -> OpenExchange | None:
+        """Returns the request that was handed over, if one was. Raises BadRequest."""
+        if self._phase is HttpPhase.IDLE:
+            self._phase, self._since = HttpPhase.HEAD, now
+        if self._phase is HttpPhase.HEAD and (data := self._incoming.head()) is not None:
+            self._read_head(data, now)
+        exchange = self._exchange
+        if self._phase is not HttpPhase.BODY or exchange is None:
+            return None
+        body = self._incoming.body(exchange.head)
+        if body is None:
+            return None
+        self._phase = HttpPhase.ANSWERING
+        try:
+            self._api.received(exchange, body)
+        except Exception:  # the boundary: an error in the handling of one request must not stop the server
+            exchange.respond(self._gate.failed(self.id))
+        return exchange
+
+    def _read_head(self, data: bytes, now: float) -> None:
+        """Read a head, and ask whether the request may go on. Raises BadRequest."""
+        if not for_api(data):
+            self._leave()
+            self._hand_back(self, self._incoming.clear())
+            return
+        if not self._rate.request(now):
+            self._output.pause_reading()
+            return
+        self._incoming.take(len(data))
+        head = read_head(data)
+        self.used = now
+        self._output.begin(head)
+        self._exchange = exchange = OpenExchange(self, head, self._output, self._answered)
+        self._phase = HttpPhase.BODY
+        refused = self._gate.refused(self, exchange, now)
+        if refused is not None:
+            if not self._incoming.leave_out(head):
+                self._output.end_early()
+            self._phase = HttpPhase.ANSWERING
+            exchange.respond(refused)
+        elif head.expects and not self._incoming:
+            self._output.go_on()
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def _refuse(self, bad: BadRequest) -> None:
+        """What the client sent cannot be read: nothing that follows is."""
+        self._output.end_early()
+        self._phase = HttpPhase.ANSWERING
+        response = self._api.refusal(bad.status, bad.text, {})
+        if self._exchange is None:
+            self._output.begin(None)
+            self._output.respond(response)
+            self._answered()
+        else:
+            self._exchange.respond(response)
+
+    def _answered(self) -> None:
+        """The request has its whole response."""
+        self._exchange = None
+        self._since = self._context.now()
+        if not self._output.last:
+            self._phase = HttpPhase.IDLE
+            self._next()
+            return
+        self._phase = HttpPhase.LINGERING
+        self._incoming.clear()
+        self._output.finish()
+
+    def _next(self) -> None:
+        """Go on with what was sent ahead, in a later turn."""
+        if self._output.paused or self._rate.exceeded:
+            return
+        self._output.resume_reading()
+        if self._incoming:
+            self._wait_for_turn()
+
+    def _wait_for_turn(self) -> None:
+        self._context.turns.wait(self, self.peer.address if self.counted else self.id)
+
+    # -- time and limits --------------------------------------------------------------------------------------------
+
+    def sweep(self, now: float) -> None:
+        """Check the deadlines of this connection; called about once a second."""
+        settings, phase, passed = self._context.settings, self._phase, now - self._since
+        if self._output.too_slow(now):
+            self.abort()
+        elif self._rate.exceeded:
+            self._look_at_rate(now)
+        elif phase is HttpPhase.IDLE and passed > settings.http_idle:
+            self._output.transport.close()
+        elif phase is HttpPhase.LINGERING and self._output.unsent:
+            self._since = now
+        elif phase is HttpPhase.LINGERING and passed > settings.close_timeout:
+            self.abort()
+        elif phase in {HttpPhase.HEAD, HttpPhase.BODY} and passed > settings.message_timeout:
+            self._refuse(BadRequest(HTTPStatus.REQUEST_TIMEOUT, "the request was not finished in time"))
+
+    def _look_at_rate(self, now: float) -> None:
+        """The client sent more than it may: go on once it may send again; end the connection if it does not stop."""
+        verdict, self._since = self._rate.look(self.peer, now), now
+        if self._phase is HttpPhase.ANSWERING:
+            return
+        if verdict == "read":
+            self._next()
+        elif verdict == "close":
+            self._refuse(BadRequest(HTTPStatus.TOO_MANY_REQUESTS, "the client sends too much; retry later"))
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no deadline of the client passes with that."""
+        self._since, self.used = min(self._since + seconds, now), min(self.used + seconds, now)
+        self._output.stood_still(seconds, now)
+        self._rate.stood_still(seconds, now)
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection: at once while it is idle, or after the answer to its request."""
+        if self._phase is HttpPhase.ANSWERING:
+            self._output.last = True
+        elif self._phase is not HttpPhase.LINGERING:
+            self._output.transport.close()
+
+    def abort(self) -> None:
+        self._output.transport.abort()
+
+    @property
+    def owner(self) -> object:
+        return None if self._exchange is None else self._exchange.owner
+
+    def give_up(self, **measured: float) -> None:
+        self.abort()
+
+    def _count(self) -> None:
+        if self._phase is not HttpPhase.ENDED:
+            self._output.count(self, self._incoming.held)

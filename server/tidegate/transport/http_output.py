@@ -1,0 +1,204 @@
+"""What a connection that speaks HTTP sends: responses, whole or in parts, and how fast its client takes them.
+
+It knows no request beyond what its response depends on. Every response names no software.
+Invariant: a response is sent once, and what it says of its length is true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import lru_cache
+from http import HTTPStatus
+
+from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext, Waiting
+from tidegate.transport.http import Response
+from tidegate.transport.http_head import Head
+from tidegate.transport.origins import cors
+from tidegate.transport.taking import Taking, unconfirmed
+
+COMMON = (
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    "Cache-Control: private, no-cache\r\n"
+)
+LINGER_BYTES = 1 << 20
+"""What is read and dropped after the last response, at most."""
+NO_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
+
+@lru_cache(maxsize=64)
+def _first(status: int) -> str:
+    known = HTTPStatus(status)
+    return f"HTTP/1.1 {known.value} {known.phrase}\r\n{COMMON}"
+
+
+class HttpOutput:
+    """The sending half of one connection."""
+
+    __slots__ = (
+        "_chunked", "_context", "_counted", "_dropped", "_head", "_lingers", "_reading_paused", "_taking", "_waiting",
+        "frames", "last", "may_miss", "origin", "paused", "transport",
+    )  # fmt: skip
+
+    def __init__(self, context: ConnectionContext, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.last = False
+        """The connection ends with this response."""
+        self.paused = False
+        """The client does not read."""
+        self.origin: str | None = None
+        """The origin of the page that asks, where it is allowed."""
+        self.frames: list[bytes] = []  # always empty: it stands in for a sink where nothing is pushed
+        self.may_miss = False
+        self._context = context
+        self._counted = self._lingers = False
+        self._dropped = 0
+        self._head: Head | None = None
+        self._chunked = False
+        self._reading_paused = False
+        self._taking: Taking | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        transport.set_write_buffer_limits(UNCOUNTED_BYTES)
+
+    def flush(self) -> None:
+        """Nothing is pushed here."""
+
+    # -- responses --------------------------------------------------------------------------------------------------
+
+    def begin(self, head: Head | None) -> None:
+        """The next response is for this request; None for one that cannot be read."""
+        self._head, self.origin = head, None
+        if head is None or not head.keep_alive or self._context.connections.closed_to_new:
+            self.last = True
+
+    def write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
+
+    def go_on(self) -> None:
+        """The client waits for this before it sends the body."""
+        self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def respond(self, response: Response) -> None:
+        """Send a whole response."""
+        body = response.body
+        lines = [_first(response.status), *self._headers(response.headers)]
+        if response.status in NO_BODY:
+            body = b""
+        else:
+            lines.append(f"Content-Length: {len(body)}\r\n")
+        if self._head is not None and self._head.method == "HEAD":
+            body = b""
+        lines.append("\r\n")
+        self.write("".join(lines).encode("latin-1") + body)
+
+    def start(self, response: Response) -> None:
+        """Send the head of a response whose body follows."""
+        self._chunked = self._head is None or self._head.version == "1.1"
+        if not self._chunked:
+            self.last = True  # the end of the connection is the end of the body
+        lines = [_first(response.status), *self._headers(response.headers)]
+        if self._chunked:
+            lines.append("Transfer-Encoding: chunked\r\n")
+        lines.append("\r\n")
+        self.write("".join(lines).encode("latin-1"))
+
+    def part(self, data: bytes) -> None:
+        """Send a part of a body, which is not empty."""
+        self.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def complete(self) -> None:
+        """The body is whole."""
+        if self._chunked:
+            self.write(b"0\r\n\r\n")
+
+    def end_early(self) -> None:
+        """This is the last response, and the client may still be sending what it is not read for.
+
+        Bytes that arrive at a closed socket would make its system drop the response (RFC 9112, section 9.6).
+        """
+        self.last = self._lingers = True
+
+    def finish(self) -> None:
+        """The last response was sent. A client that may still be sending has time to read it."""
+        if self.transport.is_closing():
+            return
+        if self._lingers and self.transport.can_write_eof():
+            self.resume_reading()
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _headers(self, headers: Mapping[str, str]) -> list[str]:
+        lines = [f"{name}: {value}\r\n" for name, value in {**cors(self.origin), **headers}.items()]
+        if self.last:
+            lines.append("Connection: close\r\n")
+        return lines
+
+    # -- flow control -----------------------------------------------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that are not with the operating system."""
+        return self.transport.get_write_buffer_size()
+
+    def count(self, line: Waiting, received: int) -> None:
+        """Tell the memory what is held for a client, where it is much. `received`: bytes that are not handled."""
+        held = received + self.unsent
+        if held > UNCOUNTED_BYTES or self._counted:
+            self._counted = held > UNCOUNTED_BYTES
+            self._context.memory.waits(line, held if self._counted else 0)
+
+    def drop(self, size: int) -> None:
+        """So many bytes have arrived after the last response."""
+        self._dropped += size
+        if self._dropped > LINGER_BYTES:
+            self.transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        """The operating system takes no more: the client does not read."""
+        self.paused = True
+        self._taking = Taking(unconfirmed(self.transport), self._context.now())
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self.paused, self._taking = False, None
+        self._wake()
+
+    def too_slow(self, now: float) -> bool:
+        """Whether the client has taken too little of what waits for it."""
+        if self._taking is None:
+            return False
+        taken = self._taking.too_slow(self._context.settings, unconfirmed(self.transport), now, may_miss=False)
+        return taken > 0.0
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: no deadline passes with that."""
+        if self._taking is not None:
+            self._taking.stood_still(seconds, now)
+
+    async def drained(self) -> None:
+        """Wait until the client has read most of what waits for it, or is gone. One caller at a time."""
+        if self.paused and not self.transport.is_closing():
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+
+    def ended(self) -> None:
+        """The TCP connection has ended."""
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

@@ -1,0 +1,66 @@
+"""Which web pages may use the gateway: the Origin and the Host of a request, and what a page's browser is told (CORS).
+
+Programs send no origin and may. A browser hides an answer from a page of a foreign origin, but it sends the request
+all the same. Therefore such a request is refused before its body is read, and the headers of CORS only open what is
+allowed.
+Invariant: no answer allows credentials, and none names an origin that the settings do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from tidegate.transport.peers import parse
+
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+ANY = "*"
+EXPOSED = "ETag, Location, Retry-After"
+"""Headers that a page may read, besides those that it may read always (Fetch, CORS-safelisted response-header name)."""
+ALLOWED_HEADERS = "authorization, content-type, idempotency-key, if-match, if-none-match"
+PREFLIGHT_S = 600
+"""How long a browser may keep the answer to a preflight."""
+
+
+def origin_allowed(origin: str | None, host: str, origins: tuple[str, ...], *, loopback: bool) -> bool:
+    """A page may come from this gateway itself (`host`: what the request calls it), or from one of `origins`.
+
+    `loopback`: instead of the gateway's own pages, those of this machine. Raises ValueError for an origin that is none.
+    """
+    if origin is None or ANY in origins or origin in origins:
+        return True
+    page = urlsplit(origin)
+    if loopback:
+        # The Host header proves nothing: a foreign DNS name that points to this machine would pass (DNS rebinding).
+        return page.hostname in LOOPBACK_HOSTS
+    return bool(page.netloc) and page.netloc == host
+
+
+def host_allowed(host: str, hosts: tuple[str, ...], *, loopback: bool) -> bool:
+    """Whether the gateway may be called `host`, which a request names. Raises ValueError for a host that is none.
+
+    `hosts`: its names; with none, any name will do, or, with `loopback`, those of this machine and bare addresses: a
+    page behind a foreign DNS name that points here sends no Origin with its own GET (DNS rebinding).
+    """
+    if not loopback and not hosts:
+        return True
+    name = urlsplit(f"//{host}").hostname or ""
+    return name in hosts or (loopback and not hosts and (name in LOOPBACK_HOSTS or parse(name) is not None))
+
+
+def cors(origin: str | None) -> Mapping[str, str]:
+    """The headers of an answer to a request of an allowed origin; None for a program."""
+    if origin is None:
+        return {"Vary": "Origin"}
+    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
+
+
+def preflight(origin: str, methods: str) -> Mapping[str, str]:
+    """The headers that let a page send requests of `methods`."""
+    return {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": methods,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Max-Age": str(PREFLIGHT_S),
+    }

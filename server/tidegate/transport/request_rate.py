@@ -1,0 +1,64 @@
+"""How fast requests may come over one connection: a request counts like a frame of a WebSocket.
+
+A client that is over its rate is not read from, and is sent away if it does not stop. The rule is made elsewhere
+(`Traffic`).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from tidegate.counted import Counted
+from tidegate.transport.peers import Peer
+from tidegate.transport.traffic import LONG_S, Traffic
+
+TOO_FAST = Counted(
+    logging.getLogger("tidegate.http"), logging.WARNING, "a client of %s kept sending requests too fast: closed (rate)"
+)
+
+
+class RequestRate:
+    """Of one connection."""
+
+    __slots__ = ("_traffic", "exceeded")
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.exceeded = False
+        """The client waits until it may send again."""
+
+    def receive(self, size: int, now: float) -> bool:
+        """So many bytes have arrived. Returns whether they may be handled now."""
+        traffic = self._traffic
+        traffic.bytes -= size
+        if traffic.bytes < 0 and not traffic.more_bytes(now):
+            self.exceeded = True
+        return not self.exceeded
+
+    def request(self, now: float) -> bool:
+        """A request is here. Returns whether it may be handled now."""
+        traffic = self._traffic
+        if not traffic.frames and not traffic.more_frames(now):
+            self.exceeded = True
+            return False
+        traffic.frames -= 1
+        return True
+
+    def took(self, seconds: float, now: float) -> None:
+        """To handle what arrived took so long."""
+        if seconds > LONG_S:
+            self._traffic.took(seconds, 1, now)
+
+    def look(self, peer: Peer, now: float) -> Literal["read", "wait", "close"]:
+        """What to do with a client that was over its rate; to be asked about once a second."""
+        verdict = self._traffic.look(now, waits=True)
+        if verdict != "wait":
+            self.exceeded = False
+        if verdict == "close":
+            TOO_FAST(peer.address or "a Unix socket")
+        return verdict
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+        self._traffic.stood_still(seconds, now)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from tests.support.deadlines import DEADLINE_S
 from tidegate.transport import (
+    ApiHandler,
     CloseReason,
     Connection,
     ConnectionContext,
@@ -211,6 +212,7 @@ async def listening(
     now: Callable[[], float] | None = None,
     memory: Memory | None = None,
     limits: TransportDoor | None = None,
+    api: ApiHandler | None = None,
     **settings: object,
 ) -> AsyncIterator[Door]:
     """A listener with these `TransportSettings`; it checks deadlines 50 times a second."""
@@ -220,7 +222,7 @@ async def listening(
     chosen = TransportSettings(
         **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, **settings}  # type: ignore[arg-type]  # fields by name
     )
-    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory, limits)
+    context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory, limits, api)
     listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)
     try:
         yield Door(listener, handler)

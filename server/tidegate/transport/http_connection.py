@@ -68,8 +68,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._incoming = Incoming(context.settings.max_size)
         self._exchange: OpenExchange | None = None
         """The request whose body arrives, or that is not answered yet."""
-        self._since = now
-        """When the request began, or the last response was sent."""
+        self._since = now  # when the request began, or the last response was sent
 
     def began(self, received: bytes) -> None:
         """It has its place at the door, and these bytes have arrived."""
@@ -102,10 +101,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._count()
 
     def eof_received(self) -> bool:
-        """The client sends nothing more. It may still read the answer to what it sent."""
-        if self._phase is HttpPhase.ANSWERING:
-            self._output.last = True
-            return True
+        """The client is gone: one that only ends its side of the connection cannot be told from one that left."""
         return False
 
     def pause_writing(self) -> None:

@@ -66,7 +66,7 @@ class Rooms:
     # -- requests ---------------------------------------------------------------------------------------------------
 
     def join(self, session: Session, request: JoinRequest, now: float) -> list[Effect]:
-        room = self._rooms.get(request.room) or self._new_room(request.room)
+        room = self._rooms.get(request.room) or self.occupants.new_room(request.room, self.rules(request.room))
         require(room.rules.access, "join", session.user, "room", request.room)
         mode = request.presence if request.presence is not UNSET else "full"
         again = session in room.sessions
@@ -275,16 +275,12 @@ class Rooms:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
-    def _new_room(self, name: str) -> Room:
-        return self.occupants.new_room(name, self.rules(name))
-
     def _open_to(self, session: Session, name: str, action: str) -> Room:
         """The room that `session` is in. One outside of all rooms needs a role that the rules of the room name."""
-        if not session.outside:
-            return self._joined(session, name)
-        rules = self.rules(name)
-        require_role(rules.access, action, session.user, name)
-        return Room(name, rules)
+        if session.outside:
+            require_role(self.rules(name).access, action, session.user, name)
+            return Room(name, self.rules(name))
+        return self._joined(session, name)
 
     def _joined(self, session: Session, name: str) -> Room:
         room = self._memberships.room(session, name)

@@ -107,7 +107,7 @@ class HttpApi:
         if name is not None:
             text = f"{name!r} is about a connection: send it over the WebSocket at /ws"
             return responses.plain_refusal(HTTPStatus.BAD_REQUEST, text)
-        if not path.startswith("/api/"):
+        if path != "/api" and not path.startswith("/api/"):
             text = "only GET and HEAD are allowed"
             return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, HEAD"})
         return responses.plain_refusal(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has those that are")

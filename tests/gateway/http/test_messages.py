@@ -1,0 +1,194 @@
+"""`POST /api/<type>`: the messages of the protocol and of the application over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+
+import pytest
+
+from tests.gateway.http.client import Http, http, token
+from tests.support.waiting import until
+from tests.support.wire import wire
+from tests.transport.http_requests import request, response
+from tests.transport.inside import Inside
+from tidegate.gateway.http.paths import NEEDS_CONNECTION
+from tidegate.schema.http_statuses import STATUSES, status_of
+from tidegate_protocol import ERRORS
+
+JSON = "Content-Type: application/json"
+
+
+async def test_reply_is_the_body_without_ref(client: Http) -> None:
+    created = await client.post("create", resource="things", data={"code": "a"})
+    assert (created.status, created.headers["content-type"]) == (200, "application/json")
+    rows = created.json["rows"]
+    assert created.json["type"] == "rows"
+    assert "ref" not in created.json
+    assert (await client.post("get", resource="things", id=rows[0]["id"])).json["rows"] == rows
+    assert (await client.post("list", resource="things", filters={"code": "a"})).json["rows"] == rows
+    updated = await client.post("update", resource="things", ids=[rows[0]["id"]], data={"amount": 3})
+    assert updated.json["rows"][0]["amount"] == 3
+    assert (await client.post("delete", resource="things", id=rows[0]["id"])).status == 200
+    assert (await client.post("ping")).json["type"] == "pong"
+
+
+async def test_same_content_that_looks_like_a_ref_stays(client: Http) -> None:
+    about = {"ref": "http", "deep": {"x": 1, "ref": 7}}
+    created = await client.post("create", resource="things", data={"code": '","ref":"x"', "about": about})
+    assert created.json["rows"][0]["about"] == about
+
+
+async def test_message_of_the_application_is_answered_by_its_handler(gateway: Inside, client: Http) -> None:
+    bought = await client.post("buy", amount=2)
+    assert (bought.status, bought.json) == (200, {"type": "bought", "left": 3, "by": "7"})
+    refused = await client.post("buy", amount=6)
+    assert (refused.status, refused.json["code"], refused.json["pointer"]) == (409, "conflict", "/amount")
+    assert (await client.post("buy", amount=11)).json["pointer"] == "/amount"
+    async with http(gateway) as anonymous:
+        refused = await anonymous.post("buy", amount=1)
+        assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert (await anonymous.post("note", text="hello")).json == {"type": "ok"}
+
+
+async def test_handler_that_fails_is_500(client: Http, caplog: pytest.LogCaptureFixture) -> None:
+    failed = await client.post("note", text="fail")
+    assert (failed.status, failed.json["code"]) == (500, "internal")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_request_about_a_connection_is_400_with_words(client: Http) -> None:
+    for kind in sorted(NEEDS_CONNECTION):
+        refused = await client.post(kind)
+        assert (refused.status, "WebSocket" in refused.json["message"]) == (400, True), kind
+
+
+WRONG_BODIES = [
+    (b"", "invalid_json", None),
+    (b"{", "invalid_json", None),
+    (b"[]", "invalid_json", None),
+    (b'{"resource":"things"}{}', "invalid_json", None),
+    (b'{"resource":"things","type":"delete"}', "invalid_message", "/type"),
+    (b'{"resource":"things","ref":1}', "invalid_message", "/ref"),
+    (b'{"resource":"things","limit":0}', "invalid_message", "/limit"),
+    (b'{"resource":"nothing"}', "unknown_resource", "/resource"),
+    (b'{"resource":"things","filters":{"code":"\xff"}}', "invalid_json", None),
+    (b"[" * 1000, "invalid_json", None),
+]
+
+
+async def test_wrong_body_is_refused_at_its_place(client: Http) -> None:
+    for body, code, pointer in WRONG_BODIES:
+        refused = await client.ask("POST", "/api/list", body)
+        assert refused.status == STATUSES[code], body
+        assert (refused.json["code"], refused.json.get("pointer")) == (code, pointer), body
+
+
+async def test_idempotency_key_of_the_header_is_the_key_of_the_message(gateway: Inside, client: Http) -> None:
+    message = {"resource": "things", "data": {"code": "once"}}
+    first = await client.ask("POST", "/api/create", message, Idempotency_Key="k-1")
+    for again in ({"Idempotency_Key": "k-1"}, {"Idempotency_Key": '"k-1"'}):
+        assert (await client.ask("POST", "/api/create", message, **again)).json["rows"] == first.json["rows"]
+    assert (await client.post("create", **message, key="k-1")).json["rows"] == first.json["rows"]
+    other = {"resource": "things", "data": {"code": "other"}}
+    refused = await client.ask("POST", "/api/create", other, Idempotency_Key="k-1")
+    assert (refused.status, refused.json["pointer"]) == (409, "/key")
+    both = await client.ask("POST", "/api/create", {**message, "key": "k-2"}, Idempotency_Key="k-1")
+    assert (both.status, both.json["pointer"]) == (400, "/key")
+    assert (await client.ask("POST", "/api/list", {"resource": "things"}, Idempotency_Key="k")).status == 400
+    async with http(gateway) as anonymous:
+        assert (await anonymous.ask("POST", "/api/create", message, Idempotency_Key="k-1")).status == 401
+
+
+async def test_token_is_looked_at_again_when_it_changes_or_has_expired(gateway: Inside) -> None:
+    async with http(gateway, token("1", ttl=1.2)) as client:
+        assert (await client.post("buy", amount=1)).json["by"] == "1"
+        client.token = token("2")
+        assert (await client.post("buy", amount=1)).json["by"] == "2"
+        client.token = "no.such.token"
+        refused = await client.post("buy", amount=1)
+        assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
+        assert "no.such.token" not in refused.body.decode()
+        client.token = None
+        assert (await client.post("buy", amount=1)).status == 401
+        client.token = token("1", ttl=-10)
+        assert (await client.post("buy", amount=1)).status == 401
+
+
+async def test_wrong_method_type_and_accept_are_405_415_and_406(client: Http) -> None:
+    wrong = await client.ask("GET", "/api/ping")
+    assert (wrong.status, wrong.headers["allow"]) == (405, "POST, OPTIONS")
+    for kind, status in (
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/json; charset=latin-1", 415),
+        ("application/json; charset=UTF-8", 200),
+        ("APPLICATION/JSON", 200),
+    ):
+        assert (await client.ask("POST", "/api/ping", b"{}", content_type=kind)).status == status, kind
+    assert (await client.ask("POST", "/api/ping", b"{}", Content_Encoding="gzip")).status == 415
+    for accepted, status in (("text/html", 406), ("text/html, */*;q=0.1", 200), ("application/json", 200)):
+        assert (await client.ask("POST", "/api/ping", {}, Accept=accepted)).status == status
+    for path in ("/api/nothing", "/api/", "/api", "/api/ping/", "/api//ping", "/api/Ping", "/api/%70ing"):
+        assert (await client.ask("POST", path, {})).status == 404, path
+    assert (await client.ask("POST", "/healthz", {})).status == 405
+
+
+async def test_service_speaks_in_a_room_without_being_joined(gateway: Inside) -> None:
+    async with http(gateway, token("robot", "service")) as robot, wire(gateway.url) as listener:
+        await listener.say({"type": "authenticate", "token": token("7"), "ref": "a"})
+        await listener.hear("authenticated")
+        await listener.ask({"type": "join", "room": "log-1"})
+        sent = await robot.post("message", room="log-1", data={"text": "started"})
+        assert (sent.status, sent.json["room"], sent.json["position"]["offset"]) == (200, "log-1", 1)
+        heard = await listener.hear("message")
+        assert (heard["from"], heard["data"]) == ("robot", {"text": "started"})
+        page = await robot.post("history", room="log-1")
+        assert [message["data"]["text"] for message in page.json["messages"]] == ["started"]
+        wrong = await robot.post("message", room="log-1", data={"text": 1})
+        assert (wrong.status, wrong.json["pointer"]) == (400, "/data/text")
+        assert (await robot.post("message", room="nothing", data={})).status == 404
+    assert not gateway.gateway.sessions.protocol.rooms.occupants.rooms
+
+
+async def test_user_whose_role_no_rule_names_has_to_join(gateway: Inside, client: Http) -> None:
+    """Also where the rule lets anyone send: the members of a room see who speaks."""
+    for room in ("log-1", "chat-1"):
+        refused = await client.post("message", room=room, data={"text": "hello"})
+        assert (refused.status, refused.json["code"]) == (403, "forbidden")
+        async with http(gateway) as anonymous:
+            assert (await anonymous.post("message", room=room, data={"text": "hello"})).status == 401
+    assert (await client.post("history", room="log-1")).status == 403
+
+
+async def test_answers_that_wait_for_the_database_keep_the_order_of_pipelined_requests(client: Http) -> None:
+    for number in range(10):
+        client.raw.send(
+            request("POST", "/api/note", JSON, body=b'{"text":"x"}'),
+            request("POST", "/api/create", JSON, body=b'{"resource":"things","data":{"code":"%d"}}' % number),
+        )
+    types = [(await response(client.raw)).json["type"] for _ in range(20)]
+    assert types == ["ok", "rows"] * 10
+
+
+async def test_client_that_leaves_ends_what_only_reads_for_it(gateway: Inside) -> None:
+    async with http(gateway, token()) as client:
+        await client.post("create", resource="things", data={"code": "a"})
+        client.raw.send(request("POST", "/api/list", JSON, body=b'{"resource":"things"}'))
+    await until(lambda: not gateway.gateway.work.under_way)
+    assert not gateway.gateway.ledger.of_kind("reads")
+
+
+async def test_requests_leave_no_session_behind(gateway: Inside, client: Http) -> None:
+    for _ in range(3):
+        await client.post("ping")
+    assert len(gateway.gateway.sessions) == 0
+    assert not gateway.gateway.work._pending
+    await asyncio.sleep(0)
+
+
+def test_every_error_code_has_a_status() -> None:
+    assert STATUSES.keys() == set(ERRORS)
+    assert status_of("app:sold_out") == 409
+    assert all(HTTPStatus(status) for status in STATUSES.values())

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
+from tests.gateway.http import application
 from tests.gateway.http.client import Http, http, token
 from tests.support.waiting import until
 from tests.support.wire import wire
 from tests.transport.http_requests import request, response
-from tests.transport.inside import Inside
+from tests.transport.inside import Inside, running
 from tidegate.gateway.http.paths import NEEDS_CONNECTION
+from tidegate.handlers import Connection, Refused
 from tidegate.schema.http_statuses import STATUSES, status_of
 from tidegate_protocol import ERRORS
 
@@ -178,6 +181,32 @@ async def test_client_that_leaves_ends_what_only_reads_for_it(gateway: Inside) -
         client.raw.send(request("POST", "/api/list", JSON, body=b'{"resource":"things"}'))
     await until(lambda: not gateway.gateway.work.under_way)
     assert not gateway.gateway.ledger.of_kind("reads")
+
+
+async def test_application_lets_a_user_in_once_a_minute_and_may_refuse(tmp_path: Path, schema_folder: Path) -> None:
+    asked: list[str] = []
+    added = application.handlers()
+
+    @added.on_connect
+    def on_connect(connection: Connection) -> dict[str, object]:
+        asked.append(connection.user.id)
+        if connection.user.id == "banned":
+            raise Refused("forbidden", "this user is banned")
+        return {"team": "red"}
+
+    async with running(tmp_path, schema=str(schema_folder), added=added) as gateway, http(gateway, token("7")) as one:
+        for _ in range(3):
+            assert (await one.post("buy", amount=1)).status == 200
+        assert asked == ["7"]
+        one.token = token("banned")
+        for _ in range(2):
+            refused = await one.post("buy", amount=1)
+            assert (refused.status, refused.json["message"]) == (403, "this user is banned")
+        assert asked == ["7", "banned", "banned"]
+        gate = gateway.gateway.api._gate
+        assert not gate.asking
+        assert not gate._known
+        assert not gate._held
 
 
 async def test_requests_leave_no_session_behind(gateway: Inside, client: Http) -> None:

@@ -263,7 +263,6 @@ class Rooms:
         return effects
 
     def account_changed(self, session: Session) -> None:
-        """The session became another user."""
         self._memberships.account_changed(session)
 
     def tick(self, now: float) -> list[Effect]:

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
+import msgspec
+
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
+from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.http import responses
 from tidegate.gateway.http.operations import KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
 from tidegate.gateway.http.replies import REF, ReplySink
 from tidegate.gateway.sessions import SessionHandler
-from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.work import Work
 from tidegate.transport import Exchange, Response
 
@@ -35,6 +37,9 @@ class _Asked(NamedTuple):
 
     operation: Operation
     session: Session
+    identity: VerifiedIdentity
+    admitted: bool
+    """The application was asked of this user before, or is never asked."""
 
 
 class _Known(NamedTuple):
@@ -52,13 +57,13 @@ class HttpApi:
         self,
         contract: Contract,
         handler: SessionHandler,
-        tokens: TokenChecks,
+        gate: Gate,
         work: Work,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._contract = contract
         self._handler = handler
-        self._tokens = tokens
+        self._gate = gate
         self._work = work
         self._clock = clock
         self._paths = Paths(contract)
@@ -77,24 +82,45 @@ class HttpApi:
         if refused is not None:
             return refused
         try:
-            exchange.state = _Asked(operation, self._session(exchange, operation))
+            exchange.state = self._asked(exchange, operation)
         except Refused as error:
             return responses.refused(error)
         return None
 
     def received(self, exchange: Exchange, body: bytes) -> None:
-        operation, session = exchange.state
-        head = exchange.head
+        asked: _Asked = exchange.state
         try:
-            message = operation.message(head, body)
+            message = asked.operation.message(exchange.head, body)
             message["ref"] = REF
-            self._handler.ask(session, self._contract.accept(message), lambda effects: operation.effects(head, effects))
+            request = self._contract.accept(message)
         except Refused as refused:
-            self._work.refuse(session, [REF], refused)
+            self._refuse(asked.session, refused)
+            return
+        if asked.admitted:
+            self._ask(exchange, asked, request)
+            return
+
+        def admitted(identity: VerifiedIdentity) -> None:
+            asked.session.become(identity.user, identity.claims)
+            self._remember(exchange, identity)
+            self._ask(exchange, asked, request)
+
+        self._gate.admit(asked.session, asked.identity, admitted, lambda refused: self._refuse(asked.session, refused))
 
     def gone(self, exchange: Exchange) -> None:
         if exchange.state is not None:
+            self._gate.forget(exchange.state.session)
             self._work.forget(exchange.state.session)
+
+    def _ask(self, exchange: Exchange, asked: _Asked, request: msgspec.Struct) -> None:
+        """Carry out a request of a client that the application lets in."""
+        try:
+            self._handler.ask(asked.session, request, lambda effects: asked.operation.effects(exchange.head, effects))
+        except Refused as refused:
+            self._refuse(asked.session, refused)
+
+    def _refuse(self, session: Session, refused: Refused) -> None:
+        self._work.refuse(session, [REF], refused)
 
     def methods(self, path: str) -> str:
         return self._paths.methods(path)
@@ -112,35 +138,40 @@ class HttpApi:
             return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, HEAD"})
         return responses.plain_refusal(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has those that are")
 
-    def _session(self, exchange: Exchange, operation: Operation) -> Session:
+    def _asked(self, exchange: Exchange, operation: Operation) -> _Asked:
         """The session of a request. Raises Refused for a token that is not valid."""
         address = exchange.peer.address if exchange.peer.limited else None
-        sink = ReplySink(exchange, lambda reply: exchange.respond(operation.response(exchange.head, reply)))
-        session = Session(exchange.id, sink, self._tokens.anonymous(), address, outside=True)
-        identity = self._identity(exchange, session)
-        if identity is not None:
-            session.become(identity.user, identity.claims)
-            session.expires_at = identity.expires_at
-        elif KEY_HEADER in exchange.head.headers:
-            text = "an idempotency key belongs to a user: send a token as well"
-            raise Refused("unauthenticated", text)
-        exchange.owner, exchange.sink = session, sink
-        return session
 
-    def _identity(self, exchange: Exchange, session: Session) -> VerifiedIdentity | None:
+        def take(reply: bytes) -> None:
+            self._gate.forget(session)
+            exchange.respond(operation.response(exchange.head, reply))
+
+        sink = ReplySink(exchange, take)
+        session = Session(exchange.id, sink, self._gate.tokens.anonymous(), address, outside=True)
+        exchange.owner, exchange.sink = session, sink
         authorization = exchange.head.headers.get("authorization", "")
         if authorization[:7].lower() != BEARER:
-            return None
-        now = self._clock()
+            if KEY_HEADER in exchange.head.headers:
+                raise Refused("unauthenticated", "an idempotency key belongs to a user: send a token as well")
+            return _Asked(operation, session, VerifiedIdentity(session.user, None), admitted=not self._gate.asks)
         known: _Known | None = exchange.kept.get("token")
-        if known is not None and known.authorization == authorization and now < known.until:
-            return known.identity
-        identity = self._tokens.authenticating(session, authorization[7:].strip())
-        until = now + CHECKED_S
-        if identity.expires_at is not None:
-            until = min(until, identity.expires_at)
-        exchange.kept["token"] = _Known(authorization, identity, until)
-        return identity
+        admitted = known is not None and known.authorization == authorization and self._clock() < known.until
+        if known is not None and admitted:
+            identity = known.identity
+        else:
+            identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
+        session.become(identity.user, identity.claims)
+        session.expires_at = identity.expires_at
+        return _Asked(operation, session, identity, admitted)
+
+    def _remember(self, exchange: Exchange, identity: VerifiedIdentity) -> None:
+        """The token of a connection was found valid, and the application lets its user in."""
+        authorization = exchange.head.headers.get("authorization")
+        if authorization is not None and not identity.user.anonymous:
+            until = self._clock() + CHECKED_S
+            if identity.expires_at is not None:
+                until = min(until, identity.expires_at)
+            exchange.kept["token"] = _Known(authorization, identity, until)
 
 
 def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:

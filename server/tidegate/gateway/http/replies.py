@@ -57,10 +57,10 @@ class ReplySink:
     async def drained(self) -> None:
         await self._exchange.drained()
 
-    def pause_reading(self) -> None:
+    def pause_reading(self, reason: int = 0) -> None:
         """A session of one request sends no other."""
 
-    def resume_reading(self) -> None:
+    def resume_reading(self, reason: int = 0) -> None:
         """As `pause_reading`."""
 
     def close(self, code: int, reason: str) -> None:

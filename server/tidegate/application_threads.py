@@ -47,7 +47,7 @@ class Work:
 
 
 class ApplicationThreads:
-    """Starts threads as they are needed. `start`, `abandon` and `close` belong to one thread, that of the loop."""
+    """Starts threads as they are needed. Every method may be called in any thread."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit

@@ -26,6 +26,7 @@ from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.application.life import ApplicationLife
 from tidegate.gateway.application.pushes import Pushes
 from tidegate.gateway.application.side import ApplicationSide
+from tidegate.gateway.calls.around import with_arounds
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.outcome import Outcomes
 from tidegate.gateway.catch_up import CatchUpDriver
@@ -132,7 +133,8 @@ def assemble(
     pushes = Pushes(sessions, engine, sender, listener)
     application = ApplicationSide(contract, sessions.protocol, engine, store, pushes, clock)
     handlers.bind(application)
-    custom = CustomMessages(contract, handlers, sender, calls, application)
+    answering = with_arounds(handlers.handlers, moments.arounds, calls.threads)
+    custom = CustomMessages(contract, answering, sender, calls, application)
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
     effects.add(Identify, handler.identify)

@@ -7,6 +7,7 @@ Invariant: a request with a `ref` gets exactly one reply of the type that its sc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 
 from tidegate.contract import ApplicationRequest, Contract
@@ -15,17 +16,19 @@ from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.sender import Sender
-from tidegate.handlers import Call, Gateway, copied
+from tidegate.handlers import Call, Handler, copied
 from tidegate.handlers.port import Port
 
 
 class CustomMessages:
     """The handlers of one application behind its contract."""
 
-    def __init__(self, contract: Contract, handlers: Gateway, sender: Sender, calls: HandlerCalls, port: Port) -> None:
-        """`port`: what a handler may use of the gateway."""
+    def __init__(
+        self, contract: Contract, handlers: Mapping[str, Handler], sender: Sender, calls: HandlerCalls, port: Port
+    ) -> None:
+        """`handlers`: by type. `port`: what a handler may use of the gateway."""
         self._contract = contract
-        self._handlers = handlers.handlers
+        self._handlers = handlers
         self._sender = sender
         self._calls = calls
         self._port = port

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from tidegate.handlers.answer import Answer
 from tidegate.handlers.errors import HandlersError
+from tidegate.handlers.function import function_of
 from tidegate.handlers.handler import Handler, handler_of, name_of
 from tidegate.handlers.identity import Identity, System
 from tidegate.handlers.lifecycle import Moments
@@ -72,6 +73,14 @@ class Gateway:
             return function
 
         return register
+
+    def around(self, function: Function) -> Function:
+        """Let `function(message, call, go_on)` run about every handler.
+
+        It may raise Refused, return a reply, or return what `go_on()` returns. An `async` function awaits `go_on()`.
+        """
+        self.moments.arounds.append(function_of(function, "the message", "the Call", "go_on"))
+        return function
 
     def on_connect(self, function: Function) -> Function:
         """Call `function(connection)` when a client has connected, before it is greeted, and when it becomes a user.

@@ -58,6 +58,8 @@ class Moments:
         self._functions: dict[Moment, list[Function]] = {}
         self.background: dict[str, Function] = {}
         """The tasks that run all the time, by their names."""
+        self.arounds: list[Function] = []
+        """What runs about every handler, the first one outermost."""
 
     def of(self, moment: Moment) -> list[Function]:
         return self._functions.get(moment, [])

@@ -35,7 +35,7 @@ class HandlerCalls:
         """`deadline`: seconds that a call may take."""
         self._outcomes = outcomes
         self._deadline = deadline
-        self._threads = ApplicationThreads()
+        self.threads = ApplicationThreads()
         self._loop: HandlerLoop | None = None
         """Made for the first `async` handler that is called."""
         self._running: dict[RunningCall, None] = {}
@@ -93,7 +93,7 @@ class HandlerCalls:
     async def aclose(self) -> None:
         """End the event loop, and the threads as far as they can be ended."""
         self.give_up()
-        self._threads.close()
+        self.threads.close()
         self.functions.close()
         if self._loop is not None:
             self._loop.end()
@@ -130,8 +130,8 @@ class HandlerCalls:
             else:
                 self._start_in_loop(running, partial(running.finish, answer))
 
-        started = self._threads.start(partial(running.run, hand_over))
-        running.abandon = partial(self._threads.abandon, started)
+        started = self.threads.start(partial(running.run, hand_over))
+        running.abandon = partial(self.threads.abandon, started)
         running.where = started.where
 
     def _expire(self, running: RunningCall) -> None:

@@ -1,0 +1,145 @@
+"""Handlers with the functions of `@gateway.around` about them.
+
+A plain function runs in a thread and an `async` one in the loop of handlers, whatever it is about: where the two meet,
+one waits for the other. It does not know what the functions do.
+Invariant: a handler runs at most once for a message, and gets the message as the client sent it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from copy import deepcopy
+from functools import partial
+from typing import Any, NamedTuple
+
+from tidegate.application_threads import ApplicationThreads
+from tidegate.gateway.calls.functions import Outcome
+from tidegate.handlers.call import Call
+from tidegate.handlers.errors import HandlersError
+from tidegate.handlers.function import Function
+from tidegate.handlers.handler import Handler
+
+Message = dict[str, Any]
+
+
+class _Step(NamedTuple):
+    """A handler, or a function about one. `call` gets the message for the handler, and the one for those about it."""
+
+    call: Callable[[Message, Message, Call], Any]
+    waits: bool
+
+
+def with_arounds(
+    handlers: Mapping[str, Handler], arounds: Sequence[Function], threads: ApplicationThreads
+) -> Mapping[str, Handler]:
+    """The handlers by type, `arounds` about each: the first one outermost."""
+    if not arounds:
+        return handlers
+    return {type_: _wrapped(handler, arounds, threads) for type_, handler in handlers.items()}
+
+
+def _wrapped(handler: Handler, arounds: Sequence[Function], threads: ApplicationThreads) -> Handler:
+    step = _Step(lambda message, shown, call: handler(message, call), handler.waits)
+    for around in reversed(arounds):
+        step = _about(around, step, threads)
+
+    def plain(message: Message, call: Call) -> Any:
+        return step.call(message, deepcopy(message), call)
+
+    async def waiting(message: Message, call: Call) -> Any:
+        return await step.call(message, deepcopy(message), call)
+
+    made = waiting if step.waits else plain
+    made.__qualname__ = handler.name  # for log lines
+    return Handler(made, None, takes_call=True, waits=step.waits)
+
+
+def _about(around: Function, inner: _Step, threads: ApplicationThreads) -> _Step:
+    if not around.waits and not inner.waits:
+        return _Step(lambda *given: around.call(given[1], given[2], _once(around, partial(inner.call, *given))), False)
+    if around.waits:
+
+        async def awaited(*given: Any) -> Any:
+            work = partial(inner.call, *given)
+            return await around.call(
+                given[1], given[2], _once(around, work if inner.waits else partial(_in_thread, threads, work))
+            )
+
+        return _Step(awaited, True)
+
+    async def beside(*given: Any) -> Any:
+        waiting = _Waiting(partial(inner.call, *given))
+        work = partial(around.call, given[1], given[2], _once(around, waiting))
+        try:
+            return await _in_thread(threads, work)
+        finally:
+            waiting.cancel()
+
+    return _Step(beside, True)
+
+
+class _Waiting:
+    """Lets a thread wait for a coroutine in the loop in which this is made."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._work = work
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    def __call__(self) -> Any:
+        """In the thread."""
+        return asyncio.run_coroutine_threadsafe(self._run(), self._loop).result()
+
+    def cancel(self) -> None:
+        """In the loop: the thread is not waited for any more."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> Any:
+        self._task = asyncio.current_task()
+        if self._cancelled:
+            raise asyncio.CancelledError
+        return await self._work()
+
+
+def _once(around: Function, work: Callable[[], Any]) -> Callable[[], Any]:
+    left = [work]
+
+    def go_on() -> Any:
+        if not left:
+            raise HandlersError(f"{around.name} goes on twice with one message")
+        return left.pop()()
+
+    return go_on
+
+
+async def _in_thread(threads: ApplicationThreads, work: Callable[[], Any]) -> Any:
+    """What `work` returns or raises. In the loop of handlers; a thread that is not waited for any more is left."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Outcome] = loop.create_future()
+
+    def settle(outcome: Outcome) -> None:
+        if not future.done():
+            future.set_result(outcome)
+
+    def run() -> None:
+        try:
+            outcome = Outcome(work())
+        except BaseException as error:  # the boundary to the application's code: the coroutine that waits gets it
+            outcome = Outcome(None, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, outcome)
+
+    started = threads.start(run)
+    try:
+        outcome = await future
+    except asyncio.CancelledError:
+        threads.abandon(started)
+        raise
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.value

@@ -49,7 +49,7 @@ from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
-from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
+from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, Transactions, open_store
 from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
 from tidegate.workers.member import BEAT_S
 from tidegate.workers.times import RELOAD_DRAIN_S
@@ -242,6 +242,7 @@ async def build(
         handler_timeout=settings.handler_timeout,
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
         addresses=book,
+        transactions=Transactions(settings.database, contract.resources),
     )
     return parts, engine
 

@@ -5,6 +5,7 @@ It makes no adapter: the store, the engine, the identities and the task group co
 
 from __future__ import annotations
 
+import asyncio
 import time
 from asyncio import TaskGroup
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from tidegate.gateway.application.side import ApplicationSide
 from tidegate.gateway.calls.around import with_arounds
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.outcome import Outcomes
+from tidegate.gateway.calls.transaction import Transactions
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
@@ -71,6 +73,8 @@ class Parts:
     """What the application's code reaches."""
     lifecycle: Lifecycle
     """Where a part registers for what happens to connections and rooms."""
+    transactions: Transactions | None
+    """Has connections: to be closed at the end."""
     life: ApplicationLife
     """To be started before the first client connects, and stopped when the clients are told of the stop."""
     api: HttpApi
@@ -90,6 +94,8 @@ class Parts:
         self.life.end()
         self.application.end()
         await self.calls.aclose()
+        if self.transactions is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.transactions.close)
 
 
 def assemble(
@@ -107,12 +113,13 @@ def assemble(
     clock: Callable[[], float] = time.time,
     retry_after: Callable[[], float] = lambda: 0.0,
     addresses: Addresses | None = None,
+    transactions: Transactions | None = None,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
     `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
     handler may take. `retry_after`: seconds until one client that was sent away comes back. `addresses`: what each
-    address may do; None for no limit.
+    address may do; None for no limit. `transactions`: for `call.db`; without it handlers have none.
     """
     tokens = TokenChecks(identities, addresses)
     rows = sessions.protocol.rows
@@ -134,7 +141,7 @@ def assemble(
     application = ApplicationSide(contract, sessions.protocol, engine, store, pushes, clock)
     handlers.bind(application)
     answering = with_arounds(handlers.handlers, moments.arounds, calls.threads)
-    custom = CustomMessages(contract, answering, sender, calls, application)
+    custom = CustomMessages(contract, answering, sender, calls, application, transactions)
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
     effects.add(Identify, handler.identify)
@@ -162,6 +169,7 @@ def assemble(
         session_clock,
         application,
         lifecycle,
+        transactions,
         life,
         api,
     )

@@ -15,6 +15,7 @@ from tidegate.core.access.rules import require
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
+from tidegate.gateway.calls.transaction import CallTransaction, Transactions
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Handler, copied
 from tidegate.handlers.port import Port
@@ -24,14 +25,21 @@ class CustomMessages:
     """The handlers of one application behind its contract."""
 
     def __init__(
-        self, contract: Contract, handlers: Mapping[str, Handler], sender: Sender, calls: HandlerCalls, port: Port
+        self,
+        contract: Contract,
+        handlers: Mapping[str, Handler],
+        sender: Sender,
+        calls: HandlerCalls,
+        port: Port,
+        transactions: Transactions | None = None,
     ) -> None:
-        """`handlers`: by type. `port`: what a handler may use of the gateway."""
+        """`handlers`: by type. `port`: what a handler may use of the gateway. `transactions`: for `call.db`."""
         self._contract = contract
         self._handlers = handlers
         self._sender = sender
         self._calls = calls
         self._port = port
+        self._transactions = transactions
 
     async def answer(self, session: Session, request: ApplicationRequest) -> None:
         """Let the handler answer `request`, and send the reply if its schema names one. Raises Refused."""
@@ -40,8 +48,14 @@ class CustomMessages:
         handler = self._handlers.get(request.type)
         if handler is None:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
-        call = Call(copied(session.user), session.id, deepcopy(session.claims), self._port, session)
-        frame = await self._calls.call(handler, request, call)
+        database = None if self._transactions is None else CallTransaction(self._transactions)
+        call = Call(copied(session.user), session.id, deepcopy(session.claims), self._port, session, database)
+        try:
+            frame = await self._calls.call(handler, request, call)
+        except BaseException:
+            if database is not None:  # undone already, unless the handler still runs
+                database.abort()
+            raise
         if frame is not None:
             self._sender.send_frame(session, frame)
 

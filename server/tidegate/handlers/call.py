@@ -15,7 +15,7 @@ import msgspec
 from tidegate.handlers.answer import Answer
 from tidegate.handlers.errors import HandlersError
 from tidegate.handlers.identity import Identity
-from tidegate.handlers.port import Port
+from tidegate.handlers.port import CallDatabase, Port
 from tidegate_protocol import Principal
 
 
@@ -31,6 +31,19 @@ class Call:
     """What the user's token says beside the identity, and what `on_connect` added."""
     port: Port | None = field(default=None, repr=False, compare=False)
     session: object = field(default=None, repr=False, compare=False)
+
+    database: CallDatabase | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def db(self) -> Any:
+        """The gateway's database in one transaction: a model for each resource, as `tidegate.store.models` has them.
+
+        It begins with the first use, is committed once the reply is encoded, and undone where the handler fails. Only
+        for handlers without `async`. Raises HandlersError, Refused(unavailable).
+        """
+        if self.database is None:
+            raise HandlersError("this call has no database")
+        return self.database.open()
 
     @property
     def principal(self) -> Identity:

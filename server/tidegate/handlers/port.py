@@ -29,6 +29,16 @@ EVERYONE = Target("everyone")
 """Every connection of every gateway."""
 
 
+class CallDatabase(Protocol):
+    """The transaction of one call."""
+
+    def open(self) -> Any:
+        """Its models. Raises HandlersError, Refused."""
+
+    def finish(self, outcome: object) -> None:
+        """Commit, or undo where `outcome` is a Refused. Raises what the database refuses."""
+
+
 class Port(Protocol):
     """The gateway, as far as the application's code may use it."""
 

@@ -5,5 +5,15 @@ from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.serving.retention import Retention
 from tidegate.store.serving.timeouts import Timeouts
 from tidegate.store.sqlite.serving.store import SqliteStore
+from tidegate.store.transactions import Transactions
 
-__all__ = ["OpenedStore", "Retention", "SqliteStore", "StoreError", "Timeouts", "Unmigrated", "open_store"]
+__all__ = [
+    "OpenedStore",
+    "Retention",
+    "SqliteStore",
+    "StoreError",
+    "Timeouts",
+    "Transactions",
+    "Unmigrated",
+    "open_store",
+]

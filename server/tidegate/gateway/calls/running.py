@@ -63,7 +63,7 @@ class RunningCall:
             outcome = self._outcomes.of_reply(self.handler.name, self._request, found)
         except BaseException as error:  # as above
             outcome = self._outcomes.of_failure(self.handler.name, error)
-        self._deliver(outcome)
+        self._deliver(self._finished(outcome))
 
     def ended(self) -> None:
         """The task in the loop of handlers has ended; if it was cancelled before it began, it delivered nothing."""
@@ -83,7 +83,17 @@ class RunningCall:
             outcome = self._outcomes.of_reply(self.handler.name, self._request, found)
         except BaseException as error:  # as above
             outcome = self._outcomes.of_failure(self.handler.name, error)
-        self._deliver(outcome)
+        self._deliver(self._finished(outcome))
+
+    def _finished(self, outcome: Outcome) -> Outcome:
+        """`outcome`, where the transaction of the call is committed or was not wanted."""
+        if self._call.database is None:
+            return outcome
+        try:
+            self._call.database.finish(outcome)
+        except BaseException as error:  # what the database refuses
+            return self._outcomes.of_failure(self.handler.name, error)
+        return outcome
 
     def _deliver(self, outcome: Outcome) -> None:
         self._in_gateway(self.settle, outcome)

@@ -1,0 +1,92 @@
+"""The transaction of one call of a handler: begun when the handler first asks for `call.db`.
+
+It is committed after the reply was encoded and before it is sent, and undone where the handler fails, refuses, or is
+not waited for any more. It knows no database.
+Invariant: a client gets a reply only if what its handler wrote in the transaction is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any, Protocol
+
+from tidegate.core.errors import Refused
+from tidegate.handlers.errors import HandlersError
+
+IN_LOOP = "an `async` handler cannot use call.db, which blocks its thread: write the handler without `async`"
+
+
+class Transaction(Protocol):
+    """One that has begun. `store.transactions` implements it."""
+
+    @property
+    def models(self) -> Any: ...
+
+    def commit(self) -> None:
+        """Raises whatever the database refuses; then it is undone."""
+
+    def rollback(self) -> None: ...
+
+    def abort(self) -> None:
+        """Undo it in any thread, while the handler may still use it. May block for a moment."""
+
+
+class Transactions(Protocol):
+    """Of the gateway's database."""
+
+    def begin(self) -> Transaction:
+        """Blocks its thread. Raises Refused(unavailable)."""
+
+    def close(self) -> None:
+        """Close the connections that no transaction uses. Blocks."""
+
+
+class CallTransaction:
+    """`open` and `finish` belong to the threads of the application, `abort` to the gateway's loop."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self._lock = threading.Lock()
+        """For the two below: the database is never waited for while it is held."""
+        self._begun: Transaction | None = None
+        self._over = False
+
+    def open(self) -> Any:
+        """The models of the transaction, which begins now if it has not begun. Raises HandlersError, Refused."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            pass
+        else:
+            raise HandlersError(IN_LOOP)
+        begun = self._begun
+        if begun is None:
+            begun = self._transactions.begin()
+            with self._lock:
+                over = self._over
+                if not over:
+                    self._begun = begun
+            if over:
+                begun.rollback()
+                raise HandlersError("the call is over, so it has no transaction any more")
+        return begun.models
+
+    def finish(self, outcome: object) -> None:
+        """The handler has `outcome`: commit, or undo where it is a refusal. Raises what the database refuses."""
+        with self._lock:
+            begun = self._begun
+            self._over = True
+        if begun is None:
+            return
+        if isinstance(outcome, Refused):
+            begun.rollback()
+        else:
+            begun.commit()
+
+    def abort(self) -> None:
+        """The handler is not waited for any more. Does not block: a thread undoes what has begun."""
+        with self._lock:
+            begun, self._over = self._begun, True
+        if begun is not None:
+            asyncio.get_running_loop().run_in_executor(None, begun.abort)

@@ -1,0 +1,196 @@
+"""Transactions in the gateway's database for the application's handlers: `call.db`.
+
+Each has a connection of its own, taken from a few that are kept, so that one may be ended while its handler still
+runs. In SQLite a transaction holds the lock of all writers from its beginning.
+Invariant: a transaction is committed once, or not at all; one that was ended is never committed afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import apsw
+import peewee
+
+from tidegate.contract import Resource
+from tidegate.core.errors import Refused
+from tidegate.store import backends
+from tidegate.store.models import Models
+from tidegate.store.serving import refusals
+from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
+
+log = logging.getLogger("tidegate.store")
+
+LIMIT = 32
+"""Transactions at a time. Each takes a connection."""
+WAIT_S = 5.0
+"""How long a handler waits for one of them."""
+KEPT = 4
+"""Connections that are kept while no transaction uses them."""
+ENDED_S = 5.0
+"""How long a statement may take to end when its transaction is ended."""
+
+
+class TransactionOver(Exception):
+    """The transaction was ended while its handler ran: nothing in it is committed."""
+
+
+class CallModels(Models):
+    """As `Models`, within one transaction: `with call.db:` is a savepoint, as `call.db.atomic()` is."""
+
+    def __init__(self, database: peewee.Database, resources: Mapping[str, Resource]) -> None:
+        super().__init__(database, resources)
+        self._savepoints: list[Any] = []
+
+    def __enter__(self) -> CallModels:
+        savepoint = self.database.atomic()
+        savepoint.__enter__()
+        self._savepoints.append(savepoint)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._savepoints.pop().__exit__(*error)
+
+    def close(self) -> None:
+        raise TypeError("the gateway ends the transaction of `call.db`")
+
+
+class HandlerTransaction:
+    """One transaction, which has begun. Every method but `abort` belongs to one thread at a time."""
+
+    def __init__(self, models: CallModels, returned: Callable[[CallModels, bool], None]) -> None:
+        """`returned` gets the models back, and whether their connection can be used again."""
+        self.models = models
+        self._returned = returned
+        self._transaction = models.database.transaction()
+        self._transaction.__enter__()
+        self._lock = threading.Lock()
+        self._over = False
+
+    def commit(self) -> None:
+        """Raises TransactionOver, or what the database refuses; then nothing is committed."""
+        self._finish(None)
+
+    def rollback(self) -> None:
+        with suppress(TransactionOver):
+            self._finish(Refused)
+
+    def abort(self) -> None:
+        """End it, in any thread, whatever its handler does. A commit that has begun goes on. May block for a moment."""
+        if not self._take():
+            return
+        try:
+            end_connection(self.models.database)
+        except Exception:
+            log.exception("the transaction of a handler could not be ended")
+        self._returned(self.models, False)
+
+    def _finish(self, kind: type[BaseException] | None) -> None:
+        if not self._take():
+            with suppress(Exception):  # it is broken already
+                raw(self.models.database).close()
+            raise TransactionOver("the transaction was ended, because its handler was not waited for any more")
+        clean = False
+        try:
+            self._transaction.__exit__(kind, None, None)
+            clean = True
+        finally:
+            self._returned(self.models, clean)
+
+    def _take(self) -> bool:
+        """Whether the caller is the first that ends it."""
+        with self._lock:
+            first, self._over = not self._over, True
+        return first
+
+
+class Transactions:
+    """Of one database. Every method may be called in any thread."""
+
+    def __init__(self, url: str, resources: Mapping[str, Resource]) -> None:
+        self._url = url
+        self._resources = resources
+        self._free = threading.BoundedSemaphore(LIMIT)
+        self._lock = threading.Lock()
+        self._kept: list[CallModels] = []
+        self._closed = False
+
+    def begin(self) -> HandlerTransaction:
+        """Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""
+        if not self._free.acquire(timeout=WAIT_S):
+            raise Refused("unavailable", "too many handlers have a transaction; try again", retry_after=1.0)
+        models: CallModels | None = None
+        try:
+            models = self._taken()
+            models.database.connect(reuse_if_open=True)
+            return HandlerTransaction(models, self._return)
+        except peewee.PeeweeException as error:
+            log.warning("a transaction for a handler could not begin: %s", str(error).strip())
+            self._return(models, False)
+            raise refusals.unavailable() from None
+        except BaseException:
+            self._return(models, False)
+            raise
+
+    def close(self) -> None:
+        """Close the connections that are kept, and keep none any more."""
+        with self._lock:
+            kept, self._kept, self._closed = self._kept, [], True
+        for models in kept:
+            models.database.close()
+
+    def _taken(self) -> CallModels:
+        with self._lock:
+            if self._kept:
+                return self._kept.pop()
+        return CallModels(self._database(), self._resources)
+
+    def _return(self, models: CallModels | None, clean: bool) -> None:
+        with self._lock:
+            keep = models is not None and clean and not self._closed and len(self._kept) < KEPT
+            if keep and models is not None:
+                self._kept.append(models)
+        if models is not None and not keep:
+            with suppress(peewee.PeeweeException, apsw.Error):  # it is broken, closed, or ended while it is used
+                models.database.close()
+        self._free.release()
+
+    def _database(self) -> peewee.Database:
+        if backends.is_postgres(self._url):
+            url = self._url.replace("postgres://", "postgresql://", 1)
+            return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, thread_safe=False)
+        path = str(sqlite_path(self._url).resolve())
+        options: dict[str, Any] = {"lock_type": "IMMEDIATE", "thread_safe": False}
+        return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, **options)
+
+
+def raw(database: Any) -> Any:
+    """The connection of a database that has one for all threads; None where it is closed."""
+    return database._state.conn
+
+
+def end_connection(database: peewee.Database) -> None:
+    """Break the connection of a transaction, which undoes it, while another thread may be in a statement."""
+    connection = raw(database)
+    if isinstance(connection, apsw.Connection):
+        until = time.monotonic() + ENDED_S
+        while True:
+            connection.interrupt()
+            try:
+                connection.close(True)
+            except apsw.ThreadingViolationError:  # the statement ends soon
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+    with suppress(Exception):  # the server does not answer; it notices the end of the connection
+        connection.cancel_safe(timeout=1.0)
+    with socket.socket(fileno=socket.dup(connection.fileno())) as copy, suppress(OSError):
+        copy.shutdown(socket.SHUT_RDWR)

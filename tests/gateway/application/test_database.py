@@ -1,0 +1,135 @@
+"""`call.db`: one transaction of a handler, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.application.shop import Shop, bearer, open_shop
+from tests.support.waiting import until
+from tests.support.wire import wire
+from tidegate.handlers import Call, Refused
+
+
+def add(call: Call, text: str) -> Any:
+    return call.db.notes.create(owner="ada", text=text)
+
+
+async def test_what_a_handler_writes_is_committed_before_its_reply_and_undone_with_its_failure(
+    tmp_path: Path, database_url: str
+) -> None:
+    shop = Shop()
+
+    @shop.action
+    def write(text: str, call: Call) -> Any:
+        first = add(call, text)
+        with call.db:
+            add(call, text + " again")
+        return [call.db.notes.select().count(), first.id]
+
+    @shop.action
+    def refuse(text: str, call: Call) -> Any:
+        add(call, text)
+        raise Refused("forbidden", "not today")
+
+    @shop.action
+    def fail(text: str, call: Call) -> Any:
+        add(call, text)
+        raise OSError("no paper")
+
+    @shop.action
+    def unsendable(text: str, call: Call) -> Any:
+        add(call, text)
+        return object()
+
+    @shop.action
+    def inner(text: str, call: Call) -> Any:
+        add(call, text)
+        with pytest.raises(OSError), call.db:
+            add(call, "undone")
+            raise OSError
+        return None
+
+    @shop.action
+    async def waits(text: str, call: Call) -> Any:
+        return add(call, text)
+
+    async with (
+        open_shop(tmp_path, shop, database_url) as inside,
+        wire(inside.url, **bearer("ada")) as client,
+        wire(inside.url, **bearer("ada")) as other,
+    ):
+        await other.ask({"type": "subscribe", "resource": "notes"})
+        answer = await client.ask({"type": "plain", "what": "write", "with": "one"})
+        assert answer["result"][0] == 2
+        rows = (await other.ask({"type": "list", "resource": "notes"}))["rows"]
+        assert [row["text"] for row in rows] == ["one", "one again"], "committed before the reply"
+        for what, code in (
+            ("refuse", "forbidden"),
+            ("fail", "internal"),
+            ("unsendable", "internal"),
+            ("waits", "internal"),
+        ):
+            kind = "waits" if what == "waits" else "plain"
+            assert (await client.ask({"type": kind, "what": what, "with": what}))["code"] == code, what
+        assert (await client.ask({"type": "plain", "what": "inner", "with": "two"}))["type"] == "done"
+        rows = (await other.ask({"type": "list", "resource": "notes"}))["rows"]
+        assert [row["text"] for row in rows] == ["one", "one again", "two"]
+        while sum(message["type"] == "update" for message in other.heard) < 3:
+            await other.hear("update")
+        changed = {"type": "update", "resource": "notes", "id": rows[0]["id"], "data": {"text": "free"}}
+        assert (await client.ask(changed))["type"] == "rows", "no transaction holds a lock"
+
+
+async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_while_it_runs(
+    tmp_path: Path, database_url: str
+) -> None:
+    shop = Shop()
+    go_on, after = threading.Event(), list[str]()
+
+    @shop.action
+    def late(text: str, call: Call) -> Any:
+        add(call, text)
+        assert go_on.wait(60)
+        try:
+            add(call, text)
+        except Exception as error:
+            after.append(type(error).__name__)
+            raise
+
+    async with (
+        open_shop(tmp_path, shop, database_url, handler_timeout=0.3) as inside,
+        wire(inside.url, **bearer("ada")) as client,
+    ):
+        assert (await client.ask({"type": "plain", "what": "late", "with": "late"}))["code"] == "internal"
+        row = {"owner": "ada", "text": "by a client"}
+        assert (await client.ask({"type": "create", "resource": "notes", "data": row}))["type"] == "rows"
+        go_on.set()
+        await until(lambda: after)
+        notes = await client.ask({"type": "list", "resource": "notes"})
+        assert [row["text"] for row in notes["rows"]] == ["by a client"]
+
+
+async def test_transactions_of_several_handlers_take_turns(tmp_path: Path, database_url: str) -> None:
+    shop = Shop()
+
+    @shop.action
+    def count(_: Any, call: Call) -> Any:
+        note = call.db.notes.select().where(call.db.notes.owner == "ada").for_update().get() if postgres else None
+        note = note or call.db.notes.get(owner="ada")
+        note.text = str(int(note.text) + 1)
+        note.save()
+
+    postgres = database_url.startswith("postgres")
+    async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as client:
+        create = {"type": "create", "resource": "notes", "data": {"owner": "ada", "text": "0"}}
+        await client.ask(create)
+        for ref in range(20):
+            await client.say({"type": "plain", "what": "count", "ref": f"r{ref}"})
+        for _ in range(20):
+            assert (await client.hear(lambda message: str(message.get("ref", "")).startswith("r")))["type"] == "done"
+        rows = await client.ask({"type": "list", "resource": "notes"})
+        assert rows["rows"][0]["text"] == "20"

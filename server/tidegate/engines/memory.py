@@ -100,7 +100,12 @@ class MemoryEngine:
                     room=room, from_=sender.id, sender=sender, data=data, position=position, time=int(now * 1000)
                 )
             )
-            self._append(history, room, text, now, account)
+            try:
+                history.append(text, now, account)
+            except Refused:
+                if not history.offset:
+                    self._remove(room)
+                raise
             if key is not None:
                 history.remember(sender.id, key, digest, account)
         finally:
@@ -196,14 +201,6 @@ class MemoryEngine:
         if room not in self._open:
             self._closed[room] = None
         return history
-
-    def _append(self, history: History, room: str, text: bytes, now: float, account: str) -> None:
-        try:
-            history.append(text, now, account)
-        except Refused:
-            if not history.offset:
-                self._remove(room)
-            raise
 
     def _remove(self, room: str) -> None:
         self._histories.pop(room).close()

@@ -20,19 +20,20 @@ class SessionClock:
     def __init__(self, sessions: Sessions, wall: Callable[[], float]) -> None:
         self._sessions = sessions
         self._wall = wall
-        now = time.monotonic()
-        self._jumps = ClockJumps(time.time(), now)
-        self._latest = now + STOOD_STILL_S
-        """A look after that comes after a standstill."""
+        self._jumps = ClockJumps(time.time(), time.monotonic())
+        self._latest = wall() + STOOD_STILL_S
+        """A time after that comes after a standstill, or after the clock was set."""
 
     def __call__(self) -> float:
-        if time.monotonic() > self._latest:
+        """Each request comes here: one clock is read."""
+        now = self._wall()
+        if now > self._latest:
             self.look()
-        return self._wall()
+            return self._wall()
+        return now
 
     def look(self) -> None:
         """Look whether the clock was set, or the process stood still; to be called at least every 100 ms."""
-        now = time.monotonic()
-        self._latest = now + STOOD_STILL_S
-        if shift := self._jumps.shift(time.time(), now):
+        self._latest = self._wall() + STOOD_STILL_S
+        if shift := self._jumps.shift(time.time(), time.monotonic()):
             self._sessions.shift(shift)

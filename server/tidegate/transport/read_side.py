@@ -115,7 +115,7 @@ class ReadSide:
             taken = self._cut(data, now)
             if taken == len(data) and self._fragments is None:
                 self._unfinished_since = None
-                if self._unfinished:
+                if self._unfinished.counted:
                     self._count()
                 return
             self._buffer += data[taken:]
@@ -131,7 +131,7 @@ class ReadSide:
         """Tell how much of an unfinished message is here. While reading is paused, whole messages wait as well, and not
         for their client: they are not counted.
         """
-        if self._unfinished or not self._write_side.paused_by:
+        if self._unfinished.counted or not self._write_side.paused_by:
             self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def large(self, size: int) -> bool:

@@ -23,14 +23,12 @@ GIVEN_UP = Counted(
 class Unfinished:
     """Implements `context.Waiting` for the reading half of a connection."""
 
-    __slots__ = ("_counted", "_write_side")
+    __slots__ = ("_write_side", "counted")
 
     def __init__(self, write_side: WriteSide) -> None:
         self._write_side = write_side
-        self._counted = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._counted)
+        self.counted = 0
+        """Bytes that the memory was told last."""
 
     @property
     def owner(self) -> object:
@@ -40,8 +38,8 @@ class Unfinished:
         """So much is held now."""
         if size < UNCOUNTED_BYTES:
             size = 0
-        if size != self._counted:
-            self._counted = size
+        if size != self.counted:
+            self.counted = size
             self._write_side.memory.arrives(self, size)
 
     def give_up(self, **measured: float) -> None:

@@ -29,13 +29,15 @@ MESSAGE_BYTES = 150
 KEY_BYTES = 350
 """An idempotency key beside its text, with the digest of its message."""
 BLOCK_BYTES = 1024
-"""What is reserved in the ledger at a time. To ask it for each message would cost more than the rest of a message."""
+"""What is reserved in the ledger at a time, at least. To ask it for each message would cost more than the message."""
+GROWTH, LARGEST_BLOCK = 4, 8192
+"""One part in so many of what an account holds here is reserved at a time if that is more, but not more than this."""
 
 
 class Share:
     """What one account holds of a history."""
 
-    __slots__ = ("account", "reserved", "used")
+    __slots__ = ("account", "reserved", "spare", "used")
 
     def __init__(self, account: str) -> None:
         self.account = account
@@ -43,6 +45,8 @@ class Share:
         """Bytes of its messages."""
         self.reserved = 0
         """Bytes that the ledger counts."""
+        self.spare = 2 * BLOCK_BYTES
+        """When so many of them are not used, they are given back."""
 
 
 class History:
@@ -100,20 +104,24 @@ class History:
         for _ in range(min(count, len(self._kept))):
             _, message, share = self._kept.popleft()
             share.used -= len(message) + MESSAGE_BYTES
-            if not share.used or share.reserved - share.used >= 2 * BLOCK_BYTES:
+            if not share.used or share.reserved - share.used >= share.spare:
                 self._give_back(share)
 
     def _reserve(self, share: Share, size: int) -> Share:
         """Reserve what `size` more bytes need. Where others give way for it, this history may, too."""
-        blocks = -((share.reserved - share.used - size) // BLOCK_BYTES)
-        self._ledger.take(share.account, "histories", blocks * BLOCK_BYTES)
-        share.reserved += blocks * BLOCK_BYTES
+        block = _block(share.used)
+        reserved = max(block, share.used + size - share.reserved)
+        self._ledger.take(share.account, "histories", reserved)
+        share.spare = 2 * block
+        share.reserved += reserved
         self.held[share.account] = share
         return share
 
     def _give_back(self, share: Share) -> None:
-        """Give back the blocks that are not used."""
-        spare = (share.reserved - share.used) // BLOCK_BYTES * BLOCK_BYTES if share.used else share.reserved
+        """Give back what is not used, but for one block."""
+        block = _block(share.used)
+        spare = share.reserved - share.used - (block if share.used else 0)
+        share.spare = 2 * block
         share.reserved -= spare
         self._ledger.give(share.account, "histories", spare)
         if not share.used:
@@ -187,3 +195,8 @@ class History:
 
 def _key_bytes(user: str, key: str) -> int:
     return KEY_BYTES + len(user) + len(key)
+
+
+def _block(used: int) -> int:
+    """How much is reserved at a time for an account that holds `used` bytes."""
+    return min(max(BLOCK_BYTES, used // GROWTH), LARGEST_BLOCK)

@@ -7,6 +7,7 @@ Invariant: the effects of one request are begun in their order, in the loop turn
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows import effects as row_fx
 from tidegate.core.rows.messages import rows_read, rows_written
-from tidegate.core.rows.ports import ReadResult, Store
+from tidegate.core.rows.ports import ReadResult, Store, WriteResult, Written
 from tidegate.core.sessions import Sessions
 from tidegate.gateway.answers import Answers
 from tidegate.gateway.catch_up import CatchUpDriver
@@ -94,7 +95,19 @@ class Effects:
         self._work.spawn_reading(effect.session, [effect.ref], work, len(effect.query.keys or ()))
 
     def _write(self, effect: row_fx.WriteRows) -> None:
-        self._work.spawn(effect.session, [effect.ref], self._rows_written(effect))
+        if self._feed_resumes:
+            self._work.spawn(effect.session, [effect.ref], self._rows_written_later(effect))
+            return
+        written = self._store.write(effect.mutation)
+        if isinstance(written, Future):
+            self._work.after(effect.session, [effect.ref], written, partial(self._rows_written, effect))
+        else:
+            self._work.spawn(effect.session, [effect.ref], self._rows_written_later(effect, written))
+
+    @property
+    def _feed_resumes(self) -> bool:
+        """A subscriber waits for the feed, and its task may not have begun: what is written now comes after that."""
+        return not self._store.following and bool(self._sessions.protocol.rows.subscriptions.index)
 
     def _bring_up(self, effect: row_fx.CatchUp) -> None:
         work = self._catch_up.begin(effect.subscription)
@@ -109,7 +122,12 @@ class Effects:
         answer = rows_read(effect, result, self._store.epoch)
         return None if answer is None else self._sender.frame(answer)
 
-    async def _rows_written(self, effect: row_fx.WriteRows) -> None:
-        answer = rows_written(effect, await self._store.write(effect.mutation), self._store.epoch)
+    async def _rows_written_later(self, effect: row_fx.WriteRows, written: Written | None = None) -> None:
+        if written is None:
+            written = self._store.write(effect.mutation)
+        self._rows_written(effect, await written)
+
+    def _rows_written(self, effect: row_fx.WriteRows, result: WriteResult) -> None:
+        answer = rows_written(effect, result, self._store.epoch)
         if answer is not None:
             self._sender.send(effect.session, answer)

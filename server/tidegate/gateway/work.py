@@ -77,9 +77,10 @@ class Work:
     ) -> None:
         """As `spawn`, for work that only waits for `answer` and then does `then` in one step.
 
-        It needs no task, whose turns of the loop would cost more than the rest of a small request.
+        It needs no task, whose turns of the loop would cost more than the rest of a small request. What it waits for
+        has begun, so that nothing is refused here.
         """
-        size = self._begin(session, refs, PENDING_BYTES)
+        size = self._begin(session, (), PENDING_BYTES)
         self._under_way.add(answer)
         answer.add_done_callback(partial(self._answered, session, refs, (session.account, size), then))
 
@@ -165,12 +166,15 @@ class Work:
     ) -> None:
         self._done(*counted, answer)
         try:
-            if not answer.cancelled():
+            if answer.cancelled():
+                return
+            if isinstance(failure := answer.exception(), Exception):  # raised here, it would keep this frame
+                self._failed(session, refs, failure)
+            else:
                 then(answer.result())
         except Exception as error:  # the boundary, as above
             self._failed(session, refs, error)
         finally:
-            del answer  # it keeps what it raised, which keeps this frame
             self._end(session)
 
     def _failed(self, session: Session, refs: Sequence[Ref], error: Exception) -> None:

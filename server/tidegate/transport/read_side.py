@@ -105,7 +105,10 @@ class ReadSide:
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data`, which arrived just now, and what is left of earlier data."""
-        self._pay(len(data), now)
+        traffic = self.traffic
+        traffic.bytes -= len(data)
+        if traffic.bytes < 0:
+            self._pay(now)
         taken = 0
         if self._buffer:
             self._buffer += data
@@ -140,17 +143,17 @@ class ReadSide:
 
     def keep(self, data: bytes, now: float) -> None:
         """Keep `data`, which arrived just now, for a later turn."""
-        self._pay(len(data), now)
+        self.traffic.bytes -= len(data)
+        self._pay(now)
         self._buffer += data
         if self._unfinished_since is None:
             self._unfinished_since = now
         if not self._write_side.paused_by:
             self._wait_for_turn()
 
-    def _pay(self, size: int, now: float) -> None:
-        traffic = self.traffic
-        traffic.bytes -= size
-        if traffic.bytes < 0 and not traffic.more_bytes(now):
+    def _pay(self, now: float) -> None:
+        """Take bytes in hand where some are owed."""
+        if self.traffic.bytes < 0 and not self.traffic.more_bytes(now):
             self._write_side.pause_reading(BY_RATE)
 
     def resumed(self, now: float) -> None:

@@ -97,7 +97,8 @@ async def test_mutations_that_arrive_during_the_jump_are_written_after_it(
     monkeypatch.setattr(gate, "jumped", held)
     store.pause()
     waiting = asyncio.create_task(store.resume())
-    writes = [asyncio.create_task(store.write(create({"code": code, "harbour": code}))) for code in "abc"]
+    await asyncio.sleep(0)  # it has begun
+    writes = [asyncio.ensure_future(store.write(create({"code": code, "harbour": code}))) for code in "abc"]
     done, _ = await asyncio.wait(writes, timeout=0.2)
     assert not done
     goes_on.set()

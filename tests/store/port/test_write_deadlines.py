@@ -89,7 +89,7 @@ async def test_a_write_that_runs_too_long_is_undone_and_others_are_done(
 async def test_no_timeout_lets_a_write_wait_for_the_lock(database: Database) -> None:
     async with opened(database, write=0.0) as store:
         with locked(database):
-            waiting = asyncio.create_task(store.write(create({"code": "a"})))
+            waiting = asyncio.ensure_future(store.write(create({"code": "a"})))
             await asyncio.wait([waiting], timeout=0.2)
             assert not waiting.done()
         assert (await waiting).rows[0]["code"] == "a"

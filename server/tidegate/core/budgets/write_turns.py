@@ -60,8 +60,13 @@ class WriteTurns(Generic[Write]):
             raise CrowdedError(account=False)
         if self.of_account(account) >= self._limits.account and payer is not GATEWAY:
             raise CrowdedError(account=True)
-        lines = self._accounts.setdefault(account, OrderedDict())
-        lines.setdefault(payer.connection, deque()).append(self._counted(write, account, size))
+        lines = self._accounts.get(account)
+        if lines is None:
+            lines = self._accounts[account] = OrderedDict()
+        line = lines.get(payer.connection)
+        if line is None:
+            line = lines[payer.connection] = deque()
+        line.append(self._counted(write, account, size))
 
     def take(self, number: int, size: int) -> list[Write]:
         """The next writes: `number` at most, and no more once they have `size` bytes."""

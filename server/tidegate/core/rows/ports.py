@@ -7,7 +7,7 @@ out unless the schema allows null, write-only properties never in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -106,6 +106,12 @@ class LogPruned(TidegateError):
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
 
+class Written(Protocol):
+    """What becomes of a mutation: an `asyncio.Future`, which the core does not know."""
+
+    def __await__(self) -> Generator[Any, None, WriteResult]: ...
+
+
 EncodeRows = Callable[[ReadResult], bytes | None]
 """What a client is sent for what was read; None for nothing. The store calls it in one of its threads."""
 EncodePage = Callable[[list[Row], bool, int | None], list[bytes]]
@@ -172,8 +178,10 @@ class Store(Protocol):
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         """All rows of `query`, whose limit is None, for the subscriptions that join."""
 
-    async def write(self, mutation: Mutation) -> WriteResult:
-        """Raises core.errors.Refused: not_found, conflict (pointer of the property), unavailable."""
+    def write(self, mutation: Mutation) -> Written:
+        """Begin a mutation. What it raises, at once or when it is awaited: core.errors.Refused: not_found, conflict
+        (pointer of the property), unavailable.
+        """
 
     async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         """The first `limit` changes with after < seq <= upto, in order.

@@ -176,10 +176,8 @@ class HubStore:
     async def changes(self, after: int, upto: int, limit: int, payer: Payer = GATEWAY) -> Sequence[Change]:
         return await self._reads.changes(after, upto, limit, payer)
 
-    async def write(self, mutation: Mutation) -> WriteResult:
-        size, account = size_of(mutation), mutation.payer.account
-        # The future gets no name here, for it keeps what is raised.
-        return await self._ask(size, account, lambda id: say.Write(id, bytes_of(mutation)))  # type: ignore[no-any-return]
+    def write(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
+        return self._ask(size_of(mutation), mutation.payer.account, lambda id: say.Write(id, bytes_of(mutation)))
 
     def _ask(self, size: int, account: str, message: Callable[[int], msgspec.Struct]) -> asyncio.Future[Any]:
         """Send a write to the hub. Raises Refused."""

@@ -135,17 +135,22 @@ class ThreadedStore:
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
         return self._reads.snapshot(query, encode)
 
-    async def write(self, mutation: Mutation) -> WriteResult:
+    def write(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
         self._check_writable()
         size, account = size_of(mutation), mutation.payer.account
         self.ledger.take(account, "writes", size)
-        try:
-            if self._feed.gate.jumps:
-                await self._feed.gate.resumed()
-            written: WriteResult = await self._writer.submit(mutation, size)
-            return written
-        finally:
-            self.ledger.give(account, "writes", size)
+        future: asyncio.Future[WriteResult]
+        if self._feed.gate.jumps:
+            future = asyncio.ensure_future(self._write_after_jump(mutation, size))
+        else:
+            future = self._writer.submit(mutation, size)
+        future.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
+        return future
+
+    async def _write_after_jump(self, mutation: Mutation, size: int) -> WriteResult:
+        await self._feed.gate.resumed()
+        written: WriteResult = await self._writer.submit(mutation, size)
+        return written
 
     def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
         """As `write`, for durable rooms. No feed tells it."""

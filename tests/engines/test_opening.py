@@ -118,6 +118,12 @@ def test_an_engine_outside_of_the_gateway_needs_a_prefix() -> None:
     opening.check_setting("memory", None, DATABASE)
 
 
+def test_a_prefix_without_an_engine_is_refused() -> None:
+    text = refused("memory", "shop")
+    assert "engine_prefix" in text and "--engine redis://" in text and "leave the prefix out" in text
+    opening.check("memory", "shop", DATABASE)  # a worker's: the supervisor was asked
+
+
 def test_only_the_supervisor_names_the_hub() -> None:
     opening.check("hub:///run/hub", None, DATABASE)
     for engine in ("hub:///run/hub", "hub://", "hub"):

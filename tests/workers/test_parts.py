@@ -16,7 +16,7 @@ from tests.support.ports import free_port
 from tidegate import schema
 from tidegate.config import ConfigError, Settings
 from tidegate.schema.definition import Kind
-from tidegate.workers import cores, fitting, shares
+from tidegate.workers import cores, fitting, plan, shares
 from tidegate.workers.place import Place, of_text
 from tidegate.workers.sockets import bound, dealt
 from tidegate.workers.times import wait_after
@@ -54,6 +54,16 @@ def test_workers_are_a_number_or_auto(workers: int | str, number: int) -> None:
     assert cores.number(workers) == number
     assert Settings(workers=workers).worker_count == number
     assert Settings(workers=workers, dev=True).worker_count == 1
+
+
+def test_workers_are_refused_in_development_mode() -> None:
+    for workers in (2, "2", "auto"):
+        with pytest.raises(ConfigError, match=r"^workers: (2|auto), and development mode \(--dev\) has one process; "):
+            plan.check(Settings(workers=workers, dev=True))
+        plan.check(Settings(workers=workers, dev=True), supervised=True)  # the settings file of a gateway in production
+        plan.check(Settings(workers=workers))
+    for one in (1, "1"):
+        plan.check(Settings(workers=one, dev=True))
 
 
 @pytest.mark.parametrize("workers", [0, -1, 257, "", "two", "1.5", "٣", "auto "])

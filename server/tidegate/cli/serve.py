@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     from tidegate.workers import plan  # noqa: PLC0415  # knows the engines; only this command needs it
 
     settings = config.load(args)
-    plan.check(settings)
+    plan.check(settings, supervised=args.supervised)
     logs.set_up(settings.log_level)
     try:
         sockets = activation.sockets()

@@ -50,9 +50,14 @@ def check(engine: str, prefix: str | None, database: str) -> None:
 
 
 def check_setting(engine: str, prefix: str | None, database: str) -> None:
-    """As `check`, for what a person wrote: the hub is the supervisor's engine alone."""
+    """As `check`, for what a person wrote: the hub is the supervisor's engine alone, and a prefix means an engine."""
     if engine.partition(":")[0] == HUB:
         raise EngineError(UNKNOWN)
+    if engine == MEMORY and prefix is not None:
+        raise EngineError(
+            "engine_prefix: it is the application's name in an engine, and this gateway has none (engine = memory); "
+            "write for example --engine redis://host:6379/0 (or TIDEGATE_ENGINE=...), or leave the prefix out"
+        )
     check(engine, prefix, database)
 
 

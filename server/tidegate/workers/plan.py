@@ -12,10 +12,20 @@ from tidegate.engines.setup import EngineError
 
 RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
 """Settings that a reload does not take: the supervisor, the hub or all gateways have them from the start."""
+ONE = (1, "1")
+"""The setting `workers` for one process."""
 
 
-def check(settings: Settings) -> None:
-    """Raises ConfigError where the settings name no engine: before any process is started."""
+def check(settings: Settings, *, supervised: bool = False) -> None:
+    """Raises ConfigError where the settings name no engine, or contradict each other: before any process is started.
+
+    `supervised`: by `tidegate dev`, which has one process whatever the settings are.
+    """
+    if settings.dev and not supervised and settings.workers not in ONE:
+        raise ConfigError(
+            f"workers: {settings.workers}, and development mode (--dev) has one process; leave --dev out, or write "
+            "--workers 1"
+        )
     try:
         check_setting(settings.engine, settings.engine_prefix, settings.database)
     except EngineError as error:

@@ -34,9 +34,7 @@ def supervise(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """One supervisor for a module, with a hub; `shared` is for tests."""
-    supervised = Supervised(
-        tmp_path_factory.mktemp("shared"), HUB="1", TIDEGATE_WORKER_START="1", TIDEGATE_WORKER_TIMEOUT="3"
-    )
+    supervised = Supervised(tmp_path_factory.mktemp("shared"), HUB="1", TIDEGATE_WORKER_TIMEOUT="3")
     supervised.start()
     yield supervised
     supervised.close()

@@ -66,7 +66,7 @@ class Supervised:
         """The process of the hub, which was started before the workers."""
         for each in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
-                if '"kind":"hub"' in each.cmdline()[-1]:
+                if '"kind":"hub"' in "".join(each.cmdline()):  # of a process that ends it is empty
                     return each.pid
         raise AssertionError("there is no hub")
 

@@ -20,7 +20,7 @@ from tests.workers.population import ROOM, Population
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-CLIENTS = int(os.environ.get("WORKERS_CLIENTS", "100"))
+CLIENTS = int(os.environ.get("WORKERS_CLIENTS", "50"))
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -187,6 +187,27 @@ async def test_what_is_unanswered_is_bounded(
     await house.until_data(gateway, list(range(count)), "fleeting-1")
 
 
+async def test_a_message_that_waits_for_an_answer_survives_another_question(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that is given up twice in a moment asks twice. The room keeps no history to read the message from."""
+    gateway = await house.start()
+    await gateway.open("fleeting-1", FLEETING)
+    rooms = gateway.engine._rooms  # type: ignore[attr-defined]
+    heard = rooms.heard
+
+    def heard_and_asked(channel: bytes, said: bytes) -> None:
+        heard(channel, said)
+        rooms.ask_all()
+
+    monkeypatch.setattr(rooms, "heard", heard_and_asked)
+    publishing = asyncio.ensure_future(gateway.publish(0, "fleeting-1", FLEETING))
+    await asyncio.sleep(0)
+    rooms.ask_all()
+    await publishing
+    await house.until_data(gateway, [0], "fleeting-1")
+
+
 async def test_a_connection_that_is_cut_for_reading_slowly_is_refilled(house: House, server: RedisServer) -> None:
     """The server ends a connection whose output waits (client-output-buffer-limit): all arrives over the next one."""
     one, two = await house.two()

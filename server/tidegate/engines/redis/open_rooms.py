@@ -96,7 +96,8 @@ class OpenRooms:
         channels = list(self._by_channel)
         for first in range(0, len(channels), CHANNELS):
             connection.say(pack([b"SUBSCRIBE", *channels[first : first + CHANNELS]]))
-        self.ask_all()
+        for ask in self.following.again():
+            self._ask(ask)
 
     def down(self) -> None:
         self._questions.down()
@@ -104,9 +105,13 @@ class OpenRooms:
             room.refuse()
 
     def ask_all(self) -> None:
-        """Look at all rooms again: the server may have lost some."""
-        for ask in self.following.again():
-            self._ask(ask)
+        """Look at all rooms again, over the same connection: the server may have lost some.
+
+        What a room without history was sent since an earlier question waits here and nowhere else, so it is kept.
+        """
+        for name in self._rooms:
+            if (ask := self.following.ask_again(name)) is not None:
+                self._ask(ask)
 
     def heard(self, channel: bytes, said: bytes) -> None:
         """Something was published on a channel of a room."""

@@ -45,6 +45,10 @@ tidegate.store.serving.reads.THREADS = 2
 import tidegate.core.budgets.costs
 tidegate.core.budgets.costs.TEXT_CONDITIONS = 1 << 30
 """,
+    "costly changes in steps": """
+import tidegate.core.rows.costly_changes, tidegate.gateway.catch_up
+tidegate.core.rows.costly_changes.CHEAP = tidegate.gateway.catch_up.CHEAP = 1 << 60
+""",
     "counted log lines": """
 import tidegate.counted
 tidegate.counted.Counted.__call__ = lambda self, *told: self._log.log(self._level, self._text, *told)

@@ -18,7 +18,7 @@ class Behind:
     """A gateway that was handed nothing of what is in the log, and has a client that waits for it."""
 
     def __init__(
-        self, inside: Inside, deliver: Callable[[Sequence[Change], int], None], position: dict[str, Any]
+        self, inside: Inside, deliver: Callable[[Sequence[Change], int], object], position: dict[str, Any]
     ) -> None:
         self.url = inside.url
         self.position = position

@@ -21,6 +21,7 @@ from tidegate.core.effects import Reply
 from tidegate.core.errors import Refused
 from tidegate.core.rows import catch_up_events as events
 from tidegate.core.rows import effects as asks
+from tidegate.core.rows.costly_changes import CHEAP, cost, in_slices
 from tidegate.core.rows.messages import missed
 from tidegate.core.rows.ports import Change, LogPruned, Store
 from tidegate.core.rows.rows import Rows
@@ -205,7 +206,7 @@ class CatchUpDriver:
     def _send_at_once(self, subscription: Subscription, ask: asks.SendChanges) -> bool:
         """Send kept changes if they may all wait for the client now. False: nothing was sent."""
         session = subscription.session
-        if not ask.kept or session.sink.unsent > CHUNK_BYTES:
+        if not ask.kept or session.sink.unsent > CHUNK_BYTES or cost(subscription.group, ask.changes) > CHEAP:
             return False
         found = self._shared_frames(subscription.group, ask)
         if len(found.frames) + session.sink.unsent > CHUNK_BYTES:
@@ -232,14 +233,17 @@ class CatchUpDriver:
         """Send what `changes` mean, never more at a time than what may wait for the client."""
         sink = subscription.session.sink
         unsent = sink.unsent
-        for frame in self._frames(subscription, changes):
-            if unsent > CHUNK_BYTES:
-                await sink.drained()
-                unsent = 0
-            if subscription.state is State.ENDED:
-                return
-            self._push(subscription.session, frame)
-            unsent += len(frame)
+        for some in in_slices(subscription.group, changes):
+            for frame in self._frames(subscription, some):
+                if unsent > CHUNK_BYTES:
+                    await sink.drained()
+                    unsent = 0
+                if subscription.state is State.ENDED:
+                    return
+                self._push(subscription.session, frame)
+                unsent += len(frame)
+            if len(some) < len(changes):
+                await asyncio.sleep(0)  # the loop has other work
 
     def _frames(self, subscription: Subscription, changes: Sequence[Change]) -> Iterator[bytes]:
         user = subscription.session.user.id

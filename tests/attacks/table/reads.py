@@ -31,6 +31,13 @@ def subscribed(line: int, turn: int) -> bytes | None:
     return request("subscribe", resource="tasks", filters=containing(98, f"s{line}-{turn}-"))
 
 
+def inside_texts(line: int, turn: int) -> bytes | None:
+    """As many subscriptions as a line may have, each with as many conditions on texts as there may be in one."""
+    if turn >= 25:
+        return None
+    return request("subscribe", resource="tasks", filters=containing(20, f"{'note' * 20}{line}-{turn}-"))
+
+
 def on_and_off(line: int, turn: int) -> bytes:
     filters = {"title": f"{line}-{turn}"}
     on = request("subscribe", resource="tasks", filters=filters)
@@ -42,6 +49,10 @@ MIDDLING = listed(filters=containing(20), count=True, limit=1)
 PAGE = listed(limit=1000)
 SNAPSHOT = request("subscribe", resource="tasks", snapshot=True)
 CHANGE = request("update", resource="tasks", id=1, data={"title": "changed", "notes": "x" * 2000})
+
+CHANGES = [
+    request("update", resource="tasks", ids=list(range(1, 26)), data={"notes": text * 500}) for text in ("note", "Note")
+]
 
 SINCE = request("subscribe", resource="tasks", since={"epoch": ROW_EPOCH.decode(), "seq": 1})
 
@@ -147,6 +158,15 @@ READS = (
         (Plan(100, say=subscribed), Plan(1, say=lambda _, __: CHANGE, every=0.5, delay=1)),
         without=UNLIMITED,
         patch=TURNS,
+    ),
+    Attack(
+        "changes-of-texts-that-many-conditions-look-into",
+        (
+            Plan(16, head=lambda n: head(address=f"192.0.2.{n}", token=token(f"m{n}")), say=inside_texts),
+            Plan(1, say=lambda _, turn: CHANGES[turn % 2], every=0.1, delay=0.5),
+        ),
+        patch=("costly changes in steps",),
+        rows=1000,
     ),
     Attack(
         "resumptions-of-the-whole-log",

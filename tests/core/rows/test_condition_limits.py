@@ -181,3 +181,21 @@ def test_a_long_text_is_folded_once_for_all_conditions() -> None:
     groups = house.rows.subscriptions.index.of_resource("tasks")
     # Folded for each of the 400 conditions it takes more than a second.
     assert least_cost(lambda: [group.outcome(change) for group in groups], 0.4) < 0.4
+
+
+def test_what_is_too_costly_is_refused_before_it_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    session = house.session()
+    each = limits.OF_CONNECTION // (4 * TEXTS)
+    house.texts(session, each)
+    index = house.rows.subscriptions.index
+    groups = len(index)
+    house.subscribe(session, {"owner": 7})
+    compiled: list[object] = []
+    monkeypatch.setattr("tidegate.core.rows.subscription_index.predicate", compiled.append)
+    with pytest.raises(Refused, match="unsubscribe from one"):
+        house.texts(session, 1)
+    assert compiled == []
+    assert len(index) == groups + 1, "what an index finds is let in"
+    house.subscribe(house.session("bob"), {"name": {"ne": "x"}})
+    assert len(compiled) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ import pytest
 from tests.store.heard import Heard
 from tests.store.mutations import create
 from tests.store.port.conftest import AnyForeign, Database
+from tests.support.waiting import until
 from tidegate.core.rows.ports import Change, Store
 from tidegate.store.hub.store import HubStore
 
@@ -47,6 +49,34 @@ async def test_own_and_foreign_changes_arrive_in_one_order(store: Store, foreign
     await heard.until(20)
     assert [change.seq for change in heard.changes] == list(range(1, 21))
     assert [change.actor for change in heard.changes] == ["7", None] * 10
+
+
+async def test_the_next_batch_waits_until_the_gateway_has_taken_the_one_before(
+    store: Store, foreign: AnyForeign
+) -> None:
+    """A batch that takes several turns of the loop, and another that cannot be delivered."""
+    heard = Heard()
+    under_way: list[asyncio.Future[None]] = []
+
+    def deliver(changes: Sequence[Change], head: int) -> asyncio.Future[None]:
+        assert all(done.done() for done in under_way)
+        heard.deliver(changes, head)
+        under_way.append(asyncio.get_running_loop().create_future())
+        return under_way[-1]
+
+    store.follow(deliver)
+    add(foreign, "a")
+    await heard.until(1)
+    for code in "bcd":
+        add(foreign, code, code)
+    assert (await store.write(create({"code": "own", "harbour": "own"}))).seq == 5
+    assert len(heard.changes) == 1
+    under_way[0].set_exception(RuntimeError("a bug"))
+    while len(heard.changes) < 5:
+        before = len(under_way)
+        await until(lambda before=before: len(under_way) > before or not under_way[-1].done())  # type: ignore[misc]
+        under_way[-1].set_result(None)
+    assert [change.seq for change in heard.changes] == [1, 2, 3, 4, 5]
 
 
 async def test_the_feed_begins_where_the_store_was_opened(database: Database, foreign: AnyForeign) -> None:

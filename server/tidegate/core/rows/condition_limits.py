@@ -31,18 +31,25 @@ class ConditionLimits:
         self._points: dict[str, int] = {}
         """Of each account."""
 
+    def check_new(self, session: Session, points: int, resource: str) -> None:
+        """Raises Refused if `session` may not be subscribed to a group that is not in the index and would count so."""
+        self._check(session, points, points, self._index.points(resource) + points)
+
     def check(self, session: Session, group: SubscriptionGroup) -> None:
         """Raises Refused if `session` may not be subscribed to `group`, which is in the index already."""
-        points = group.counted
+        new = 0 if group in self._of_account.get(session.account, ()) else group.counted
+        self._check(session, group.counted, new, self._index.points(group.resource))
+
+    def _check(self, session: Session, points: int, new: int, of_resource: int) -> None:
+        """`points`: of one more subscription; `new`: of those, what its account does not hold yet."""
         if not points:
             return
         if self._of_session.get(session, 0) + points > OF_CONNECTION:
             raise _refused("of this connection", "unsubscribe from one")
-        held = self._points.get(session.account, 0)
-        held += 0 if group in self._of_account.get(session.account, ()) else points
+        held = self._points.get(session.account, 0) + new
         if held > OF_ACCOUNT:
             raise _refused("of this user or address", "unsubscribe from some")
-        if self._index.points(group.resource) > (OF_RESOURCE if held <= SMALL else OF_RESOURCE * 4 // 5):
+        if of_resource > (OF_RESOURCE if held <= SMALL else OF_RESOURCE * 4 // 5):
             raise _refused("of all clients of this gateway", "try again later")
 
     def add(self, session: Session, group: SubscriptionGroup) -> str:

@@ -6,15 +6,18 @@ Invariant: when `dispatch` returns, the pushes up to `head` are in its result an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from tidegate.core.effects import Effect, Push
+from tidegate.core.rows.costly_changes import CostlyChange
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.subscription_index import SubscriptionGroup
+from tidegate.core.rows.subscription_index import Met, SubscriptionGroup
 from tidegate.core.rows.subscriptions import Subscriptions
+
+_NOTHING: Mapping[SubscriptionGroup, Met] = {}
 
 
 class Dispatcher:
@@ -24,8 +27,27 @@ class Dispatcher:
         self._cursor = cursor
         self._subscriptions = subscriptions
 
-    def dispatch(self, changes: Sequence[Change], head: int) -> list[Effect]:
-        """The pushes that `changes` cause among the live subscriptions; then everything up to `head` is dispatched."""
+    def is_costly(self, changes: Sequence[Change]) -> bool:
+        """Whether one of `changes` would hold the event loop for long; then `in_steps` is for them."""
+        return any(CostlyChange.is_costly(self._subscriptions.index, change) for change in changes)
+
+    def in_steps(self, changes: Sequence[Change], head: int) -> Iterator[list[Effect]]:
+        """As `dispatch`, one change after the other, in steps between which the loop may do other work. The effects of
+        a step have to be carried out at once. Subscriptions may begin and end meanwhile.
+        """
+        for number, change in enumerate(changes, 1):
+            costly = CostlyChange(self._subscriptions.index, change)
+            for _ in costly.steps():
+                yield []
+            yield self.dispatch([change], head if number == len(changes) else change.seq, costly.met)
+
+    def dispatch(
+        self, changes: Sequence[Change], head: int, met: Mapping[SubscriptionGroup, Met] = _NOTHING
+    ) -> list[Effect]:
+        """The pushes that `changes` cause among the live subscriptions; then everything up to `head` is dispatched.
+
+        `met`: which groups a single change is known to meet.
+        """
         effects: list[Effect] = []
         resets = {change.resource: change.seq for change in changes if change.action == "reset"}
         for change in changes:
@@ -36,13 +58,13 @@ class Dispatcher:
                 continue
             for group in self._subscriptions.index.concerned(change):
                 if group.members:
-                    effects += self._pushes(group, change)
+                    effects += self._pushes(group, change, met.get(group))
         self._cursor.advance(changes, head)
         return effects
 
-    def _pushes(self, group: SubscriptionGroup, change: Change) -> Iterable[Effect]:
+    def _pushes(self, group: SubscriptionGroup, change: Change, met: Met | None) -> Iterable[Effect]:
         """The same update for all members; those of the user who made the change also learn its origin."""
-        update = group.update(change, self._cursor.epoch)
+        update = group.update(change, self._cursor.epoch, met)
         if update is None:
             return
         if change.origin is None:

@@ -190,11 +190,12 @@ class Store(Protocol):
         """
 
     def follow(
-        self, deliver: Callable[[Sequence[Change], int], None], on_skip: Callable[[int], None] = lambda head: None
+        self, deliver: Callable[[Sequence[Change], int], Any], on_skip: Callable[[int], None] = lambda head: None
     ) -> None:
         """Start the change feed at the log's head. The feed calls both functions in the loop's thread, in order.
 
-        `deliver(changes, head)`: a batch of changes; everything up to `head` has now been delivered.
+        `deliver(changes, head)`: a batch of changes; everything up to `head` has now been delivered. It returns None,
+        or a future; the next call comes when that is done.
         `on_skip(head)`: the feed was paused; the changes up to `head` are past and were not delivered.
         """
 

@@ -53,7 +53,7 @@ class Requests:
         rule = self._permissions.permitted(session, rules, "read")
         filters = _compiled(request)
         fields = _fields(rules, given(request.fields))
-        group = self._subscriptions.index.acquire(rules.name, filters, fields, rule)
+        group = self._subscriptions.group(session, rules.name, filters, fields, rule)
         since, snapshot = given(request.since), bool(given(request.snapshot))
         if since is not None and given(request.scope) != group.scope:
             # The client has rows that other claims let it read: the changes since then would not make them right.

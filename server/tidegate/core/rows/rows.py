@@ -28,7 +28,8 @@ class Rows:
         self.cursor = cursor
         self.subscriptions = Subscriptions(cursor, permissions, subscriptions_per_session)
         self.requests = Requests(permissions, self.subscriptions, page)
-        self.dispatch = Dispatcher(cursor, self.subscriptions).dispatch
+        self.dispatcher = Dispatcher(cursor, self.subscriptions)
+        self.dispatch = self.dispatcher.dispatch
 
     def requests_once(self, *, unrestricted: bool = False) -> Requests:
         """For one `list`, `get`, `create`, `update` or `delete` of the application's code, in any thread.

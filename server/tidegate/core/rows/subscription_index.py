@@ -21,6 +21,8 @@ from tidegate.core.session import Session
 from tidegate_protocol import FeedPosition, Update
 
 Action = Literal["create", "update", "delete"]
+Met = tuple[bool, bool]
+"""Whether a row matched before a change, and whether it matches now."""
 SubscriptionKey = tuple[str, str, tuple[str, ...] | None]
 """What a client asks for: resource, identity of the filter, columns."""
 IndexKey = tuple[str, tuple[bool, Any]]
@@ -96,9 +98,15 @@ class SubscriptionGroup:
         fields = self.fields
         return row if fields is None else {name: row[name] for name in fields if name in row}
 
-    def outcome(self, change: Change) -> tuple[Action, Row] | None:
-        """What a subscriber does to its copy after `change`, or None for nothing (architecture: enter and leave)."""
-        was, is_now = self.matches(change.old), self.matches(change.new)
+    def meets(self, change: Change) -> Met:
+        return self.matches(change.old), self.matches(change.new)
+
+    def outcome(self, change: Change, met: Met | None = None) -> tuple[Action, Row] | None:
+        """What a subscriber does to its copy after `change`, or None for nothing (architecture: enter and leave).
+
+        `met`: what `meets` returned, where that is known.
+        """
+        was, is_now = met or self.meets(change)
         if is_now:
             assert change.new is not None
             new = self.image(change.new)
@@ -108,9 +116,9 @@ class SubscriptionGroup:
             return None if _same(new, self.image(change.old)) else ("update", new)
         return ("delete", change.key) if was else None
 
-    def update(self, change: Change, epoch: str) -> Update | None:
+    def update(self, change: Change, epoch: str, met: Met | None = None) -> Update | None:
         """The push for this group after `change`, without its origin; None if nothing changes for it."""
-        outcome = self.outcome(change)
+        outcome = self.outcome(change, met)
         if outcome is None or change.action == "reset":
             return None
         action, data = outcome
@@ -157,6 +165,20 @@ class SubscriptionIndex:
         group.holders += 1
         return group
 
+    def has(self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter) -> bool:
+        """Whether there is a group of such subscriptions."""
+        return ((resource, identity(filters), fields), identity(rule)) in self._groups
+
+    def counts(self, resource: str, filters: Filter, rule: Filter) -> int:
+        """What a new group would count: nothing if the index finds it."""
+        cost = points(filters)
+        keys = self._index_keys(resource, both(filters, rule))
+        buckets = self._indexed.get(resource, {})
+        found = keys is not None and all(
+            buckets.get(name, {}).get(value, _NO_BUCKET).points + cost <= CROWDED for name, value in keys
+        )
+        return 0 if found else cost
+
     def give_back(self, group: SubscriptionGroup) -> None:
         """Take back one `acquire` of a group that is held otherwise."""
         group.holders -= 1
@@ -195,14 +217,19 @@ class SubscriptionIndex:
         self._ids[key] = (key_id, groups + 1)
         return key_id
 
-    def _insert(self, group: SubscriptionGroup) -> None:
-        """Keep `group` under the index keys that the fewest groups share: `user_id` rather than `done`."""
-        properties = self._indexed.setdefault(group.resource, {})
+    def _index_keys(self, resource: str, where: Filter) -> IndexKeys | None:
+        """Those that the fewest groups share: `user_id` rather than `done`."""
+        properties = self._indexed.get(resource, {})
 
         def crowd(keys: IndexKeys) -> int:
             return sum(len(properties.get(name, {}).get(value, ())) for name, value in keys)
 
-        group.indexed = min(_candidates(group.where, crowd), key=crowd, default=None)
+        return min(_candidates(where, crowd), key=crowd, default=None)
+
+    def _insert(self, group: SubscriptionGroup) -> None:
+        """Keep `group` under its index keys."""
+        properties = self._indexed.setdefault(group.resource, {})
+        group.indexed = self._index_keys(group.resource, group.where)
         if group.indexed is None:
             buckets = [self._unindexed.setdefault(group.resource, Bucket())]
         else:

@@ -47,6 +47,16 @@ class Subscriptions:
         """The session's subscriptions, by id."""
         return self._of.get(session, _NONE)
 
+    def group(
+        self, session: Session, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter
+    ) -> SubscriptionGroup:
+        """The group of such subscriptions, acquired for `start`. Raises Refused where a new one would be too costly for
+        the session: that is refused before its filter is compiled and put into the index.
+        """
+        if not self.index.has(resource, filters, fields, rule):
+            self._conditions.check_new(session, self.index.counts(resource, filters, rule), resource)
+        return self.index.acquire(resource, filters, fields, rule)
+
     def start(
         self, session: Session, group: SubscriptionGroup, since: FeedPosition | None, snapshot: bool, ref: Ref
     ) -> list[Effect]:

@@ -19,13 +19,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
+from functools import partial
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change, LogPruned
 from tidegate.counted import Counted
 from tidegate.store.hub.messages import Record
 from tidegate.store.serving.batch_size import LARGEST, AdaptiveBatchSize
-from tidegate.store.serving.change_feed import Deliver
+from tidegate.store.serving.change_feed import Deliver, tell_failure
 from tidegate.store.serving.feed_gate import OnSkip
 
 log = logging.getLogger("tidegate.feed")
@@ -78,6 +79,8 @@ class HubFeed:
         self._waiting: list[asyncio.Future[None]] = []
         self._batches: deque[Batch] = deque()
         self._kept = 0
+        self._delivering = False
+        """The gateway has not taken all of a batch yet."""
         self._overflowed = False
         self._size = AdaptiveBatchSize()
         self._step: asyncio.Handle | None = None
@@ -203,7 +206,7 @@ class HubFeed:
     def _next(self) -> None:
         """Deliver as much as the loop takes at once; the rest waits for the next turn."""
         self._step = None
-        if not self._batches or self._state is not FeedState.LIVE:
+        if not self._batches or self._state is not FeedState.LIVE or self._delivering:
             return
         records, head = self._batches.popleft()
         self._kept -= len(records)
@@ -212,20 +215,32 @@ class HubFeed:
             self._batches.appendleft((rest, head))
             self._kept += len(rest)
             head = records[-1][0]
-        self._hand_over(self._decoded(records), head)
-        if self._batches and self._step is None:
+        if (done := self._hand_over(self._decoded(records), head)) is not None:
+            done.add_done_callback(lambda _: self._next())
+        elif self._batches and self._step is None:
             self._step = asyncio.get_running_loop().call_soon(self._next)
 
-    def _hand_over(self, changes: Sequence[Change], head: int) -> None:
+    def _hand_over(self, changes: Sequence[Change], head: int) -> asyncio.Future[None] | None:
+        """Returns what is done when the gateway has taken them, if it takes longer than this turn of the loop."""
         if head <= self.position:
-            return
+            return None
         self.position = head
-        began = time.perf_counter()
+        began, under_way = time.perf_counter(), None
         try:
-            self._deliver(changes, head)
+            under_way = self._deliver(changes, head)
         except Exception:  # the boundary: a bug costs this batch, and not the line to the hub
             log.exception("changes could not be delivered")
+        if under_way is None:
+            self._size.took(time.perf_counter() - began)
+        else:
+            self._delivering = True
+            under_way.add_done_callback(partial(self._taken, began))
+        return under_way
+
+    def _taken(self, began: float, done: asyncio.Future[None]) -> None:
+        self._delivering = False
         self._size.took(time.perf_counter() - began)
+        tell_failure(done)
 
     async def _read_up_to(self, head: int) -> None:
         """Deliver what the hub did not send."""
@@ -241,7 +256,8 @@ class HubFeed:
                 UNREADABLE(refused.message)
                 await asyncio.sleep(PAUSE_S)
                 continue
-            self._hand_over(changes, upto)
+            if (done := self._hand_over(changes, upto)) is not None:
+                await asyncio.wait([done])
         self._reading = None
         if self._overflowed:
             self._overflowed = False

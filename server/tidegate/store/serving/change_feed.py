@@ -5,16 +5,28 @@ It is what both have in common; how the log is read is theirs.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tidegate.core.rows.ports import Change
 from tidegate.store.serving.feed_gate import OnSkip
 
-Deliver = Callable[[Sequence[Change], int], None]
-"""(changes, the seq up to which everything was delivered then)"""
+log = logging.getLogger("tidegate.feed")
+
+Deliver = Callable[[Sequence[Change], int], asyncio.Future[None] | None]
+"""(changes, the seq up to which everything was delivered then). Returns None, or what is done once it has taken them
+all; the next batch has to wait until then.
+"""
 EVERY_RESOURCE = ""
 """In a record of a log that is lent: every resource of the process that gets it was reset."""
+
+
+def tell_failure(done: asyncio.Future[None]) -> None:
+    """A batch is past; log it where it could not be delivered."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("changes could not be delivered", exc_info=error)
 
 
 class Gate(Protocol):

@@ -14,11 +14,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from tidegate.core.errors import Refused
 from tidegate.core.rows.ports import Change
 from tidegate.store.serving.batch_size import AdaptiveBatchSize
-from tidegate.store.serving.change_feed import Deliver
+from tidegate.store.serving.change_feed import Deliver, tell_failure
 from tidegate.store.serving.feed_gate import FeedGate, OnSkip
 
 log = logging.getLogger("tidegate.feed")
@@ -106,10 +107,18 @@ class Feed(ABC):
 
     def _take(self, changes: Sequence[Change], upto: int) -> None:
         """In the loop's thread."""
-        began = time.perf_counter()
+        began, under_way = time.perf_counter(), None
         try:
             if not self._ended:
-                self._deliver(changes, upto)
+                under_way = self._deliver(changes, upto)
         finally:
-            self._batch.took(time.perf_counter() - began)
-            self._taken.set()
+            if under_way is None:
+                self._has_taken(began)
+            else:
+                under_way.add_done_callback(partial(self._has_taken, began))
+
+    def _has_taken(self, began: float, done: asyncio.Future[None] | None = None) -> None:
+        self._batch.took(time.perf_counter() - began)
+        self._taken.set()
+        if done is not None:
+            tell_failure(done)

@@ -15,7 +15,7 @@ from tidegate.core.budgets.turns import Shares
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
-from tidegate.core.rows import condition_limits, feed_cursor, subscription_index
+from tidegate.core.rows import condition_limits, costly_changes, feed_cursor, subscription_index
 from tidegate.gateway import pace, work
 from tidegate.gateway.calls import outcome
 from tidegate.store.serving import answers, reads, retention, room_log
@@ -142,4 +142,5 @@ def test_conditions_have_the_limits_of_the_code() -> None:
         assert f"{number:,}" in section
     assert f"{condition_limits.SMALL} points" in section
     assert f"{subscription_index.CROWDED} points" in section
+    assert f"at most {costly_changes.CHEAP:,}" in section
     assert f"{Shares.of(reads.THREADS).account}" in ROWS["threads that read for clients"]

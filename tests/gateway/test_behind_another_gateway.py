@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,13 @@ from tests.store.program import Program
 from tests.support.wire import Wire, wire
 from tests.transport.inside import Inside, running
 from tidegate.core.rows.ports import Change
+from tidegate.store.serving.change_feed import Deliver
 
 
 class Behind:
     """A gateway that was handed nothing of what is in the log, and has a client that waits for it."""
 
-    def __init__(
-        self, inside: Inside, deliver: Callable[[Sequence[Change], int], object], position: dict[str, Any]
-    ) -> None:
+    def __init__(self, inside: Inside, deliver: Deliver, position: dict[str, Any]) -> None:
         self.url = inside.url
         self.position = position
         self._feed = inside.store._feed

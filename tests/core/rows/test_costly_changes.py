@@ -23,8 +23,8 @@ def updated(seq: int, text: str, **fields: Any) -> Change:
 
 def told(effects: list[Effect]) -> list[tuple[int, str]]:
     """Position and subscription of each push."""
-    pushes = [effect.message for effect in effects if isinstance(effect, fx.Push)]
-    return [(push.position.seq, push.subscription) for push in pushes]  # type: ignore[union-attr]  # updates
+    pushes: list[Any] = [effect.message for effect in effects if isinstance(effect, fx.Push)]
+    return [(push.position.seq, push.subscription) for push in pushes]
 
 
 def live(house: House, filters: dict[str, Any], session: Session | None = None) -> SubscriptionGroup:

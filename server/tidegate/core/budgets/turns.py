@@ -34,8 +34,8 @@ class Shares(NamedTuple):
 
     @classmethod
     def of(cls, threads: int, waiting: int = 10_000, account_waiting: int = 1_024, each: int | None = None) -> Shares:
-        """The shares of threads that read for clients. `each`: threads for one class, where the work of several threads
-        is done by turns all the same; one account has half of them for its costly work.
+        """The shares of threads that read for clients. `each`: threads for one class, where more of them would only
+        wait for each other; one account has half of these for its costly work.
         """
         return cls(
             threads=threads,

@@ -76,7 +76,7 @@ class Parts:
     transactions: Transactions | None
     """Has connections: to be closed at the end."""
     life: ApplicationLife
-    """To be started before the first client connects, and stopped when the clients are told of the stop."""
+    """To be started before the first client connects, and stopped when the gateway says goodbye."""
     api: HttpApi
     """What requests over HTTP talk to."""
 

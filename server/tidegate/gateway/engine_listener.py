@@ -46,7 +46,7 @@ class EngineListener:
         self._clock = clock
         self._kinds: dict[str, Told] = {}
         self.on_vacated: Callable[[str], None] = lambda room: None
-        """What is done where this gateway is the one that is told of it."""
+        """What is done where it is this gateway that has to say it."""
 
     def on_told(self, kind: str, does: Told) -> None:
         """Call `does` with each text of this kind that a gateway tells. One for each kind."""

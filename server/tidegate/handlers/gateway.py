@@ -130,7 +130,7 @@ class Gateway:
         return User(self._reach, id)
 
     def push(self, message: Any, to: Target | Room | User) -> Answer[None]:
-        """Send a message of schema/server that answers no request: to EVERYONE, a room, or a user. Raises Refused."""
+        """Send a message of schema/server that answers no request `to` a room, a user, or `EVERYONE`."""
         return Answer(self._reach().push(to if isinstance(to, Target) else to.target, message))
 
     @overload

@@ -1,6 +1,6 @@
 """Transactions in the gateway's database for the application's handlers: `call.db`.
 
-Each has a connection of its own, taken from a few that are kept, so that one may be ended while its handler still
+Each has a separate connection, taken from a few that are kept, so that one may be ended while its handler still
 runs. In SQLite a transaction holds the lock of all writers from its beginning.
 Invariant: a transaction is committed once, or not at all; one that was ended is never committed afterwards.
 """

@@ -1,4 +1,4 @@
-"""What the application is told of connections and rooms, and how it begins and ends with the gateway."""
+"""What the application learns about connections and rooms, and how it begins and ends with the gateway."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def recording(gateway: Gateway) -> list[tuple[str, ...]]:
     return told
 
 
-async def test_the_application_is_told_of_joins_leaves_ends_and_of_rooms_that_fill_and_empty(tmp_path: Path) -> None:
+async def test_the_application_learns_who_joins_leaves_and_ends_and_which_rooms_fill_and_empty(tmp_path: Path) -> None:
     shop = Shop()
     told = recording(shop.gateway)
     async with open_shop(tmp_path, shop) as inside:

@@ -37,7 +37,17 @@ class ResourceTypes(typing.NamedTuple):
     now: tuple[str, ...]
     """The properties that have the time at which the row was made."""
 '''
-TABLES = ("CLIENT_MESSAGES", "CONTRACT", "REPLIES", "RESOURCES", "ROOMS", "ResourceTypes", "SERVER_MESSAGES")
+TABLES = (
+    "CLIENT_MESSAGES",
+    "CONTRACT",
+    "PARTS",
+    "REFUSALS",
+    "REPLIES",
+    "RESOURCES",
+    "ROOMS",
+    "ResourceTypes",
+    "SERVER_MESSAGES",
+)
 
 
 def application_package(found: Collection, contract: str) -> dict[str, str]:
@@ -63,6 +73,7 @@ def application_package(found: Collection, contract: str) -> dict[str, str]:
 def _contract(found: Collection, contract: str) -> str:
     rows = {name: ", ".join([row, *(row + suffix for suffix in DERIVED)]) for name, row in found.resources.items()}
     used = {*found.client.values(), *found.server.values(), *found.rooms.values()}
+    used |= {*found.parts.values(), *(name for errors in found.refusals.values() for name in errors.values())}
     used |= {name for types in rows.values() for name in types.split(", ")}
     resources = "".join(
         f"{name!r}: ResourceTypes({types}, {_facts(found.facts[name])})," for name, types in rows.items()
@@ -76,10 +87,18 @@ def _contract(found: Collection, contract: str) -> str:
         f"RESOURCES: dict[str, ResourceTypes] = {{{resources}}}",
         f"ROOMS: dict[str, Any] = {class_table(found.rooms)}\n" + '"""The types of room messages, by room pattern."""',
         f"REPLIES: dict[str, str] = {found.replies!r}",
+        f"PARTS: dict[str, Any] = {class_table(found.parts)}\n"
+        '"""The types of the parts that come before the reply, by the type of the request."""',
+        f"REFUSALS: dict[str, dict[str, Any]] = {_refusals(found)}\n"
+        '"""The types of the data of the application\'s own errors, by the type of the request and their name."""',
         f"CLIENT_MESSAGES: dict[str, type[msgspec.Struct]] = {class_table(found.client)}",
         f"SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {class_table(found.server)}",
     ]
     return formatted("\n\n".join(part for part in parts if part))
+
+
+def _refusals(found: Collection) -> str:
+    return "{" + "".join(f"{name!r}: {class_table(errors)}," for name, errors in found.refusals.items()) + "}"
 
 
 def _facts(facts: RowFacts) -> str:

@@ -57,6 +57,10 @@ class Collection:
     """{request type: reply type}"""
     reply_names: dict[str, str] = field(default_factory=dict)
     """{request type: name of the generated type of the reply}"""
+    parts: dict[str, str] = field(default_factory=dict)
+    """{request type: name of the generated type of the parts that come before the reply}"""
+    refusals: dict[str, dict[str, str]] = field(default_factory=dict)
+    """{request type: {own error: name of the generated type of its data}}"""
     resources: dict[str, str] = field(default_factory=dict)
     """{resource: name of the type of its rows}. The names of derived types end in one of DERIVED."""
     facts: dict[str, RowFacts] = field(default_factory=dict)
@@ -157,6 +161,10 @@ def _add_messages(found: Collection, schemas: Schemas, of_protocol: bool, names:
             if reply is not None:
                 found.replies[name] = reply
                 found.reply_names[name] = names[schemas.server[reply].key]
+            if item.part is not None:
+                found.parts[name] = names[item.part]
+            if item.refusals:
+                found.refusals[name] = {error: names[key] for error, key in item.refusals.items()}
 
 
 def _used(schemas: Schemas, own: Iterable[Definition]) -> Iterator[Definition]:

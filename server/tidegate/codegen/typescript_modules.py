@@ -91,6 +91,8 @@ def application_module(found: Collection, contract: str) -> str:
             _deprecated(found, found.server),
         ),
         _interface("Replies", "The reply to each of the application's requests.", found.reply_names, old),
+        _interface("Parts", "The parts that come before the reply to a request, by its `type`.", found.parts, old),
+        _interface("Refusals", "The data of the application's own errors, by request and name.", _refusals(found), old),
         _interface(
             "App",
             "The whole contract as one type argument.",
@@ -100,6 +102,8 @@ def application_module(found: Collection, contract: str) -> str:
                 "clientMessages": "ClientMessages",
                 "serverMessages": "ServerMessages",
                 "replies": "Replies",
+                "parts": "Parts",
+                "refusals": "Refusals",
             },
         ),
     )
@@ -140,6 +144,13 @@ def _interface(name: str, doc: str, members: Mapping[str, str], deprecated: Name
     )
     body = "{\n" + lines + "}" if lines else "{}"
     return f"/** {doc} */\nexport interface {name} {body}\n"
+
+
+def _refusals(found: Collection) -> dict[str, str]:
+    return {
+        request: f"{{ {'; '.join(f'{property_name(error)}: {kind}' for error, kind in errors.items())} }}"
+        for request, errors in found.refusals.items()
+    }
 
 
 def _resources(found: Collection) -> str:

@@ -85,7 +85,7 @@ def asyncapi(document: Bundle) -> JsonObject:
 
 def _receive(item: Definition, server: dict[str, Definition], entry: JsonObject) -> JsonObject:
     reply = entry.get("reply")
-    answers = [server[name] for name in (reply, "error") if name in server]
+    answers = [server[name] for name in (*(("part",) if "part" in entry else ()), reply, "error") if name in server]
     return {
         "action": "receive",
         **_operation(item),
@@ -94,8 +94,16 @@ def _receive(item: Definition, server: dict[str, Definition], entry: JsonObject)
             if reply
             else {}
         ),
+        **({"x-part": reference(entry["part"])} if "part" in entry else {}),
+        **({"x-refusals": _own_errors(entry["refusals"])} if "refusals" in entry else {}),
+        **({"x-timeout": entry["timeout"]} if "timeout" in entry else {}),
         **({"x-access": entry["access"]} if "access" in entry else {}),
     }
+
+
+def _own_errors(refusals: dict[str, str]) -> JsonObject:
+    """The schema of the data of each error of the application, by its code on the wire."""
+    return {f"app:{name}": reference(key) for name, key in refusals.items()}
 
 
 def _send(item: Definition) -> JsonObject:

@@ -64,7 +64,14 @@ def _index(schemas: Schemas) -> dict[str, Any]:
     return {
         "protocol": PROTOCOL_VERSION,
         "client": {
-            name: _without_none(schema=item.key, reply=item.reply, access=item.schema.get("x-access"))
+            name: _without_none(
+                schema=item.key,
+                reply=item.reply,
+                part=item.part,
+                refusals=item.refusals or None,
+                timeout=item.schema.get("x-timeout"),
+                access=item.schema.get("x-access"),
+            )
             for name, item in schemas.client.items()
         },
         "server": {name: {"schema": item.key} for name, item in schemas.server.items()},

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from jsonschema_rs import Draft202012, Registry
 
 from tidegate.schema.problem import Problem
-from tidegate.schema.resource import JsonSchema, Resource, RoomType, read_resource, read_room
+from tidegate.schema.resource import REF_PREFIX, JsonSchema, Resource, RoomType, read_resource, read_room
 
 Kind = Literal["types", "client", "server", "resources", "rooms"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -65,6 +65,24 @@ class Definition:
         default = None if self.protocol or self.kind != "client" or not self.is_file else ACKNOWLEDGEMENT
         found = self.schema.get("x-reply", default)
         return found if isinstance(found, str) else default
+
+    @property
+    def part(self) -> str | None:
+        """The key of the schema of the parts that come before the reply; None if there are none."""
+        return _key_of(self.schema.get("x-part"))
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """The keys of the schemas of the data of the message's own errors, by the names of the errors."""
+        found = self.schema.get("x-refusals", {})
+        keys = {name: _key_of(schema) for name, schema in found.items()} if isinstance(found, dict) else {}
+        return {name: key for name, key in keys.items() if key is not None}
+
+
+def _key_of(schema: Any) -> str | None:
+    """The key of the definition that stands in an annotation of a file that was read."""
+    reference = schema.get("$ref") if isinstance(schema, dict) else None
+    return reference.removeprefix(REF_PREFIX) if isinstance(reference, str) else None
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
+from tidegate.schema.file import File, at, pascal, title_of
 from tidegate.schema.json_text import NotJson, read_json
 from tidegate.schema.older.dialects import DIALECT, draft_of
 from tidegate.schema.problem import Problem, SchemaError
@@ -69,32 +69,12 @@ def defines_protocol(folder: Path) -> bool:
     return all((folder / mark).is_file() for mark in PROTOCOL_MARKS)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file as it was read. `titles` are those of the `$defs` in it, by name."""
-
-    path: str
-    kind: Kind
-    name: str
-    title: str
-    protocol: bool
-    schema: JsonSchema
-
-    def define(self, title: str, pointer: str, schema: JsonSchema) -> Definition:
-        return Definition(title, self.kind, self.name, self.path, pointer, self.protocol, schema)
-
-    @property
-    def titles(self) -> dict[str, str]:
-        named = self.schema.get("$defs", {})
-        return {name: _title(sub) or self.title + pascal(name) for name, sub in named.items()}
-
-
 class _Links:
     """Changes the references in files, which are relative to the file, to references to keys."""
 
     def __init__(
         self,
-        files: list[_File],
+        files: list[File],
         inherited: tuple[Definition, ...],
         problems: list[Problem],
         unreadable: set[str],
@@ -111,13 +91,15 @@ class _Links:
         for file in files:
             self._keys[file.path, ""] = file.define(file.title, "", {}).key
             self._schemas[file.path, ""] = file.schema
-            for name, title in file.titles.items():
-                pointer = f"/$defs/{escape(name)}"
+            for pointer, title in file.titles.items():
                 self._keys[file.path, pointer] = file.define(title, pointer, {}).key
-                self._schemas[file.path, pointer] = file.schema["$defs"][name]
+                self._schemas[file.path, pointer] = file.at(pointer)
 
-    def definitions(self, file: _File) -> Iterator[Definition]:
-        """The definition of the file and those of its `$defs`, with changed references."""
+    def definitions(self, file: File) -> Iterator[Definition]:
+        """The definition of the file and those of the named schemas in it, with changed references.
+
+        In place of a schema in an annotation stands a reference to its definition.
+        """
 
         def change(pointer: str, schema: JsonSchema) -> JsonSchema:
             reference = schema.get("$ref")
@@ -126,13 +108,16 @@ class _Links:
             return {**schema, "$ref": self._turn(file.path, pointer, reference)}
 
         whole = mapped(file.schema, change)
-        named = whole.pop("$defs", {})
-        whole.pop("$schema", None)
-        whole.pop("$id", None)
+        named = {pointer: at(whole, pointer) for pointer in file.titles}
+        for pointer in named:
+            parent, _, name = pointer.rpartition("/")
+            at(whole, parent)[unescape(name)] = {"$ref": f"#/$defs/{self._keys[file.path, pointer]}"}
+        for word in ("$defs", "$schema", "$id"):
+            whole.pop(word, None)
         yield file.define(file.title, "", whole)
-        for name, title in file.titles.items():
-            schema = named[name] if isinstance(named[name], dict) else resolved_boolean(named[name])
-            yield file.define(title, f"/$defs/{escape(name)}", {"title": title, **schema})
+        for pointer, title in file.titles.items():
+            schema = named[pointer] if isinstance(named[pointer], dict) else resolved_boolean(named[pointer])
+            yield file.define(title, pointer, {"title": title, **schema})
 
     def _turn(self, path: str, pointer: str, reference: str) -> str:
         target, _, fragment = reference.partition("#")
@@ -197,12 +182,7 @@ def resolved_boolean(schema: Any) -> JsonSchema:
     return {} if schema is True else {"not": {}}
 
 
-def pascal(name: str) -> str:
-    """`chat_message` and `chat-message` as `ChatMessage`."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[^0-9A-Za-z]+", name))
-
-
-def _read_files(folder: Path, defines: bool, problems: list[Problem]) -> Iterator[_File]:
+def _read_files(folder: Path, defines: bool, problems: list[Problem]) -> Iterator[File]:
     for kind in KINDS:
         for path in sorted((folder / kind).glob("[!.]*.json"), key=lambda item: item.name):
             relative = f"{kind}/{path.name}"
@@ -214,9 +194,9 @@ def _read_files(folder: Path, defines: bool, problems: list[Problem]) -> Iterato
             schema = _read_json(path, relative, problems)
             if schema is not None:
                 name = next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
-                title = _title(schema) or pascal(name)
+                title = title_of(schema) or pascal(name)
                 protocol = defines and kind in {"types", "client", "server"}
-                yield _File(relative, kind, name, title, protocol, schema)
+                yield File(relative, kind, name, title, protocol, schema)
 
 
 def _read_meta(folder: Path, problems: list[Problem]) -> dict[str, JsonSchema]:
@@ -276,8 +256,3 @@ def faults_of_json(content: Any) -> Iterator[tuple[str, str]]:
             yield from ((f"{place}/{ascii(name)[1:-1]}", HALF) for name in value if _HALF(name))
         elif isinstance(value, list):
             todo += [(f"{place}/{index}", depth + 1, inner) for index, inner in enumerate(value)]
-
-
-def _title(schema: Any) -> str | None:
-    title = schema.get("title") if isinstance(schema, dict) else None
-    return title if isinstance(title, str) and title else None

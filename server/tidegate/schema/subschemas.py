@@ -1,4 +1,4 @@
-"""Finds the schemas inside a schema, by the applicators of JSON Schema draft 2020-12.
+"""Finds the schemas inside a schema, by the applicators of JSON Schema draft 2020-12 and Tidegate's annotations.
 
 A `$ref` below `const`, `default`, `enum` or `examples` is data, and a property may have the name `$ref`. This module
 alone knows the difference. https://json-schema.org/draft/2020-12/json-schema-core, sections 8 and 10.
@@ -11,10 +11,10 @@ from typing import Any
 
 ONE = frozenset({
     "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
-    "unevaluatedItems", "unevaluatedProperties",
+    "unevaluatedItems", "unevaluatedProperties", "x-part",
 })  # fmt: skip
 MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties", "x-refusals"})
 
 
 def escape(part: str | int) -> str:

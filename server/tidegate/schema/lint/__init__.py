@@ -141,6 +141,10 @@ def _message_problems(schemas: Schemas, own: list[Definition], complete: bool) -
         if other is not item:
             where = "the protocol" if other.protocol and not item.protocol else other.file
             yield _at(item, "/properties/type/const", f"{item.message_type!r} is already a message type of {where}")
+        for name in item.schema.get("x-refusals", {}):
+            if name in schemas.errors:
+                reason = f"{name!r} is a code of the protocol, which a handler may raise as it is: choose another name"
+                yield _at(item, f"/x-refusals/{escape(name)}", reason)
         reply = item.schema.get("x-reply")
         if complete and reply is not None and reply not in schemas.server:
             yield _at(item, "/x-reply", f"no message in server/ has the type {reply!r}{_reply_hint(reply, schemas)}")

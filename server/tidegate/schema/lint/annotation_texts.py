@@ -1,4 +1,4 @@
-"""What is wrong with a value of x-resource, x-room, x-access or x-reply, and what to write instead.
+"""What is wrong with a value of x-resource, x-room, x-access, x-reply and their like, and what to write instead.
 
 `annotations` finds the places with the meta-schemas. This module only makes sentences of what they report.
 """
@@ -25,8 +25,9 @@ PLACES = {
     "x-access": "the top of a file in resources/, rooms/ or client/",
     "x-resource": "the top of a file in resources/",
     "x-room": "the top of a file in rooms/",
-    "x-reply": "the top of a file in client/",
+    **dict.fromkeys(("x-reply", "x-part", "x-refusals", "x-timeout"), "the top of a file in client/"),
 }
+NAME_LIMIT = "64 characters"
 _EXAMPLES = {
     "x-resource": '{"key": "id"}',
     "x-room": '{"pattern": "NAME-*"}',
@@ -81,6 +82,8 @@ def value_reason(item: Definition, word: str, path: Sequence[str | int], error: 
         return f"`slow` as an object must be {_CONFLATE}"
     if kind.name == "required":
         return f"lacks `{kind.property}`: write {_lacking(kind.property)}"
+    if kind.name == "propertyNames":
+        return f"the name of an error is made of a-z, 0-9 and _, begins with a letter, and has at most {NAME_LIMIT}"
     if kind.name == "enum":
         known = [option for option in kind.options if isinstance(option, str)]
         first = ", ".join(map(json.dumps, known[:-1]))
@@ -168,6 +171,12 @@ def _wrong_value(item: Definition, word: str, place: str, path: Sequence[str | i
         return f"`{place}` must be an object: write {example}"
     if place == "table":
         return "`table` must be a text of 1 to 63 characters without control characters"
+    if word == "x-part" or (word == "x-refusals" and path):
+        return "must be a schema: write {...}, or refer to one of types/"
+    if word == "x-refusals":
+        return '`x-refusals` must be an object: write {"NAME": {...}}, with the schema of the data of each error'
+    if word == "x-timeout":
+        return f"`x-timeout` must be a number of seconds, more than 0 and at most 86400, and not {shown}"
     if word == "x-reply":
         return "`x-reply` must be the type of a message in server/, as a text"
     return None

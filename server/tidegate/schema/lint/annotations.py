@@ -1,4 +1,4 @@
-"""Checks Tidegate's annotations: x-resource, x-room, x-access, x-reply.
+"""Checks Tidegate's annotations: x-resource, x-room, x-access, x-reply, x-part, x-refusals, x-timeout.
 
 The meta-schemas in schema/meta, which the bundle contains, define them. A typo in an annotation would deny access or
 drop a rule without a message, so the linter reports unknown words that look like Tidegate's. It ignores the annotations

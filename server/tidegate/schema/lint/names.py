@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.schema.definition import Definition, Schemas
-from tidegate.schema.folder import pascal
+from tidegate.schema.file import derived_title, pascal
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import steps_of
 from tidegate.schema.subschemas import escape, subschemas, unescape
@@ -21,8 +21,9 @@ RESERVED = frozenset({
     "Annotated", "Any", "App", "CONTRACT", "ClassVar", "ClientMessages", "Ellipsis", "EqualityConditions", "False",
     "Int64", "ListConditions", "Literal", "Meta", "Model", "None", "NotImplemented", "NullConditions",
     "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions", "NullableTextConditions",
-    "OpenModel", "OrderConditions", "REPLIES", "RESOURCES", "ROOMS", "Replies", "Request", "ResourceTypes",
-    "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True", "TypeAlias", "UNSET", "UnsetType",
+    "OpenModel", "OrderConditions", "PARTS", "Parts", "REFUSALS", "REPLIES", "RESOURCES", "ROOMS", "Refusals",
+    "Replies", "Request", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True",
+    "TypeAlias", "UNSET", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves, and words of Python that look like a title."""
 UNFIT_IN_NAMES = frozenset('"\\')
@@ -41,8 +42,8 @@ def title_problems(own: list[Definition]) -> Iterator[Problem]:
     files = {item.file: item.title for item in own if item.is_file}
     for item in own:
         title = item.schema.get("title")
-        name = unescape(item.pointer.removeprefix("/$defs/"))
-        derived = not item.is_file and title == files.get(item.file, "") + pascal(name)
+        name = unescape(item.pointer.rpartition("/")[2])
+        derived = not item.is_file and title == derived_title(files.get(item.file, ""), item.pointer)
         if title is None:
             yield _at(
                 item,

@@ -25,7 +25,7 @@ def message_problems(schemas: Schemas) -> Iterator[Problem]:
     for item in own(schemas):
         if not item.is_file or item.protocol:
             continue
-        if item.kind == "client" and "x-reply" in item.schema:
+        if item.kind == "client" and not {"x-reply", "x-part"}.isdisjoint(item.schema):
             yield from _without_ref(schemas, item, "a client finds the reply by the `ref` that it sends")
         elif item.kind == "server" and item.message_type in replies:
             yield from _without_ref(schemas, item, "the gateway puts the `ref` of the request into this reply")

@@ -268,6 +268,12 @@ export interface ServerMessages {}
 /** The reply to each of the application's requests. */
 export interface Replies {}
 
+/** The parts that come before the reply to a request, by its `type`. */
+export interface PartData {}
+
+/** The data of the application's own errors, by request and name. */
+export interface RefusalData {}
+
 /** The whole contract as one type argument. */
 export interface App {
   resources: Resources;
@@ -275,4 +281,6 @@ export interface App {
   clientMessages: ClientMessages;
   serverMessages: ServerMessages;
   replies: Replies;
+  parts: PartData;
+  refusals: RefusalData;
 }

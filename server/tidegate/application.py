@@ -50,5 +50,8 @@ def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:
     unknown = sorted(found.handlers.keys() - contract.custom_messages.keys())
     if unknown:
         raise ConfigError(f"handlers: {unknown[0]!r} is no message of schema/client, or one of the protocol's own")
+    for name, handler in found.handlers.items():
+        if handler.streams and contract.custom_messages[name].part is None:
+            raise ConfigError(f"handlers: {handler.name} yields, and the schema of {name!r} has no `x-part`")
     for name in sorted(contract.custom_messages.keys() - found.handlers.keys()):
         log.warning("no handler: messages of type %r are refused", name)

@@ -15,7 +15,17 @@ from .conditions import (
     TextConditions,
 )
 
-from .contract import CLIENT_MESSAGES, CONTRACT, REPLIES, RESOURCES, ROOMS, ResourceTypes, SERVER_MESSAGES
+from .contract import (
+    CLIENT_MESSAGES,
+    CONTRACT,
+    PARTS,
+    REFUSALS,
+    REPLIES,
+    RESOURCES,
+    ROOMS,
+    ResourceTypes,
+    SERVER_MESSAGES,
+)
 
 from .filters import TaskFilters, UserFilters
 from .models import (
@@ -46,6 +56,8 @@ __all__ = [
     "NullableOrderConditions",
     "NullableTextConditions",
     "OrderConditions",
+    "PARTS",
+    "REFUSALS",
     "REPLIES",
     "RESOURCES",
     "ROOMS",

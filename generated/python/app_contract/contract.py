@@ -92,6 +92,12 @@ ROOMS: dict[str, Any] = {
 
 REPLIES: dict[str, str] = {}
 
+PARTS: dict[str, Any] = {}
+"""The types of the parts that come before the reply, by the type of the request."""
+
+REFUSALS: dict[str, dict[str, Any]] = {}
+"""The types of the data of the application's own errors, by the type of the request and their name."""
+
 CLIENT_MESSAGES: dict[str, type[msgspec.Struct]] = {}
 
 SERVER_MESSAGES: dict[str, type[msgspec.Struct]] = {}

@@ -91,8 +91,10 @@ def application_module(found: Collection, contract: str) -> str:
             _deprecated(found, found.server),
         ),
         _interface("Replies", "The reply to each of the application's requests.", found.reply_names, old),
-        _interface("Parts", "The parts that come before the reply to a request, by its `type`.", found.parts, old),
-        _interface("Refusals", "The data of the application's own errors, by request and name.", _refusals(found), old),
+        _interface("PartData", "The parts that come before the reply to a request, by its `type`.", found.parts, old),
+        _interface(
+            "RefusalData", "The data of the application's own errors, by request and name.", _refusals(found), old
+        ),
         _interface(
             "App",
             "The whole contract as one type argument.",
@@ -102,8 +104,8 @@ def application_module(found: Collection, contract: str) -> str:
                 "clientMessages": "ClientMessages",
                 "serverMessages": "ServerMessages",
                 "replies": "Replies",
-                "parts": "Parts",
-                "refusals": "Refusals",
+                "parts": "PartData",
+                "refusals": "RefusalData",
             },
         ),
     )

@@ -2,7 +2,8 @@
 
 from tidegate.contract.canonical import canonical_default
 from tidegate.contract.claims import canonical_rules, converters
-from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract, CustomMessageRules
+from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract
+from tidegate.contract.custom import APPLICATION, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.definition import ACKNOWLEDGEMENT
@@ -11,6 +12,7 @@ from tidegate.schema.subschemas import escape
 
 __all__ = [
     "ACKNOWLEDGEMENT",
+    "APPLICATION",
     "ApplicationRequest",
     "BrokenOutput",
     "Contract",

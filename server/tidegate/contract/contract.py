@@ -16,12 +16,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tidegate.contract.compiled import CompiledSchema, Compiler, names_in
+from tidegate.contract.custom import CustomMessageRules, custom_message
 from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, read, readable_ref
 from tidegate.contract.payload import Part, Payloads
 from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
-from tidegate.schema.definition import ACKNOWLEDGEMENT
 from tidegate_protocol import CLIENT_MESSAGES, Violation
 
 Message = dict[str, Any]
@@ -37,16 +37,6 @@ class ApplicationRequest(msgspec.Struct, kw_only=True):
     type: str
     ref: str | int | UnsetType = UNSET
     message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class CustomMessageRules:
-    """The rules in the schema of an application's request."""
-
-    access: dict[str, Any]
-    """The raw `x-access` rules, for `send`. A missing rule denies access."""
-    reply: str
-    """The type of the reply."""
 
 
 class BrokenOutput(TidegateError):
@@ -80,9 +70,7 @@ class Contract:
         self.encode: Callable[[msgspec.Struct | Message], bytes] = msgspec.json.Encoder().encode
         """A gateway message as JSON."""
         self.custom_messages: dict[str, CustomMessageRules] = {
-            name: CustomMessageRules(item.schema.get("x-access", {}), item.reply or ACKNOWLEDGEMENT)
-            for name, item in schemas.client.items()
-            if not item.protocol
+            name: custom_message(item, compiler) for name, item in schemas.client.items() if not item.protocol
         }
         """The application's own requests, by type."""
         self._payloads = Payloads(schemas, compiler)
@@ -198,6 +186,17 @@ class Contract:
             )
         if not validator.is_valid(message):
             raise _refusal(violations(validator, message, known=self._names))
+
+    def misfit(self, schema: CompiledSchema | str, value: Any) -> str | None:
+        """What is wrong with a value that the application made: a pointer and a reason, without any value of it.
+
+        `schema`: a schema, or the type of a message of the gateway. Returns None where the value fits.
+        """
+        validator = self._server[schema] if isinstance(schema, str) else schema
+        if validator.is_valid(value):
+            return None
+        found = violations(validator, value, known=self._names)
+        return f"{found[0].pointer or '/'}: {found[0].message}" if found else f"/: {UNEXPLAINED}"
 
     def check_server(self, message: msgspec.Struct | Message) -> None:
         """Raises BrokenOutput if the outgoing `message` is invalid by its schema. For tests and --dev."""

@@ -20,7 +20,7 @@ Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of tex
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tidegate_protocol import ERRORS, ErrorCode, ErrorMessage, Violation
 
@@ -41,6 +41,8 @@ class TidegateError(Exception):
 class Refused(TidegateError):
     """One request is refused. `pointer` is an RFC 6901 pointer into the client's message.
 
+    In a handler, `code` may also be an own error of the application, and `data` what its schema wants.
+
     Raises TypeError where `message` is no text, so that the traceback shows the line that has the mistake.
     """
 
@@ -54,6 +56,7 @@ class Refused(TidegateError):
         errors: tuple[Violation, ...] = (),
         retry_after: float | None = None,
         ref: str | int | None = None,
+        data: Any = None,
     ) -> None:
         if not isinstance(message, str):
             raise TypeError(f"the message of a Refused is a text, and not {type(message).__name__}")
@@ -65,11 +68,13 @@ class Refused(TidegateError):
         self.errors = errors
         self.retry_after = retry_after
         self.ref = ref
+        self.data = data
 
     @property
     def temporary(self) -> bool:
         """Whether the same request may succeed later."""
-        return ERRORS[self.code].temporary
+        info = ERRORS.get(self.code)
+        return info is not None and info.temporary  # an application's own errors stay until something changes
 
 
 class PermanentFailure(Refused):
@@ -111,6 +116,7 @@ def error_message(refused: Refused, ref: str | int | None = None) -> ErrorMessag
     """The one place where an exception becomes an `error` message."""
     optional = {
         "ref": ref if ref is not None else refused.ref,
+        "data": refused.data,
         "pointer": refused.pointer,
         "keyword": refused.keyword,
         "errors": list(refused.errors) or None,
@@ -120,5 +126,5 @@ def error_message(refused: Refused, ref: str | int | None = None) -> ErrorMessag
         code=refused.code,
         message=refused.message,
         temporary=refused.temporary,
-        **{name: value for name, value in optional.items() if value is not None},  # type: ignore[arg-type]  # msgspec fields by name
+        **{name: value for name, value in optional.items() if value is not None},
     )

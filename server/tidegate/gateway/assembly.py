@@ -30,6 +30,7 @@ from tidegate.gateway.application.side import ApplicationSide
 from tidegate.gateway.calls.around import with_arounds
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.outcome import Outcomes
+from tidegate.gateway.calls.parts import Parts as PartSender
 from tidegate.gateway.calls.transaction import Transactions
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.custom_messages import CustomMessages
@@ -141,7 +142,8 @@ def assemble(
     application = ApplicationSide(contract, sessions.protocol, engine, store, pushes, clock)
     handlers.bind(application)
     answering = with_arounds(handlers.handlers, moments.arounds, calls.threads)
-    custom = CustomMessages(contract, answering, sender, calls, application, transactions)
+    parts = PartSender(sender, ledger)
+    custom = CustomMessages(contract, answering, sender, calls, parts, application, transactions)
     session_clock = SessionClock(sessions, clock)
     handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
     effects.add(Identify, handler.identify)

@@ -1,7 +1,7 @@
 """The application's messages, on their way to its handlers and back.
 
-It asks each type's access rule, calls the type's handler, and sends the answer as the reply that the schema names. What
-a handler does is the application's business; what it must not do to the gateway is kept from it in `calls`.
+It asks each type's access rule, calls the type's handler, and sends the parts and the reply that the schema names.
+What a handler does is the application's business; what it must not do to the gateway is kept from it in `calls`.
 Invariant: a request with a `ref` gets exactly one reply of the type that its schema names, or one error.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import partial
 
 from tidegate.contract import ApplicationRequest, Contract
 from tidegate.core.access.rules import require
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
+from tidegate.gateway.calls.parts import Parts
 from tidegate.gateway.calls.transaction import CallTransaction, Transactions
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Handler, copied
@@ -30,6 +32,7 @@ class CustomMessages:
         handlers: Mapping[str, Handler],
         sender: Sender,
         calls: HandlerCalls,
+        parts: Parts,
         port: Port,
         transactions: Transactions | None = None,
     ) -> None:
@@ -38,6 +41,7 @@ class CustomMessages:
         self._handlers = handlers
         self._sender = sender
         self._calls = calls
+        self._parts = parts
         self._port = port
         self._transactions = transactions
 
@@ -49,15 +53,21 @@ class CustomMessages:
         if handler is None:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
         database = None if self._transactions is None else CallTransaction(self._transactions)
-        call = Call(copied(session.user), session.id, deepcopy(session.claims), self._port, session, database)
+        user, claims = copied(session.user), deepcopy(session.claims)
+        call = Call(user, session.id, claims, session.expires_at, self._port, session, database)
+        send_part = partial(self._parts.send, session)
         try:
-            frame = await self._calls.call(handler, request, call)
+            frame = await self._calls.call(handler, request, call, send_part, rules.timeout)
         except BaseException:
             if database is not None:  # undone already, unless the handler still runs
                 database.abort()
             raise
         if frame is not None:
             self._sender.send_frame(session, frame)
+
+    def left(self, session: Session) -> None:
+        """The connection of `session` has ended."""
+        self._calls.left(session.id)
 
     def give_up(self) -> None:
         """The gateway stops: the handlers that have not answered are not waited for any more."""

@@ -53,9 +53,13 @@ class Sender:
         """A message as the bytes of a frame. May be called in any thread."""
         return text_frame(self._encode(message))
 
-    def encode(self, message: msgspec.Struct) -> bytes:
-        """A message as JSON text."""
+    def encode(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
+        """A message as JSON text. May be called in any thread."""
         return self._encode(message)
+
+    def framed(self, text: bytes) -> bytes:
+        """A message that is encoded already, as the bytes of a frame. May be called in any thread."""
+        return text_frame(text)
 
     def _checked(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         self._contract.check_server(message)

@@ -117,6 +117,7 @@ class SessionHandler:
     def disconnected(self, connection: Connection, code: int | None) -> None:
         session: Session = connection.session
         self._work.forget(session)
+        self._custom.left(session)
         if code is not None and not connection.closed_by_client:
             code = None  # the client only answered the close frame of the gateway, and may come back
         self._gate.forget(session)

@@ -23,7 +23,6 @@ Invariant: a handler gets only valid messages of its type, from a user that `x-a
 
 from __future__ import annotations
 
-from tidegate.core.errors import Refused
 from tidegate.handlers.answer import Answer
 from tidegate.handlers.call import Call, copied
 from tidegate.handlers.errors import HandlersError
@@ -33,6 +32,7 @@ from tidegate.handlers.identity import APPLICATION, SYSTEM, Identity
 from tidegate.handlers.lifecycle import Connection, Stop
 from tidegate.handlers.loading import load
 from tidegate.handlers.port import EVERYONE
+from tidegate.handlers.refused import Refused
 from tidegate.handlers.rules import Action, Filter, Rule
 from tidegate_protocol import Principal
 

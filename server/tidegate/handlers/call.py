@@ -29,6 +29,8 @@ class Call:
     """The id of the connection, as `welcome` said it."""
     claims: Mapping[str, Any] = field(default_factory=dict)
     """What the user's token says beside the identity, and what `on_connect` added."""
+    expires_at: float | None = None
+    """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
     port: Port | None = field(default=None, repr=False, compare=False)
     session: object = field(default=None, repr=False, compare=False)
 

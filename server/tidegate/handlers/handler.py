@@ -28,13 +28,15 @@ class Handler:
     takes_call: bool
     waits: bool
     """It is an `async` function: it runs in an event loop, and a plain function runs in a thread."""
+    streams: bool = False
+    """It is an `async` function that yields: the parts of the answer, and perhaps the reply at its end."""
 
     @property
     def name(self) -> str:
         return name_of(self.function)
 
     def __call__(self, message: dict[str, Any], call: Call) -> Any:
-        """What the function returns: a reply, or the coroutine of one. May raise anything."""
+        """What the function returns: a reply, the coroutine of one, or an async generator. May raise anything."""
         request = message if self.model is None else typed(message, self.model)
         return self.function(request, call) if self.takes_call else self.function(request)
 
@@ -49,7 +51,11 @@ def handler_of(function: Callable[..., Any]) -> Handler:
         raise HandlersError(f"{name_of(function)}: a handler takes the message, and may take a Call as well")
     wanted = get_type_hints(called(function)).get(parameters[0].name)
     model = wanted if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct) else None
-    return Handler(function, model, len(parameters) > 1, inspect.iscoroutinefunction(called(function)))
+    inner = called(function)
+    if inspect.isgeneratorfunction(inner):
+        raise HandlersError(f"{name_of(function)}: a handler that yields is an `async def`")
+    streams = inspect.isasyncgenfunction(inner)
+    return Handler(function, model, len(parameters) > 1, streams or inspect.iscoroutinefunction(inner), streams)
 
 
 def name_of(function: Callable[..., Any]) -> str:

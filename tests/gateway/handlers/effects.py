@@ -130,7 +130,7 @@ EFFECTS: dict[str, Way] = {
     "take a lot of memory": doing(lambda: bytes(100_000_000)),
 }
 LATE: dict[str, Way] = {
-    "sleep for ever": doing(lambda: time.sleep(FOREVER), "internal"),
-    "wait for a lock that is held": doing(stuck, "internal"),
+    "sleep for ever": doing(lambda: time.sleep(FOREVER), "timeout"),
+    "wait for a lock that is held": doing(stuck, "timeout"),
 }
 """Ways that are answered at the deadline."""

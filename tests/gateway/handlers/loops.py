@@ -134,8 +134,8 @@ ASYNC_WAYS: dict[str, Way] = {
     "return a coroutine of a coroutine": returning(answered, "done"),
 }
 ASYNC_LATE: dict[str, Way] = {
-    "wait for ever": awaiting(lambda: asyncio.sleep(FOREVER), "internal"),
-    "wait for ever and ignore the deadline": awaiting(stubborn, "internal"),
-    "wait for a future that is never set": awaiting(lambda: loop().create_future(), "internal"),
-    "wait for a thread that never ends": awaiting(lambda: asyncio.to_thread(time.sleep, FOREVER), "internal"),
+    "wait for ever": awaiting(lambda: asyncio.sleep(FOREVER), "timeout"),
+    "wait for ever and ignore the deadline": awaiting(stubborn, "timeout"),
+    "wait for a future that is never set": awaiting(lambda: loop().create_future(), "timeout"),
+    "wait for a thread that never ends": awaiting(lambda: asyncio.to_thread(time.sleep, FOREVER), "timeout"),
 }

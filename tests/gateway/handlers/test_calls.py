@@ -28,7 +28,7 @@ class Answers:
     def of_reply(self, handler: str, request: ApplicationRequest, found: Any) -> Any:
         return found
 
-    def of_failure(self, handler: str, error: BaseException) -> Refused:
+    def of_failure(self, handler: str, request: ApplicationRequest, error: BaseException) -> Refused:
         return error if isinstance(error, Refused) else internal()
 
 
@@ -73,7 +73,7 @@ async def test_a_call_that_waits_behind_a_blocked_one_moves_to_another_loop() ->
         second = asyncio.create_task(made.call(handler(count), REQUEST, CALL))
         with pytest.raises(Refused) as refused:
             await first
-        assert refused.value.code == "internal"
+        assert refused.value.code == "timeout"
         made._deadline = 0.0
         ticker = tasks.create_task(ticking(made))
         assert await asyncio.wait_for(second, DEADLINE_S) == b"done"

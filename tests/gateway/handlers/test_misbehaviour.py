@@ -192,7 +192,7 @@ async def test_a_handler_that_misbehaves_hurts_its_caller_alone(gateway: Gateway
                 await bystanders.check()
         await answered_once(caller, len(requests))
     log = gateway.log_file.read_text()
-    told = log.count("'sold_out' is no error code of the protocol; the codes are cancelled, conflict, forbidden, ")
+    told = log.count("'sold_out' is no error code of the protocol, and no own error of this message: declare it in")
     assert told == 2, "once before and once after standard error was closed"
     assert [line for line in GUARDS if line in log] == [], "a guard for failures of the gateway itself was needed"
 
@@ -206,9 +206,9 @@ async def test_a_handler_that_does_not_answer_costs_its_caller_alone(hasty: Gate
         await bystanders.check()
         for ref, way in enumerate(late):
             answer = await answer_to(caller, f"late-{ref}")
-            assert (outcome(answer), answer["message"]) == ("internal", LATE), way
+            assert (outcome(answer), answer["message"]) == ("timeout", LATE), way
         await answered_once(caller, len(late) + asked)
-    assert "the handler waits did not answer within 1 s; the client gets `internal`" in hasty.log_file.read_text()
+    assert "the handler waits did not answer within 1 s; the client gets `timeout`" in hasty.log_file.read_text()
 
 
 async def test_an_async_handler_that_blocks_costs_async_handlers_alone(hasty: GatewayProcess) -> None:
@@ -217,7 +217,7 @@ async def test_an_async_handler_that_blocks_costs_async_handlers_alone(hasty: Ga
         asked = await until_done(caller, "plain")
         await bystanders.check()
         answer = await answer_to(caller, "blocked")
-        assert (outcome(answer), answer["message"]) == ("internal", LATE)
+        assert (outcome(answer), answer["message"]) == ("timeout", LATE)
         asked += await until_done(caller, "waits")  # another loop takes the place of the blocked one
         await answered_once(caller, asked + 1)
     log = hasty.log_file.read_text()

@@ -36,16 +36,6 @@ async def waits(message: Message, call: Call) -> Any:
     return ALL[message["way"]][0](message, call)
 
 
-@gateway.on("generator")
-def generator(message: Message) -> Any:
-    yield {"value": 1}
-
-
-@gateway.on("stream")
-async def stream(message: Message) -> Any:
-    yield {"value": 1}
-
-
 @gateway.on("wrapped")
 @functools.wraps(waits)
 def wrapped(*arguments: Any) -> Any:
@@ -64,8 +54,6 @@ gateway.on("object")(Shop())
 gateway.on("partial")(functools.partial(Shop().method, 1))
 gateway.on("lambda")(lambda message: {"value": 1})
 HANDLERS = {
-    "generator": "internal",
-    "stream": "internal",
     "wrapped": "done",
     "object": "done",
     "partial": "done",

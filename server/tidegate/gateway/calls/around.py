@@ -41,7 +41,10 @@ def with_arounds(
 
 
 def _wrapped(handler: Handler, arounds: Sequence[Function], threads: ApplicationThreads) -> Handler:
-    step = _Step(lambda message, shown, call: handler(message, call), handler.waits)
+    async def begun(message: Message, shown: Message, call: Call) -> Any:
+        return handler(message, call)  # a generator, which runs once every function has let it pass
+
+    step = _Step(begun if handler.streams else lambda message, shown, call: handler(message, call), handler.waits)
     for around in reversed(arounds):
         step = _about(around, step, threads)
 
@@ -53,7 +56,7 @@ def _wrapped(handler: Handler, arounds: Sequence[Function], threads: Application
 
     made = waiting if step.waits else plain
     made.__qualname__ = handler.name  # for log lines
-    return Handler(made, None, takes_call=True, waits=step.waits)
+    return Handler(made, None, takes_call=True, waits=step.waits, streams=handler.streams)
 
 
 def _about(around: Function, inner: _Step, threads: ApplicationThreads) -> _Step:

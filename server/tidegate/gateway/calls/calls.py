@@ -17,13 +17,15 @@ from tidegate.core.errors import Refused
 from tidegate.gateway.calls.functions import FunctionCalls
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.gateway.calls.outcome import Frame, Outcomes
-from tidegate.gateway.calls.running import RunningCall
+from tidegate.gateway.calls.running import RunningCall, SendPart, close, no_parts
 from tidegate.handlers import Call, Handler
 from tidegate.reports import report
 
 LATE = "the application did not answer in time"
 CANCELLED = "the client cancelled the request"
 STOPPING = "the gateway stops, and the application had not answered"
+STREAMS = 64
+"""Streams of one connection at a time: fewer than the requests that it may have under way, so that it can cancel."""
 CLOSE_S = 0.7
 """How long a stop waits for the event loop of the handlers to end."""
 
@@ -45,14 +47,28 @@ class HandlerCalls:
         self.functions = FunctionCalls(self.handler_loop)
         """Those of other functions than handlers."""
 
-    async def call(self, handler: Handler, request: ApplicationRequest, call: Call) -> Frame:
-        """Call `handler` for `request`. Raises Refused, which can be sent."""
+    async def call(
+        self,
+        handler: Handler,
+        request: ApplicationRequest,
+        call: Call,
+        send_part: SendPart = no_parts,
+        deadline: float | None = None,
+    ) -> Frame:
+        """Call `handler` for `request`. `deadline`: seconds that it may take; None for that of all calls.
+
+        Raises Refused, which can be sent.
+        """
         if self._stopping:
             raise Refused("unavailable", STOPPING)
-        running = RunningCall(handler, request, call, self._outcomes)
+        others = self._of_session.get(call.connection, set())
+        if handler.streams and sum(other.streams for other in others) >= STREAMS:
+            raise Refused("limit_reached", f"this connection has {STREAMS} streams: cancel one, or wait for its end")
+        running = RunningCall(handler, request, call, self._outcomes, send_part)
         self._running[running] = None
-        self._of_session.setdefault(call.connection, set()).add(running)
-        timer = running.loop.call_later(self._deadline, self._expire, running)
+        self._of_session.setdefault(call.connection, others).add(running)
+        seconds = self._deadline if deadline is None else deadline
+        timer = running.loop.call_later(seconds, self._expire, running, seconds)
         try:
             if handler.waits:
                 self._start_in_loop(running, running.run_in_loop)
@@ -67,8 +83,14 @@ class HandlerCalls:
         """The client cancels its calls with this `ref`; those that are answered stay answered."""
         for running in list(self._of_session.get(session, ())):
             if running.ref == ref:
-                running.abandon()
-                running.settle(Refused("cancelled", CANCELLED))
+                self._end(running, Refused("cancelled", CANCELLED))
+
+    def left(self, session: str) -> None:
+        """The connection has ended: its streams end. Other calls go on, because what they do may still be wanted."""
+        for running in list(self._of_session.get(session, ())):
+            running.client_left = True
+            if running.streams:
+                self._end(running, Refused("cancelled", CANCELLED))
 
     def tick(self) -> None:
         """Look whether the event loop of the handlers turns; to be called at least every 100 ms."""
@@ -87,8 +109,7 @@ class HandlerCalls:
         self._stopping = True
         self.functions.give_up()
         for running in list(self._running):
-            running.abandon()
-            running.settle(Refused("unavailable", STOPPING))
+            self._end(running, Refused("unavailable", STOPPING))
 
     async def aclose(self) -> None:
         """End the event loop, and the threads as far as they can be ended."""
@@ -124,9 +145,9 @@ class HandlerCalls:
         running.move = lambda: self._start_in_loop(running, work) if started.take() else None
 
     def _start_in_thread(self, running: RunningCall) -> None:
-        def hand_over(answer: Coroutine[Any, Any, Any]) -> None:
+        def hand_over(answer: Any) -> None:
             if running.outcome.done():
-                answer.close()
+                close(answer)
             else:
                 self._start_in_loop(running, partial(running.finish, answer))
 
@@ -134,11 +155,14 @@ class HandlerCalls:
         running.abandon = partial(self.threads.abandon, started)
         running.where = started.where
 
-    def _expire(self, running: RunningCall) -> None:
+    def _end(self, running: RunningCall, refused: Refused) -> None:
+        running.settle(refused)  # first: a handler that is abandoned because of it has not failed
+        running.abandon()
+
+    def _expire(self, running: RunningCall, seconds: float) -> None:
         if not running.outcome.done():
             report(
-                f"the handler {running.handler.name} did not answer within {self._deadline:g} s; "
-                f"the client gets `internal`{running.where()}"
+                f"the handler {running.handler.name} did not answer within {seconds:g} s; "
+                f"the client gets `timeout`{running.where()}"
             )
-            running.abandon()
-            running.settle(Refused("internal", LATE))
+            self._end(running, Refused("timeout", LATE))

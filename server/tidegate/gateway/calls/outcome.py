@@ -2,26 +2,29 @@
 
 It runs in the thread in which the handler ran, because even to look at an answer or an exception may run the
 application's code, and may take long.
-Invariant: whatever the handler returned or raised, there is exactly one outcome, and the gateway can send it.
+Invariant: whatever the handler returned, yielded or raised, the schema allows what is made of it, and the gateway can
+send it.
 """
 
 from __future__ import annotations
 
-import traceback
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from tidegate.contract import ACKNOWLEDGEMENT, ApplicationRequest, Contract
 from tidegate.contract.hazards import readable_ref
-from tidegate.core.errors import Refused, error_message, internal
+from tidegate.core.errors import Refused, internal
+from tidegate.gateway.calls.refusals import Refusals
 from tidegate.gateway.sender import Sender
-from tidegate.reports import report, report_failure, shown
-from tidegate_protocol import ERRORS, ErrorCode, Ok
+from tidegate.reports import report, report_failure
+from tidegate_protocol import Ok, Part
 from tidegate_protocol.plain import plain
 
 REPLY_LIMIT = 16 * 1024 * 1024
 """Bytes of a handler's reply."""
+PART_LIMIT = 1024 * 1024
+"""Bytes of one part."""
 
 Frame = bytes | None
 """The frame of the reply; None if nothing is to be sent."""
@@ -34,6 +37,7 @@ class Outcomes:
     def __init__(self, contract: Contract, sender: Sender) -> None:
         self._contract = contract
         self._sender = sender
+        self._refusals = Refusals(contract)
 
     def of_reply(self, handler: str, request: ApplicationRequest, found: Any) -> Outcome:
         """The handler returned `found`."""
@@ -43,18 +47,26 @@ class Outcomes:
             report_failure(f"the reply of the handler {handler} cannot be sent; the client gets `internal`", error)
             return internal()
 
-    def of_failure(self, handler: str, error: BaseException) -> Outcome:
-        """The handler raised `error`."""
+    def of_part(self, handler: str, request: ApplicationRequest, found: Any) -> Outcome:
+        """The handler yielded `found`, which is not the reply."""
         try:
-            if isinstance(error, Refused):
-                return self._sendable(error)
-        except BaseException as unsendable:  # as above
-            report_failure(
-                f"the handler {handler} raised a Refused that cannot be sent ({_why(error, unsendable)}); "
-                "the client gets `internal`",
-                error,
-            )
+            return self._part(handler, request, found)
+        except BaseException as error:  # as above
+            report_failure(f"a part of the handler {handler} cannot be sent; the client gets `internal`", error)
             return internal()
+
+    def is_reply(self, request: ApplicationRequest, found: Any) -> bool:
+        """Whether a handler that yields has yielded its reply: a message of the reply's type. May raise anything."""
+        reply = self._contract.custom_messages[request.type].reply
+        if isinstance(found, msgspec.Struct):
+            return type(found).__struct_config__.tag == reply
+        return isinstance(found, dict) and found.get("type") == reply
+
+    def of_failure(self, handler: str, request: ApplicationRequest, error: BaseException) -> Refused:
+        """The handler raised `error`."""
+        if issubclass(type(error), Refused):  # not `isinstance`: it may have a false `__class__`
+            error = cast(Refused, error)
+            return self._refusals.sendable(handler, self._contract.custom_messages[request.type].refusals, error)
         report_failure(f"the handler {handler} failed; the client gets `internal`", error)
         return internal()
 
@@ -68,40 +80,34 @@ class Outcomes:
         content = msgspec.to_builtins(plain(found), str_keys=True) if found is not None else {}
         if not isinstance(content, dict):
             raise TypeError(f"a handler returns a Struct, a dict or None, and not {type(found).__name__}")
-        frame = self._sender.frame({**content, "type": reply, "ref": request.ref})
-        if len(frame) > REPLY_LIMIT:
-            report(f"the reply of the handler {handler} has {len(frame):,} bytes; the client gets `too_large`")
-            return Refused("too_large", f"the reply has more than {REPLY_LIMIT:,} bytes")
-        return frame
+        text = self._sender.encode({**content, "type": reply, "ref": request.ref})
+        if len(text) > REPLY_LIMIT:
+            return _too_large(handler, "reply", len(text), REPLY_LIMIT)
+        # What the client will read is checked, and not what the handler made: the encoder changes values.
+        wrong = self._contract.misfit(reply, msgspec.json.decode(text))
+        if wrong is not None:
+            report(f"the reply of the handler {handler} does not fit {reply!r}: {wrong}; the client gets `internal`")
+            return internal()
+        return self._sender.framed(text)
 
-    def _sendable(self, refused: Refused) -> Refused:
-        """A copy of `refused` without anything of the application. Raises where the schema does not allow it."""
-        copy = Refused(
-            _code(refused),
-            refused.message,
-            pointer=refused.pointer,
-            keyword=refused.keyword,
-            errors=refused.errors,
-            retry_after=refused.retry_after,
-        )
-        self._contract.check_server(error_message(copy))
-        return copy
+    def _part(self, handler: str, request: ApplicationRequest, found: Any) -> Outcome:
+        schema = self._contract.custom_messages[request.type].part
+        if schema is None:
+            report(f"the handler {handler} yields, and {request.type!r} has no `x-part`; the client gets `internal`")
+            return internal()
+        ref = readable_ref(request.message)
+        if ref is None:
+            return None
+        text = self._sender.encode(Part(ref=ref, data=plain(found)))
+        if len(text) > PART_LIMIT:
+            return _too_large(handler, "part", len(text), PART_LIMIT)
+        wrong = self._contract.misfit(schema, msgspec.json.decode(text)["data"])
+        if wrong is not None:
+            report(f"a part of the handler {handler} does not fit its schema: {wrong}; the client gets `internal`")
+            return internal()
+        return self._sender.framed(text)
 
 
-def _code(refused: Refused) -> ErrorCode:
-    """The code of `refused`, which may be a member of an enum. Raises ValueError if it is none of the protocol."""
-    for code in ERRORS:
-        if code == refused.code:
-            return code
-    raise ValueError("no code")
-
-
-def _why(error: BaseException, unsendable: BaseException) -> str:
-    """What is wrong with a Refused, and what to write instead."""
-    try:
-        code = error.code  # type: ignore[attr-defined]  # of a Refused, as far as the application has left it whole
-        if code not in list(ERRORS):  # it may have no hash
-            return f"{shown(code)} is no error code of the protocol; the codes are {', '.join(sorted(ERRORS))}"
-    except BaseException:  # the application's code
-        return type(unsendable).__name__
-    return "".join(traceback.format_exception_only(unsendable)).strip()[:500]
+def _too_large(handler: str, what: str, size: int, limit: int) -> Refused:
+    report(f"a {what} of the handler {handler} has {size:,} bytes; the client gets `too_large`")
+    return Refused("too_large", f"the {what} has more than {limit:,} bytes")

@@ -21,9 +21,9 @@ RESERVED = frozenset({
     "Annotated", "Any", "App", "CONTRACT", "ClassVar", "ClientMessages", "Ellipsis", "EqualityConditions", "False",
     "Int64", "ListConditions", "Literal", "Meta", "Model", "None", "NotImplemented", "NullConditions",
     "NullableEqualityConditions", "NullableListConditions", "NullableOrderConditions", "NullableTextConditions",
-    "OpenModel", "OrderConditions", "PARTS", "Parts", "REFUSALS", "REPLIES", "RESOURCES", "ROOMS", "Refusals",
-    "Replies", "Request", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages", "TextConditions", "True",
-    "TypeAlias", "UNSET", "UnsetType",
+    "OpenModel", "OrderConditions", "PARTS", "PartData", "REFUSALS", "REPLIES", "RESOURCES", "ROOMS",
+    "RefusalData", "Replies", "Request", "ResourceTypes", "Resources", "RoomData", "Rooms", "ServerMessages",
+    "TextConditions", "True", "TypeAlias", "UNSET", "UnsetType",
 })  # fmt: skip
 """Names that the generated modules define or import themselves, and words of Python that look like a title."""
 UNFIT_IN_NAMES = frozenset('"\\')

@@ -155,7 +155,7 @@ def integers_must_have_no_fraction(patch: Patch) -> None:
         message = msgspec.json.decode(payload)
         if any(type(value) is float for value in message.values()):
             ref = hazards.readable_ref(message)
-            raise Refused("invalid_message", "Expected `int`, got `float`", pointer="/limit", ref=ref)
+            raise Refused("invalid_message", "Expected `int`, got `float`", pointer="/limit").answering(ref)
         return request
 
     real = contract.Contract.decode

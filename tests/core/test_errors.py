@@ -63,7 +63,7 @@ def test_a_pointer_that_is_too_long_points_at_the_closest_ancestor_that_fits() -
 
 def test_an_error_has_what_is_known_and_nothing_more() -> None:
     assert error_message(Refused("forbidden", "no")) == ErrorMessage(code="forbidden", message="no", temporary=False)
-    refused = Refused("unavailable", "no", pointer="/room", keyword="type", retry_after=0.0, ref=7)
+    refused = Refused("unavailable", "no", pointer="/room", keyword="type", retry_after=0.0).answering(7)
     message = error_message(refused)
     assert (message.ref, message.pointer, message.keyword, message.retry_after) == (7, "/room", "type", 0.0)
     assert error_message(refused, "of the request").ref == "of the request"

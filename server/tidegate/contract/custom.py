@@ -30,7 +30,7 @@ class CustomMessageRules:
     part: CompiledSchema | None = None
     """The schema of the parts that come before the reply; None if there are none."""
     refusals: Mapping[str, CompiledSchema] = field(default_factory=dict)
-    """The schema of the data of each of its own errors, by name."""
+    """The schema of the data of each own error, by name."""
 
 
 def custom_message(item: Definition, compiler: Compiler) -> CustomMessageRules:

@@ -42,13 +42,13 @@ _decode_ref = msgspec.json.Decoder(_Ref).decode
 def read(payload: bytes) -> dict[str, Any]:
     """The JSON object in `payload`. Raises Refused: invalid_json, too_large, invalid_message, invalid_data."""
     if len(payload) > 2 * VALUES and _values(payload) > VALUES:
-        raise Refused("too_large", f"has more than {VALUES:,} properties and items", ref=_skimmed_ref(payload))
+        raise Refused("too_large", f"has more than {VALUES:,} properties and items").answering(_skimmed_ref(payload))
     try:
         message = _decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused("invalid_json", f"not JSON: {error}", ref=_ref_in(payload)) from None
+        raise Refused("invalid_json", f"not JSON: {error}").answering(_ref_in(payload)) from None
     except RecursionError:
-        raise Refused("invalid_json", f"nested deeper than {DEPTH} levels", ref=_ref_in(payload)) from None
+        raise Refused("invalid_json", f"nested deeper than {DEPTH} levels").answering(_ref_in(payload)) from None
     if type(message) is not dict:
         raise Refused("invalid_json", "a message is one JSON object")
     folded = payload.translate(_FOLD)
@@ -95,7 +95,7 @@ def _skimmed_ref(payload: bytes) -> str | int | None:
     except msgspec.ValidationError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused("invalid_json", f"not JSON: {error}", ref=_ref_in(payload)) from None
+        raise Refused("invalid_json", f"not JSON: {error}").answering(_ref_in(payload)) from None
 
 
 def _ref_in(payload: bytes) -> str | int | None:
@@ -142,7 +142,7 @@ def _refused(levels: list[list[Any]], container: Any, value: Any, fault: str) ->
         container, step = next((item, step) for item in above for step in _steps(item, container))
         path.append(step)
     place = nearest(pointer(path[::-1]))
-    return Refused(code_at(place), fault, pointer=place, ref=readable_ref(levels[0][0]))
+    return Refused(code_at(place), fault, pointer=place).answering(readable_ref(levels[0][0]))
 
 
 def _steps(container: Any, wanted: Any) -> Iterator[str | int]:

@@ -20,7 +20,7 @@ Invariant: a `Refused` never carries more than `MESSAGE_LIMIT` characters of tex
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from tidegate_protocol import ERRORS, ErrorCode, ErrorMessage, Violation
 
@@ -55,7 +55,6 @@ class Refused(TidegateError):
         keyword: str | None = None,
         errors: tuple[Violation, ...] = (),
         retry_after: float | None = None,
-        ref: str | int | None = None,
         data: Any = None,
     ) -> None:
         if not isinstance(message, str):
@@ -67,8 +66,14 @@ class Refused(TidegateError):
         self.keyword = keyword
         self.errors = errors
         self.retry_after = retry_after
-        self.ref = ref
+        self.ref: str | int | None = None
+        """That of the request, where it is not known to those who catch this."""
         self.data = data
+
+    def answering(self, ref: str | int | None) -> Self:
+        """This refusal, as the answer to the request with that `ref`."""
+        self.ref = ref
+        return self
 
     @property
     def temporary(self) -> bool:

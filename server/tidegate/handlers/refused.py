@@ -25,7 +25,6 @@ if TYPE_CHECKING:
             keyword: str | None = None,
             errors: tuple[Violation, ...] = (),
             retry_after: float | None = None,
-            ref: str | int | None = None,
             data: Any = None,
         ) -> None: ...
 

@@ -63,8 +63,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag=1):
             keyword=self.keyword,
             errors=tuple(Violation(pointer=at, keyword=word, message=text) for at, word, text in self.errors),
             retry_after=self.retry_after,
-            ref=self.ref,
-        )
+        ).answering(self.ref)
 
 
 encode = msgspec.msgpack.Encoder().encode

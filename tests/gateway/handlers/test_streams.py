@@ -135,7 +135,7 @@ async def test_parts_come_in_order_and_the_reply_or_an_error_ends_them(
                     assert (caplog.text == "") is (told == "")
                     assert told in caplog.text
                     assert "secret" not in caplog.text
-        # Without a ref nothing is sent, and the handler runs all the same.
+        # Without a ref nothing is sent, and the handler runs nevertheless.
         counting.closed.clear()
         await client.say({"type": "count", "how": "three"})
         await until(lambda: counting.closed == ["three"])

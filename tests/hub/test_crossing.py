@@ -116,8 +116,10 @@ def test_connections_of_two_workers_are_different_payers() -> None:
     ref=some.none() | TEXT | some.integers(0, 2**53),
     kind=some.sampled_from([Refused, PermanentFailure]),
 )
-def test_a_refusal_is_the_same_at_the_other_end(kind: type[Refused], message: str, **fields: Any) -> None:
-    refused = kind("unavailable", message, **fields)
+def test_a_refusal_is_the_same_at_the_other_end(
+    kind: type[Refused], message: str, ref: str | int | None, **fields: Any
+) -> None:
+    refused = kind("unavailable", message, **fields).answering(ref)
     crossed = decode_from_hub(encode(Refusal.of(7, refused)))
     assert isinstance(crossed, Refusal)
     found = crossed.refused()

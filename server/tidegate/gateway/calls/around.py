@@ -41,10 +41,8 @@ def with_arounds(
 
 
 def _wrapped(handler: Handler, arounds: Sequence[Function], threads: ApplicationThreads) -> Handler:
-    async def begun(message: Message, shown: Message, call: Call) -> Any:
-        return handler(message, call)  # a generator, which runs once every function has let it pass
-
-    step = _Step(begun if handler.streams else lambda message, shown, call: handler(message, call), handler.waits)
+    inner = partial(_begun, handler) if handler.streams else handler
+    step = _Step(lambda message, shown, call: inner(message, call), handler.waits)
     for around in reversed(arounds):
         step = _about(around, step, threads)
 
@@ -57,6 +55,11 @@ def _wrapped(handler: Handler, arounds: Sequence[Function], threads: Application
     made = waiting if step.waits else plain
     made.__qualname__ = handler.name  # for log lines
     return Handler(made, None, takes_call=True, waits=step.waits, streams=handler.streams)
+
+
+async def _begun(handler: Handler, message: Message, call: Call) -> Any:
+    """The generator of a handler that yields. It runs once every function has let it pass."""
+    return handler(message, call)
 
 
 def _about(around: Function, inner: _Step, threads: ApplicationThreads) -> _Step:

@@ -113,5 +113,5 @@ async def test_the_deadline_ends_what_runs_about_a_handler_too(tmp_path: Path) -
         await asyncio.Event().wait()
 
     async with open_shop(tmp_path, shop, handler_timeout=0.1) as inside, wire(inside.url) as client:
-        assert (await client.ask({"type": "waits", "what": "forever"}))["code"] == "internal"
+        assert (await client.ask({"type": "waits", "what": "forever"}))["code"] == "timeout"
         assert await asyncio.to_thread(ended.wait, 60)

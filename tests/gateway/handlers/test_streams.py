@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +265,27 @@ async def test_a_decorator_around_a_generator_may_be_a_plain_function(tmp_path: 
         await client.say({"type": "count", "ref": 1})
         await client.hear("counted")
         assert len(of(client, 1)) == 4
+
+
+async def test_functions_around_a_handler_pass_its_parts(tmp_path: Path) -> None:
+    counting, passed = Counting(), list[str]()
+
+    @counting.gateway.around
+    def plain(message: dict[str, Any], call: Call, go_on: Callable[[], Any]) -> Any:
+        passed.append(message["type"])
+        return go_on()
+
+    @counting.gateway.around
+    async def waiting(message: dict[str, Any], call: Call, go_on: Callable[[], Awaitable[Any]]) -> Any:
+        passed.append(message["type"])
+        return await go_on()
+
+    async with serving(tmp_path, counting.gateway) as inside, wire(inside.url) as client:
+        await client.say({"type": "count", "ref": 1})
+        await client.hear("counted")
+        assert len(of(client, 1)) == 4
+        assert passed == ["count", "count"]
+        assert counting.closed == ["three"]
 
 
 def test_a_plain_generator_is_no_handler() -> None:

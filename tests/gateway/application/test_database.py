@@ -104,7 +104,7 @@ async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_whi
         open_shop(tmp_path, shop, database_url, handler_timeout=0.3) as inside,
         wire(inside.url, **bearer("ada")) as client,
     ):
-        assert (await client.ask({"type": "plain", "what": "late", "with": "late"}))["code"] == "internal"
+        assert (await client.ask({"type": "plain", "what": "late", "with": "late"}))["code"] == "timeout"
         row = {"owner": "ada", "text": "by a client"}
         assert (await client.ask({"type": "create", "resource": "notes", "data": row}))["type"] == "rows"
         go_on.set()

@@ -22,6 +22,7 @@ from tidegate.auth.tokens import (
     sign,
 )
 from tidegate.core.errors import Refused
+from tidegate.core.identities import APPLICATION
 
 SECRET = "the-secret-of-the-users-of-these-tests-long-enough-for-any-algorithm"
 OTHER = "another-secret-that-is-long-enough-too"
@@ -159,6 +160,7 @@ MALFORMED = {
     "sub a list": signed({"sub": ["7"]}),
     "sub empty": signed({"sub": ""}),
     "sub too long": signed({"sub": "x" * (ID_LIMIT + 1)}),
+    "sub of the gateway": signed({"sub": APPLICATION.id}),
     "sub anonymous": signed({"sub": ANONYMOUS_PREFIX + "1"}),
     "exp null": signed({"sub": "7", "exp": None}),
     "exp a list": signed({"sub": "7", "exp": [1]}),

@@ -19,6 +19,7 @@ from tidegate.core.sessions import Greeting, Sessions
 from tidegate_protocol import (
     Authenticated,
     AuthenticateRequest,
+    ErrorCode,
     ErrorMessage,
     Goodbye,
     Heartbeat,
@@ -82,6 +83,14 @@ def test_a_client_with_a_token_that_is_not_valid_gets_the_error_and_is_closed(se
     assert list(sessions.tick(200.0)) == [], "it gets no heartbeat"
     sessions.ended(session, None, 201.0)
     assert len(sessions) == 0
+
+
+def test_a_client_that_the_application_refuses_learns_from_the_close_whether_to_come_back(sessions: Sessions) -> None:
+    closes: dict[ErrorCode, int] = {"forbidden": 4003, "unauthenticated": 4001, "unavailable": 4100, "internal": 1011}
+    for code, expected in closes.items():
+        _, close = sessions.turned_away(guest(), Refused(code, "no"))
+        assert isinstance(close, Close)
+        assert (code, close.code) == (code, expected)
 
 
 def test_a_binary_frame_is_answered_with_an_error(sessions: Sessions) -> None:

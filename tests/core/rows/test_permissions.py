@@ -10,7 +10,7 @@ from tidegate.core.access.rules import RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
 from tidegate.core.rows.named_rows import NamedRows
-from tidegate.core.rows.permissions import Permissions, ResourceRules
+from tidegate.core.rows.permissions import Permissions, ResourceRules, Unrestricted
 from tidegate_protocol import Principal
 
 
@@ -52,3 +52,11 @@ def test_a_rule_of_the_application_that_fails_decides_nothing() -> None:
     with pytest.raises(Refused) as caught:
         Permissions({"users": users}).readable(client(), users)
     assert caught.value.code == "internal"
+
+
+def test_the_application_itself_may_do_everything_with_the_resources_that_there_are() -> None:
+    unrestricted = Unrestricted(RESOURCES)
+    assert unrestricted.permitted(client_of("red"), RESOURCES["notes"], "delete") is EVERYTHING
+    assert unrestricted.readable(client_of("red"), RESOURCES["notes"]) is EVERYTHING
+    with pytest.raises(Refused):
+        unrestricted.rules("nothing")

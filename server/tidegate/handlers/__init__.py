@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from tidegate.handlers.answer import Answer
 from tidegate.handlers.call import Call, copied
-from tidegate.handlers.errors import HandlersError
+from tidegate.handlers.errors import HandlersError, NotDone
 from tidegate.handlers.gateway import Gateway
 from tidegate.handlers.handler import Handler, name_of
 from tidegate.handlers.identity import APPLICATION, SYSTEM, Identity
@@ -49,6 +49,7 @@ __all__ = [
     "Handler",
     "HandlersError",
     "Identity",
+    "NotDone",
     "Principal",
     "Refused",
     "Rule",

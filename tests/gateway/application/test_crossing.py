@@ -89,7 +89,8 @@ async def test_the_end_of_the_gateway_answers_everything() -> None:
     async def forever() -> None:
         await asyncio.Event().wait()
 
-    in_thread: asyncio.Task[Answer[None]] = asyncio.create_task(asyncio.to_thread(lambda: Answer[None](made.ask(forever))))
+    ask = lambda: Answer[None](made.ask(forever))  # noqa: E731  # it waits in a thread
+    in_thread = asyncio.create_task(asyncio.to_thread(ask))
     await until(lambda: made._under_way)
     made.end()
     with pytest.raises(Refused) as caught:

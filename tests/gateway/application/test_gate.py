@@ -26,6 +26,7 @@ TURNED_AWAY = [
     ("many", "rate_limited", 4100),
     ("broken", "internal", 1011),
     ("odd", "internal", 1011),
+    ("own", "internal", 1011),
     ("slow", "unavailable", 4100),
 ]
 """Users, the code of the error, and how the connection is closed."""
@@ -55,6 +56,8 @@ async def test_the_application_turns_clients_away(tmp_path: Path, monkeypatch: p
                 raise Refused("unauthenticated", "there is no such user")
             case "many":
                 raise Refused("rate_limited", "too many", retry_after=1.0)
+            case "own":
+                raise Refused("sold_out", "no code of the protocol", retry_after=-1.0)
             case "broken":
                 raise OSError("no such table")
             case "odd":

@@ -107,6 +107,31 @@ async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_pa
         ]
 
 
+async def test_a_client_gets_no_pointer_into_what_its_handler_gave_the_gateway(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = Shop()
+
+    @shop.action
+    def wrong(_: Any, call: Call) -> Any:
+        call.send({"type": "news", "text": ""})
+
+    @shop.action
+    async def forbidden(_: Any, call: Call) -> Any:
+        await shop.gateway.rows("notes", as_user=call.principal).create({"owner": "another", "text": "x"})
+
+    @shop.action
+    async def missing(_: Any, call: Call) -> Any:
+        await shop.gateway.rows("notes", as_user=call.principal).update(7, {"text": "x"})
+
+    async with open_shop(tmp_path, shop) as inside, wire(inside.url, **bearer("ada")) as client:
+        assert (await client.ask({"type": "plain", "what": "wrong"}))["code"] == "internal"
+        assert "gave the gateway what the schema does not allow (invalid_message, /text)" in caplog.text
+        for what, code in (("forbidden", "forbidden"), ("missing", "not_found")):
+            answer = await client.ask({"type": "waits", "what": what})
+            assert (answer["code"], answer.get("pointer")) == (code, None)
+
+
 async def test_the_answer_of_an_async_function_has_to_be_awaited(tmp_path: Path) -> None:
     shop = Shop()
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from tidegate.core.errors import Refused, internal
+from tidegate.handlers.errors import NotDone
 from tidegate.reports import report_failure
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ CROWDED = f"the application asks more than {LIMIT:,} things of the gateway at a 
 
 
 class Crossing:
-    """Made in the gateway's loop. `ask` may be called in any thread."""
+    """Made in the gateway's loop. `ask` may be called in any thread. What is refused is raised as NotDone."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -38,22 +39,22 @@ class Crossing:
         self._ended = False
 
     def ask(self, work: Callable[[], Coroutine[Any, Any, T]], *, changes: bool = False) -> Future[T]:
-        """Await what `work` makes, in the gateway's loop. Raises Refused.
+        """Await what `work` makes, in the gateway's loop. Raises NotDone.
 
         Cancelling the future cancels the work, unless it `changes` something: that is done, or not begun.
         """
         with self._lock:
             if self._ended:
-                raise Refused("unavailable", ENDED)
+                raise NotDone("unavailable", ENDED)
             if self._asked >= LIMIT:
-                raise Refused("limit_reached", CROWDED, retry_after=1.0)
+                raise NotDone("limit_reached", CROWDED, retry_after=1.0)
             self._asked += 1
         future: Future[T] = Future()
         future.add_done_callback(self._done)
         try:
             self._loop.call_soon_threadsafe(self._begin, work, future, changes)
         except RuntimeError:  # the loop has ended
-            future.set_exception(Refused("unavailable", ENDED))
+            future.set_exception(NotDone("unavailable", ENDED))
         return future
 
     def end(self) -> None:
@@ -108,4 +109,4 @@ class Crossing:
 
 def _settle(future: Future[Any], refused: Refused) -> None:
     with suppress(InvalidStateError):  # it was cancelled
-        future.set_exception(refused)
+        future.set_exception(NotDone.of(refused))

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tidegate.core.access.row_rules import same_claims
-from tidegate.core.errors import Refused, internal
+from tidegate.core.errors import Refused, error_message, internal
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate.gateway.calls.functions import Ended, FunctionCalls, Outcome
@@ -27,6 +27,7 @@ from tidegate.handlers.function import Function
 from tidegate.handlers.lifecycle import Connection
 from tidegate.reports import report, report_failure
 from tidegate.transport import BY_ADMISSION
+from tidegate_protocol import ERRORS
 
 CONNECT_S = 5.0
 """How long the application may take to say whether a client may connect: clients wait ten seconds for `welcome`."""
@@ -138,7 +139,7 @@ def _said(function: Function, outcome: Outcome) -> Mapping[str, Any] | Refused:
     """The claims that a function adds, or why the client is not let in."""
     error = outcome.error
     if isinstance(error, Refused):
-        return Refused(error.code, error.message, retry_after=error.retry_after)
+        return _sendable(function, error)
     if isinstance(error, Ended):
         return Refused("unavailable", "the gateway stops", retry_after=RETRY_S)
     if isinstance(error, TimeoutError):
@@ -151,6 +152,19 @@ def _said(function: Function, outcome: Outcome) -> Mapping[str, Any] | Refused:
             error = wrong
     report_failure(f"the function {function.name} failed; the client is not let in:", error)
     return internal()
+
+
+def _sendable(function: Function, refused: Refused) -> Refused:
+    """A copy of what a function raised that a client can be sent."""
+    try:
+        copy = Refused(refused.code, refused.message, retry_after=refused.retry_after)
+        if copy.code not in ERRORS or (copy.retry_after is not None and not copy.retry_after >= 0):
+            raise ValueError("no error code of the protocol, or a negative retry_after")
+        msgspec.json.encode(error_message(copy))
+    except BaseException as error:  # values of the application may raise anything when they are looked at
+        report_failure(f"the function {function.name} raised a Refused that cannot be sent:", error)
+        return internal()
+    return copy
 
 
 def _copy(claims: Any) -> dict[str, Any]:

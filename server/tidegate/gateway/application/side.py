@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from tidegate.core.rows.ports import Store
 from tidegate.core.session import Session
 from tidegate.gateway.application.crossing import Crossing
 from tidegate.gateway.application.pushes import Pushes
+from tidegate.handlers.errors import NotDone
 from tidegate.handlers.identity import SYSTEM, Identity, System
 from tidegate.handlers.port import Row, Target
 from tidegate_protocol import (
@@ -75,11 +77,13 @@ class ApplicationSide:
 
     def reply(self, session: object, message: Any) -> Future[bool]:
         assert isinstance(session, Session)
-        text = self._text(message)
+        with not_done():
+            text = self._text(message)
         return self.crossing.ask(lambda: self._pushes.reply(session, text))
 
     def push(self, target: Target, message: Any) -> Future[None]:
-        text = self._text(message)
+        with not_done():
+            text = self._text(message)
 
         async def push() -> None:
             self._pushes.push(target, text)
@@ -88,9 +92,10 @@ class ApplicationSide:
 
     def publish(self, room: str, data: Any, sender: Principal, key: str | None) -> Future[RoomPosition]:
         message = {"type": "message", "room": room, "data": data}
-        request = self._contract.decode(_encoded(message if key is None else {**message, "key": key}))
-        assert isinstance(request, MessageRequest)
-        rules = self._protocol.rooms.rules(room)
+        with not_done():
+            request = self._contract.decode(_encoded(message if key is None else {**message, "key": key}))
+            assert isinstance(request, MessageRequest)
+            rules = self._protocol.rooms.rules(room)
         author = Author(id=sender.id, name=sender.name)
         account = GATEWAY.account if sender is APPLICATION else f"user {sender.id}"
 
@@ -100,7 +105,8 @@ class ApplicationSide:
         return self.crossing.ask(publish, changes=True)
 
     def rows(self, who: Identity | System, request: Row) -> Future[tuple[list[Row], int | None]]:
-        decoded = self._contract.decode(_encoded(request))
+        with not_done():
+            decoded = self._contract.decode(_encoded(request))
         session = Session("application", None, APPLICATION if who is SYSTEM else who.user)
         if who is not SYSTEM:
             session.claims = who.claims
@@ -139,6 +145,15 @@ class ApplicationSide:
         if len(text) > PUSH_LIMIT:
             raise Refused("too_large", f"the message has more than {PUSH_LIMIT:,} bytes")
         return text
+
+
+@contextmanager
+def not_done() -> Iterator[None]:
+    """What the contract refuses is a mistake of the application, and not of its client."""
+    try:
+        yield
+    except Refused as refused:
+        raise NotDone.of(refused) from None
 
 
 def _encoded(message: Any) -> bytes:

@@ -17,6 +17,7 @@ from tidegate.contract.hazards import readable_ref
 from tidegate.core.errors import Refused, internal
 from tidegate.gateway.calls.refusals import Refusals
 from tidegate.gateway.sender import Sender
+from tidegate.handlers.errors import NotDone
 from tidegate.reports import report, report_failure
 from tidegate_protocol import Ok, Part
 from tidegate_protocol.plain import plain
@@ -64,6 +65,16 @@ class Outcomes:
 
     def of_failure(self, handler: str, request: ApplicationRequest, error: BaseException) -> Refused:
         """The handler raised `error`."""
+        if type(error) is NotDone:
+            for_client = error.for_client()
+            if for_client is None:
+                report_failure(
+                    f"the handler {handler} gave the gateway what the schema does not allow "
+                    f"({error.code}, {error.pointer or '/'}); the client gets `internal`",
+                    error,
+                )
+                return internal()
+            error = for_client
         if issubclass(type(error), Refused):  # not `isinstance`: it may have a false `__class__`
             error = cast(Refused, error)
             return self._refusals.sendable(handler, self._contract.custom_messages[request.type].refusals, error)

@@ -21,9 +21,10 @@ import pytest
 
 from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
+from tests.support.forked_checks import forked_checks
 from tests.support.gateway import clean_environment, tidegate
 from tidegate import schema
-from tidegate.checks import contract_check, schemathesis_run
+from tidegate.checks import contract_check, gateway_process, schemathesis_run
 from tidegate.checks.bridge import Bridge
 from tidegate.checks.document import operations
 from tidegate.checks.fuzz import Fuzzer, FuzzTally, existing_keys
@@ -32,6 +33,10 @@ from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
 from tidegate.checks.schemathesis_run import SchemathesisTally
 from tidegate.cli import main
+
+__all__ = ["forked_checks"]
+
+pytestmark = pytest.mark.usefixtures("forked_checks")
 
 BUY: dict[str, Any] = {
     "title": "BuyRequest",
@@ -106,7 +111,9 @@ def check(shop: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 
 
 @pytest.mark.process
-def test_handlers_that_keep_the_contract_pass(shop: Path, check: Check) -> None:
+def test_handlers_that_keep_the_contract_pass(shop: Path, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands that the check starts are new Pythons here, as for users."""
+    monkeypatch.setattr(gateway_process, "subprocess", subprocess)
     (shop / "shop.py").write_text(SHOP.replace("ANSWER", "9 - int(request['amount'])"))
     done = check("--handlers", "shop:gateway")
     assert done.code == 0, done.out

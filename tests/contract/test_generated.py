@@ -20,6 +20,7 @@ import pytest
 
 from tests.contract import rich
 from tests.support.deadlines import DEADLINE_S
+from tests.support.forked_checks import forked_checks
 from tests.support.gateway import ROOT
 from tidegate import schema
 from tidegate.checks import schemathesis_run
@@ -32,7 +33,9 @@ from tidegate.checks.gateway_process import gateway
 from tidegate.checks.judge import Judge
 from tidegate.checks.oracle import Oracle
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("forked_checks")]
+
+__all__ = ["forked_checks"]
 
 SECONDS = float(os.environ.get("CONTRACT_SECONDS", "0.5"))
 ENOUGH = 50
@@ -71,7 +74,7 @@ def test_schemathesis_finds_no_failure(bridge: Bridge) -> None:
 
 
 @pytest.fixture(scope="module")
-def bridge() -> Iterator[Bridge]:
+def bridge(forked_checks: None) -> Iterator[Bridge]:
     """The HTTP side of a gateway over the sample application."""
     folder = ROOT / "schema"
     schemas = loaded(folder)

@@ -16,6 +16,9 @@ from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.rows import default_sql
 from tidegate.store.sql.names import literal, quoted
 
+PREFIX = "default "
+"""Of the names in META."""
+
 
 def default_steps(connection: Connection, resource: Resource, prop: Property, before: str | None) -> Iterator[Step]:
     """The step that gives a column the default that the schema wants. `before`: the recorded default."""
@@ -42,16 +45,15 @@ def record(resource: Resource, prop: Property) -> list[str]:
     ]
 
 
-def recorded(connection: Connection, resource: Resource) -> Mapping[str, str]:
-    """The recorded defaults of a table, by column."""
-    prefix = f"default {resource.table}."
+def recorded(connection: Connection) -> Mapping[str, str]:
+    """The recorded defaults of all tables, by `table.column`."""
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
         return {}
     found: Iterable[tuple[str, str]] = connection.execute(
-        f"SELECT name, value FROM {META} WHERE starts_with(name, $1)", [prefix]
+        f"SELECT name, value FROM {META} WHERE starts_with(name, $1)", [PREFIX]
     )
-    return {name.removeprefix(prefix): value for name, value in found}
+    return {name.removeprefix(PREFIX): value for name, value in found}
 
 
 def _entry(resource: Resource, column: str) -> str:
-    return literal(f"default {resource.table}.{column}")
+    return literal(f"{PREFIX}{resource.table}.{column}")

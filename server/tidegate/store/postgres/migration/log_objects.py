@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
@@ -55,7 +56,11 @@ def log_steps(connection: Connection, *, rooms: bool) -> list[Step]:
     found = []
     if not connection.execute("SELECT to_regnamespace($1)", [SCHEMA]).fetchall()[0][0]:
         found.append(sql_step(connection, f"create schema {SCHEMA}", OWN_DATA, [f"CREATE SCHEMA {SCHEMA}"]))
-    missing = [name for name in RELATIONS if not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]]
+    missing = _missing(connection, [*RELATIONS, *(ROOM_TABLES if rooms else ())])
+    of_rooms, missing = (
+        [name for name in missing if name in ROOM_TABLES],
+        [name for name in missing if name in RELATIONS],
+    )
     # The last one is not independent: the place, which comes with the epoch, has the number of the log.
     found += [
         sql_step(connection, f"create {name}", OWN_DATA, [RELATIONS[name]], independent=name != missing[-1])
@@ -76,9 +81,19 @@ def log_steps(connection: Connection, *, rooms: bool) -> list[Step]:
     found += [
         sql_step(connection, f"create {name}", "messages of durable rooms are there", statements)
         for name, statements in ROOM_TABLES.items()
-        if rooms and not connection.execute("SELECT to_regclass($1)", [name]).fetchall()[0][0]
+        if name in of_rooms
     ]
     return found
+
+
+def _missing(connection: Connection, relations: Sequence[str]) -> list[str]:
+    """Those that do not exist, in their order."""
+    found = connection.execute(
+        "SELECT name FROM unnest($1::text[]) WITH ORDINALITY wanted (name, place) WHERE to_regclass(name) IS NULL "
+        "ORDER BY place",
+        [list(relations)],
+    )
+    return [name for (name,) in found]
 
 
 def home_steps(connection: Connection, resources: Mapping[str, Resource]) -> list[Step]:
@@ -106,17 +121,19 @@ def trigger_steps(
     found, new = [*_conversion_steps(connection)], set()
     of_resource = {log_function(resource): resource for resource in resources.values()}
     schema = home.here(connection)
-    for name, body in functions(dict(resources), schema).items():
-        rows = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [f"{name}()"]).fetchall()
+    bodies = functions(dict(resources), schema)
+    comments = _comments(connection, [f"{name}()" for name in bodies])
+    for name, body in bodies.items():
+        comment = comments[f"{name}()"]
         install = f"install function {name}"
-        if rows[0][0] is None or install in done:
+        if comment is None or install in done:
             new.add(name)
-        if rows[0][0] == digest(body):
+        if comment == digest(body):
             continue
         statements, label, why = create_function(name, body), install, "it is missing"
         if (resource := of_resource.get(name)) is not None:
             before = log_record.read(connection, resource)
-            if name not in new and _logs_more(connection, resource, before, rows[0][0], done, serving=serving):
+            if name not in new and _logs_more(connection, resource, before, comment, done, serving=serving):
                 continue
             statements.append(log_record.record(resource, schema, digest(body), before))
             if before is not None and name not in new and _lacked(connection, schema, resource, before):
@@ -125,20 +142,35 @@ def trigger_steps(
             label, why = f"replace function {name}", "it reads otherwise"
         found.append(sql_step(connection, label, why, statements))
     logged = [resource for resource in resources.values() if log_function(resource) not in new]
-    found += _trigger_step(connection, COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, logged)
-    missed = [] if NUMBER_ONE in new else logged
-    found += _trigger_step(connection, PENDING, NUMBER_ONE_TRIGGER, NUMBER_ONE, CREATE_NUMBER_ONE_TRIGGER, missed)
+    wanted = [
+        _Trigger(COMMITS, NUMBER_TRIGGER, NUMBER, CREATE_NUMBER_TRIGGER, logged),
+        _Trigger(
+            PENDING, NUMBER_ONE_TRIGGER, NUMBER_ONE, CREATE_NUMBER_ONE_TRIGGER, [] if NUMBER_ONE in new else logged
+        ),
+    ]
     for resource in resources.values():
         missed = [resource] if resource in logged else []
         for name, sql in triggers(resource).items():
-            found += _trigger_step(connection, quoted(resource.table), name, log_function(resource), sql, missed)
-    return found
+            wanted.append(_Trigger(quoted(resource.table), name, log_function(resource), sql, missed))
+    states = _states(connection, wanted)
+    return found + [step for each in wanted for step in _trigger_step(connection, each, states.get(each[:2]))]
+
+
+def _comments(connection: Connection, signatures: Sequence[str]) -> dict[str, str | None]:
+    """The comments of functions, by signature; None without a comment, and without such a function."""
+    found = connection.execute(
+        "SELECT signature, obj_description(to_regprocedure(signature), 'pg_proc') FROM unnest($1::text[]) wanted "
+        "(signature)",
+        [list(signatures)],
+    )
+    return dict(found.fetchall())
 
 
 def _conversion_steps(connection: Connection) -> Iterator[Step]:
-    for signature, (comment, statements) in conversions().items():
-        ((there,),) = connection.execute("SELECT obj_description(to_regprocedure($1), 'pg_proc')", [signature])
-        if there != comment:
+    wanted = conversions()
+    there = _comments(connection, list(wanted))
+    for signature, (comment, statements) in wanted.items():
+        if there[signature] != comment:
             yield sql_step(connection, f"install function {signature}", "filters need it", statements)
 
 
@@ -152,7 +184,7 @@ def _logs_more(
     connection: Connection,
     resource: Resource,
     record: log_record.LogRecord | None,
-    comment: str,
+    comment: str | None,
     done: Sequence[str],
     *,
     serving: bool,
@@ -170,23 +202,40 @@ def _logs_more(
     return (serving or record.had(parts)) and record.covers(parts, column_names(connection, schema, resource.table))
 
 
-def _trigger_step(
-    connection: Connection, table: str, name: str, function: str, sql: str, missed: list[Resource]
-) -> Iterator[Step]:
-    """The step for one trigger. `missed`: the resources of which the log may lack changes without this trigger."""
-    state = connection.execute(
-        "SELECT tgenabled, tgfoid = to_regprocedure($3) FROM pg_trigger "
-        "WHERE tgrelid = to_regclass($1) AND tgname = $2",
-        [table, name, f"{function}()"],
-    ).fetchall()
-    if state == [("A", True)]:
+class _Trigger(NamedTuple):
+    """A trigger that a database needs."""
+
+    table: str
+    """As SQL."""
+    name: str
+    function: str
+    sql: str
+    missed: list[Resource]
+    """The resources of which the log may lack changes without it."""
+
+
+def _states(connection: Connection, wanted: Sequence[_Trigger]) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Of those that exist, by table and name: when they are on (tgenabled), and whether they call their function."""
+    found = connection.execute(
+        "SELECT wanted.on_table, wanted.name, tgenabled, tgfoid = to_regprocedure(wanted.function) "
+        "FROM unnest($1::text[], $2::text[], $3::text[]) wanted (on_table, name, function) "
+        "JOIN pg_trigger ON tgrelid = to_regclass(wanted.on_table) AND tgname = wanted.name",
+        [[each.table for each in wanted], [each.name for each in wanted], [f"{each.function}()" for each in wanted]],
+    )
+    return {(table, name): (enabled, calls) for table, name, enabled, calls in found}
+
+
+def _trigger_step(connection: Connection, wanted: _Trigger, state: tuple[str, bool] | None) -> Iterator[Step]:
+    """The step for one trigger. `state`: None where there is none."""
+    table, name, _, sql, missed = wanted
+    if state == ("A", True):
         return
     # ALWAYS: a writer may not turn it off with session_replication_role, as tools that copy tables do.
     always = f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quoted(name)}"
     why, statements, mode = "it is missing", [sql, always], WRITES
     if state:
         why, statements = "it was turned off", [always]
-    if state and not state[0][1]:
+    if state and not state[1]:
         why, statements = "it calls another function", [f"DROP TRIGGER {quoted(name)} ON {table}", sql, always]
         mode = EXCLUSIVE
     resets = reset(missed) if missed else []

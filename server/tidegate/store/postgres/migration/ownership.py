@@ -24,6 +24,15 @@ def owner(connection: Connection, table: str, number: int) -> Owner:
     return recorded(connection, table) or recognised(connection, number)
 
 
+def all_recorded(connection: Connection) -> dict[str, Owner]:
+    """The owners in META, by table."""
+    if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
+        return {}
+    prefix = _entry("")
+    found = connection.execute(f"SELECT name, value FROM {META} WHERE starts_with(name, $1)", [prefix])
+    return {name.removeprefix(prefix): TIDEGATE if value == TIDEGATE else OTHERS for name, value in found}
+
+
 def recorded(connection: Connection, table: str) -> Owner | None:
     """The owner in the table's entry; None without an entry."""
     if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
@@ -61,13 +70,7 @@ def record(table: str, made_by: Owner) -> str:
 
 def own_tables(connection: Connection) -> set[str]:
     """The tables that Tidegate made, also those that were dropped since."""
-    if connection.execute("SELECT to_regclass($1)", [META]).fetchall() == [(None,)]:
-        return set()
-    prefix = _entry("")
-    found = connection.execute(
-        f"SELECT name FROM {META} WHERE starts_with(name, $1) AND value = $2", [prefix, TIDEGATE]
-    )
-    return {name.removeprefix(prefix) for (name,) in found}
+    return {table for table, made_by in all_recorded(connection).items() if made_by == TIDEGATE}
 
 
 def _entry(table: str) -> str:

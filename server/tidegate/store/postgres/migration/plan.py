@@ -73,6 +73,7 @@ class Tables:
             if numbers[each.table] is None
         ]
         home.refuse_moved(self._connection, schema, missing)
+        owners, given = ownership.all_recorded(self._connection), defaults.recorded(self._connection)
         own: dict[int, Resource] = {}
         others: dict[int, Resource] = {}
         found: list[Step] = []
@@ -83,15 +84,17 @@ class Tables:
                 found.append(self._created(resource))
                 later += self._constraints(resource, None)
                 continue
-            made_by = ownership.owner(self._connection, resource.table, number)
-            if ownership.recorded(self._connection, resource.table) is None:
+            recorded = owners.get(resource.table)
+            made_by = recorded or ownership.recognised(self._connection, number)
+            if recorded is None:
                 found.append(self._noted(resource, made_by))
             (own if made_by == ownership.TIDEGATE else others)[number] = resource
-        self._refuse_unsafe_changes(own)
+        existing = {number: columns(self._connection, number) for number in own}
+        self._refuse_unsafe_changes(own, existing)
         for number, resource in others.items():
             found += self._completed(resource, number)
         for number, resource in own.items():
-            found += self._columns(resource, number)
+            found += self._columns(resource, existing[number], given)
             later += self._constraints(resource, number)
         return found + sorted(later, key=lambda step: step.name.startswith("add reference"))
 
@@ -115,14 +118,16 @@ class Tables:
                 found += [resource.table] * (made_by == ownership.OTHERS)
         return found
 
-    def _refuse_unsafe_changes(self, own: Mapping[int, Resource]) -> None:
+    def _refuse_unsafe_changes(
+        self, own: Mapping[int, Resource], there: Mapping[int, Mapping[str, ColumnThere]]
+    ) -> None:
         connection = self._connection
         shared = {resource.table for resource in self._resources.values()}
         gone = () if self._serving else sorted(ownership.own_tables(connection) - shared)
         schema = home.here(connection)
         found = [dropped_table(table) for table in gone if table_number(connection, schema, table) is not None]
         for number, resource in own.items():
-            existing, table = columns(connection, number), resource.table
+            existing, table = there[number], resource.table
             if not self._serving and self._may_rename:
                 found += [
                     renamed_column(table, *names)
@@ -168,9 +173,11 @@ class Tables:
             if not kept & {(names, True), (names, False)}:
                 yield self._step(f"add index {index}", WANTED, add, locks=writes(table))
 
-    def _columns(self, resource: Resource, number: int) -> Iterator[Step]:
-        existing, table = columns(self._connection, number), resource.table
-        recorded = defaults.recorded(self._connection, resource)
+    def _columns(
+        self, resource: Resource, existing: Mapping[str, ColumnThere], given: Mapping[str, str]
+    ) -> Iterator[Step]:
+        """`given`: the recorded defaults, by `table.column`."""
+        table = resource.table
         for name, there in existing.items():
             if name not in resource.properties and there.needs_a_value:
                 yield self._step(
@@ -187,7 +194,7 @@ class Tables:
                 statements = add, *defaults.record(resource, prop)
                 yield self._step(f"add column {table}.{name}", NEW, *statements, demand=demand, locks=exclusive(table))
                 continue
-            yield from defaults.default_steps(self._connection, resource, prop, recorded.get(name))
+            yield from defaults.default_steps(self._connection, resource, prop, given.get(f"{table}.{name}"))
             yield from self._null(resource, prop, existing[name])
             if resource.key == (name,):
                 yield from self._counted(resource, existing[name])

@@ -9,6 +9,7 @@ const entry = {
   protocol: "src/protocol/index.ts",
   refine: "src/refine/index.ts",
   "tanstack-db": "src/tanstack-db/index.ts",
+  testing: "src/testing/index.ts",
 };
 const external = ["react", "@refinedev/core", "@tanstack/db", "@tanstack/react-query"];
 
@@ -21,7 +22,13 @@ export default defineConfig({
   sourcemap: true,
   // What a bundler cannot do for a program: constants and members of a file of another package stay as they are.
   minify: { compress: { sequences: false, joinVars: false }, mangle: false, codegen: false },
-  plugins: [shortNames(Object.values(entry), external)],
+  // Short names suit what pages load; the entry for tests uses the same.
+  plugins: [
+    shortNames(
+      Object.values(entry).filter((source) => source !== entry.testing),
+      external,
+    ),
+  ],
   fixedExtension: false,
   deps: { neverBundle: external },
   // React on a server leaves hooks to the browser.

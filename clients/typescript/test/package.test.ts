@@ -26,6 +26,7 @@ const ENTRIES = [
   "tidegate/protocol",
   "tidegate/refine",
   "tidegate/tanstack-db",
+  "tidegate/testing",
 ];
 
 const folder = new Folder();

@@ -13,7 +13,7 @@ const { options } = ts.parseJsonConfigFileContent(
   ts.sys,
   HERE,
 );
-const entries = ["", "react/", "optimistic/", "protocol/", "refine/", "tanstack-db/"];
+const entries = ["", "react/", "optimistic/", "protocol/", "refine/", "tanstack-db/", "testing/"];
 const program = ts.createProgram(
   entries.map((entry) => join(HERE, "src", entry, "index.ts")),
   { ...options, types: [] },

@@ -70,6 +70,7 @@ const LIMITS: [what: string, limit: number, program: string, over?: string][] = 
   ["+ tidegate/optimistic", 2000, ...beside("optimistic")],
   ["+ tidegate/refine", 3000, ...beside("refine")],
   ["+ tidegate/tanstack-db", 2000, ...beside("tanstack-db")],
+  ["+ tidegate/testing", 6000, ...beside("testing")],
   ["+ tidegate/protocol", 2000, ...beside("protocol")],
 ];
 

@@ -212,8 +212,12 @@ async def build(
     outbox: Outbox,
     tasks: asyncio.TaskGroup,
     book: Addresses,
+    clock: Callable[[], float] = time.time,
 ) -> tuple[Parts, Engine]:
-    """The gateway and its engine. It serves as soon as connections talk to its handler. The door asks `book` too."""
+    """The gateway and its engine. It serves as soon as connections talk to its handler. The door asks `book` too.
+
+    `clock`: seconds since the Unix epoch.
+    """
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     ledger = store.ledger = Ledger(settings.memory_bytes)
@@ -225,13 +229,13 @@ async def build(
         ledger,
     )
     protocol.rooms.openings.count_with(partial(book.together.bucket, "rooms"))
-    identities = TokenIdentities(settings.token_secret, store.identity_secret)
+    identities = TokenIdentities(settings.token_secret, store.identity_secret, clock)
     sender = Sender(contract, outbox, check=settings.dev)
-    engine = await room_engine.opened(settings, contract, sender.encode, ledger, store.rooms)
+    engine = await room_engine.opened(settings, contract, sender.encode, ledger, store.rooms, clock)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits.told(settings), contract=contract.hash)
     parts = assemble(
         contract=contract,
-        sessions=Sessions(protocol, greeting, identities.identity_token, time.time()),
+        sessions=Sessions(protocol, greeting, identities.identity_token, clock()),
         handlers=application.handlers,
         sender=sender,
         engine=engine,
@@ -239,6 +243,7 @@ async def build(
         identities=identities,
         tasks=tasks,
         ledger=ledger,
+        clock=clock,
         handler_timeout=settings.handler_timeout,
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
         addresses=book,

@@ -29,10 +29,14 @@ class Application:
     access: Mapping[str, RowAccess]
 
 
-def load_application(settings: Settings) -> Application:
-    """The schema folder and the handlers of `settings`. Raises ConfigError where they do not fit together."""
+def load_application(settings: Settings, added: handlers.Gateway | None = None) -> Application:
+    """The schema folder and the handlers of `settings`, or `added` instead of those.
+
+    Raises ConfigError where they do not fit together.
+    """
     contract = load_contract(settings)
-    added = _handlers(settings)
+    if added is None:
+        added = _handlers(settings)
     _check_handlers(added, contract)
     return Application(contract, added, row_access.of_resources(contract, added.rules))
 

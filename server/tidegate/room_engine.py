@@ -42,8 +42,12 @@ async def opened(
     encode: Callable[[RoomMessage], bytes],
     ledger: Ledger,
     log: RoomLog | None = None,
+    wall: Callable[[], float] = time.time,
 ) -> Engine:
-    """The engine, connected. `log`: where messages of durable rooms are kept. Raises ConfigError."""
+    """The engine, connected. `log`: where messages of durable rooms are kept. `wall`: seconds since the Unix epoch.
+
+    Raises ConfigError.
+    """
     setup = EngineSetup(
         url=settings.engine,
         prefix=settings.engine_prefix or "",
@@ -54,6 +58,7 @@ async def opened(
         encode=encode,
         ledger=ledger,
         clock=time.monotonic,
+        wall=wall,
     )
     try:
         engine = await opening.open_engine(setup, settings.database)
@@ -62,7 +67,7 @@ async def opened(
     if log is None:
         return engine
     of = rules(contract)
-    return DurableEngine(engine, log, lambda name: (found := of(name)) is not None and found.durable, encode)
+    return DurableEngine(engine, log, lambda name: (found := of(name)) is not None and found.durable, encode, wall)
 
 
 def rules(contract: Contract) -> Callable[[str], RoomRules | None]:

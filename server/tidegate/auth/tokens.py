@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
@@ -34,7 +35,9 @@ OF_THE_TOKEN = frozenset({"exp", "nbf", "iat", "jti"})
 class TokenIdentities:
     """Checks and issues tokens for one gateway."""
 
-    def __init__(self, user_secret: str | None, identity_secret: str) -> None:
+    def __init__(self, user_secret: str | None, identity_secret: str, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: seconds since the Unix epoch, and never behind the machine's."""
+        self._clock = clock
         self._user_secret = user_secret
         self._identity_secret = identity_secret
         self._identity_key = identity_secret.encode()
@@ -64,19 +67,27 @@ class TokenIdentities:
                 )
                 if not claims["sub"].startswith(ANONYMOUS_PREFIX):
                     raise Refused("unauthenticated", "the token is not one for an anonymous id", pointer="/token")
+                self._check_end(claims)
                 user = Principal(id=claims["sub"], name=str(claims.get("name", "")), roles=[], anonymous=True)
                 return VerifiedIdentity(user, None)
             if self._user_secret is None:
                 raise Refused(
                     "unauthenticated", "this gateway takes no tokens: set TIDEGATE_SECRET, or --dev for development"
                 )
-            return _user(jwt.decode(token, self._user_secret, [ALGORITHM], options={"require": ["sub"]}))
+            claims = jwt.decode(token, self._user_secret, [ALGORITHM], options={"require": ["sub"]})
+            self._check_end(claims)
+            return _user(claims)
         except jwt.ExpiredSignatureError:
             raise Refused("unauthenticated", "the token has expired", pointer="/token") from None
         except (jwt.InvalidTokenError, ValueError, OverflowError) as error:
             raise Refused(
                 "unauthenticated", f"the token is not valid: {type(error).__name__}", pointer="/token"
             ) from None
+
+    def _check_end(self, claims: Mapping[str, Any]) -> None:
+        """The library has only the machine's clock."""
+        if claims.get("exp") is not None and float(claims["exp"]) <= self._clock():
+            raise jwt.ExpiredSignatureError
 
 
 def sign(

@@ -7,7 +7,6 @@ Invariant: no engine outside of the gateway is started without a prefix.
 from __future__ import annotations
 
 import asyncio
-import time
 from importlib import import_module
 from typing import Any
 
@@ -69,7 +68,7 @@ async def open_engine(setup: EngineSetup, database: str) -> Engine:
     check(setup.url, setup.prefix, database)
     if _scheme(setup.url) is None:
         memory = MemoryEngine(setup.encode, setup.new_epoch(), setup.ledger)
-        memory.sweep_with(asyncio.get_running_loop().call_later, time.time)
+        memory.sweep_with(asyncio.get_running_loop().call_later, setup.wall)
         return memory
     if setup.url == DATABASE:
         setup = msgspec.structs.replace(setup, url=database)

@@ -8,6 +8,7 @@ Invariant: no text for people holds a password.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -55,6 +56,8 @@ class EngineSetup(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     clock: Callable[[], float]
     """Seconds on a clock that only goes forward."""
+    wall: Callable[[], float] = time.time
+    """Seconds since the Unix epoch."""
     times: LeaseTimes = LeaseTimes()
 
     @property

@@ -46,7 +46,7 @@ class Connection(asyncio.BufferedProtocol):
     """Made for each TCP connection; asyncio calls `connection_made` first. `session` belongs to the handler."""
 
     __slots__ = (
-        "_context", "_handler", "_head", "_pinged", "_transport", "_ws", "counted", "heard", "id", "peer", "read_side",
+        "_context", "_handler", "_head", "_transport", "_ws", "counted", "heard", "id", "peer", "pinged", "read_side",
         "refused", "session", "token", "used", "write_side",
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ class Connection(asyncio.BufferedProtocol):
         self._head = b""  # the part of the HTTP request that has arrived
         self.heard = self.used = 0.0
         """When the last bytes arrived, and the last that the handler found to be a request."""
-        self._pinged: Taking | None = None
+        self.pinged: Taking | None = None
         """The time since the ping that is not answered."""
 
     def close(self, code: int, reason: str) -> None:
@@ -104,7 +104,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._context.receive_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        context, self._pinged = self._context, None
+        context, self.pinged = self._context, None
         self.heard = now = context.now()
         held = context.outbox.hold()
         try:
@@ -212,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
     def reading_resumed(self, reason: int) -> None:
         """The time of the pause, if it was one, does not count as the client's silence."""
         if reason != BY_TURN:  # otherwise `take_turn` goes on
-            self.heard, self._pinged = self._context.now(), None
+            self.heard, self.pinged = self._context.now(), None
             self.read_side.resumed(self.heard)
 
     # -- turns ------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle a turn of what has arrived. See `turns`."""
-        context, write_side, self._pinged = self._context, self.write_side, None
+        context, write_side, self.pinged = self._context, self.write_side, None
         self.heard = now = context.now()
         held = context.outbox.hold()
         try:
@@ -274,17 +274,17 @@ class Connection(asyncio.BufferedProtocol):
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: no deadline of the client passes with that."""
         self.heard, self.used = now, min(self.used + seconds, now)
-        self._pinged = None
+        self.pinged = None
         self.write_side.stood_still(seconds, now)
         self.read_side.stood_still(seconds, now)
 
     def _ping(self, now: float) -> None:
         """The client is silent: ask it whether it is there, and cut it off when it had time to answer."""
-        if self._pinged is None:
-            self._pinged = Taking(self.write_side.unconfirmed, now)
+        if self.pinged is None:
+            self.pinged = Taking(self.write_side.unconfirmed, now)
             self._ws.send_ping(b"")
             self.write_side.write_out()
-        elif not self.write_side.paused_by and self._pinged.silent(
+        elif not self.write_side.paused_by and self.pinged.silent(
             self._context.settings, self.write_side.unconfirmed, now
         ):
             self.write_side.abort()

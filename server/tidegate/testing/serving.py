@@ -1,0 +1,95 @@
+"""The gateway under test: its parts, put together as `app` does, without signals and without limits of the process.
+
+Everything here runs in the thread of the gateway's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from tidegate import admission, app, stopping
+from tidegate.application import Application
+from tidegate.config import Settings
+from tidegate.gateway.http_routes import routes
+from tidegate.store import open_store
+from tidegate.testing.clock import ShiftedClock
+from tidegate.transport import Connection, ConnectionContext, Listener, Outbox, Tickers
+
+STEP_S = 1.0
+"""How much time passes at once: less than what the gateway takes for a standstill of the process."""
+PATIENCE_S = 1.0
+"""How long a client may take, in real time, to answer a ping before time passes on."""
+STOP_S = 1.0
+
+
+class Serving:
+    """A gateway that serves."""
+
+    def __init__(self, context: ConnectionContext, port: int, clock: ShiftedClock) -> None:
+        self.port = port
+        self._context = context
+        self._clock = clock
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass: what is due meanwhile happens, and clients that are there answer the gateway's pings."""
+        left = seconds
+        while left > 0:
+            step = min(STEP_S, left)
+            left -= step
+            self._clock.ahead += step
+            for _ in range(3):  # timers, what they begin, and what that writes
+                await asyncio.sleep(0)
+            await self._pings_answered()
+        await asyncio.sleep(0)
+
+    async def _pings_answered(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE_S
+        while self._pinged and loop.time() < until:  # noqa: ASYNC110  # nothing tells of an answer
+            await asyncio.sleep(0.001)
+
+    @property
+    def _pinged(self) -> bool:
+        """Whether a client has a ping to answer."""
+        return any(isinstance(each, Connection) and each.pinged is not None for each in self._context.connections)
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, application: Application, clock: ShiftedClock) -> AsyncIterator[Serving]:
+    """Serve on a free port until the block ends. Raises ConfigError and StoreError as `app.serve` does."""
+    loop = asyncio.get_running_loop()
+    store = await open_store(settings.database, application.contract.resources)
+    tickers, outbox = Tickers(loop), Outbox(loop)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            book = admission.addresses(settings)
+            gateway, engine = await app.build(settings, application, store, outbox, tasks, book, clock.wall)
+            try:
+                await gateway.life.start()
+                documents = app.make_documents(application.contract, app.development(settings))
+                pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
+                door = admission.door(settings, settings.max_connections, book)
+                context = ConnectionContext(
+                    admission.transport(settings),
+                    pages,
+                    outbox,
+                    clock.steady,
+                    memory=gateway.unsent,
+                    door=door,
+                    api=gateway.api,
+                )
+                listener = await Listener.open(context, gateway.handler, tickers, settings.host, 0)
+                tickers.every(app.TICK_S, gateway.tick)
+                try:
+                    yield Serving(context, listener.port, clock)
+                finally:
+                    gateway.life.stop()
+                    await listener.stop(STOP_S, stopping.RESTART)
+            finally:
+                await gateway.aclose()
+                await engine.aclose()
+    finally:
+        tickers.close()
+        await store.close()

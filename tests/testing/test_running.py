@@ -1,0 +1,107 @@
+"""The gateway that applications test themselves with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.deadlines import DEADLINE_S
+from tests.support.gateway import ROOT
+from tidegate.config import ConfigError
+from tidegate.handlers import Call, Gateway, Principal
+from tidegate.testing import TestingGateway, running
+from tidegate_client import RequestRefused
+
+SCHEMA = ROOT / "schema"
+USERS = {"users": [{"name": "Ada", "email": "ada@example.com"}, {"name": "Bo", "email": "bo@example.com"}]}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[TestingGateway]:
+    with running(SCHEMA, seed=USERS) as gateway:
+        yield gateway
+
+
+async def test_clients_are_signed_in_with_what_the_test_says(gateway: TestingGateway) -> None:
+    async with gateway.client("7", name="Ann", roles=["admin"]) as ann, gateway.client() as guest:
+        assert (ann.user.id, ann.user.name, list(ann.user.roles)) == ("7", "Ann", ["admin"])
+        assert guest.user.anonymous
+        async with await guest.subscribe("users") as live:
+            await live.loaded()
+            assert [row["name"] for row in live.rows.values()][:2] == ["Ada", "Bo"]
+
+
+def test_a_test_needs_no_event_loop(gateway: TestingGateway) -> None:
+    with gateway.blocking_client("7") as client:
+        assert {row["name"] for row in client.resource("users").list()} >= {"Ada", "Bo"}
+
+
+async def test_time_passes_when_the_test_says_so(gateway: TestingGateway) -> None:
+    """The client answers the pings of an hour, and stays."""
+    before, begun = gateway.now, time.monotonic()
+    async with gateway.client() as client:
+        connection = client.welcome["connection"]
+        await gateway.pass_time(3600)
+        assert gateway.now - before >= 3600
+        await client.ping()
+        assert client.welcome["connection"] == connection
+    assert time.monotonic() - begun < DEADLINE_S
+
+
+async def test_a_token_is_good_for_as_long_as_the_test_says(gateway: TestingGateway) -> None:
+    token = gateway.token("9", ttl=60)
+    async with gateway.client() as client:
+        await client.authenticate(token)
+        assert client.user.id == "9"
+        await gateway.pass_time(61)
+        async with gateway.client() as late:
+            with pytest.raises(RequestRefused, match="expired"):
+                await late.authenticate(token)
+
+
+async def test_a_user_who_is_gone_leaves_the_room_after_the_grace(gateway: TestingGateway) -> None:
+    async with gateway.client("1") as one:
+        room = await one.join("chat-grace")
+        async with gateway.client("2") as two:
+            await two.join("chat-grace")
+        await gateway.pass_time(11)
+        assert list(room.members) == ["1"]
+
+
+async def test_handlers_and_rules_are_objects_of_the_test() -> None:
+    added = Gateway()
+
+    @added.rule("users", "read")
+    def only_ada(user: Principal, claims: Any) -> Any:
+        return {"name": claims.get("may_see", "nobody")}
+
+    with running(SCHEMA, added, USERS) as gateway:
+        async with gateway.client("7", claims={"may_see": "Ada"}) as client:
+            assert [row["name"] for row in await client.resource("users").list()] == ["Ada"]
+
+
+def test_a_mistake_of_the_application_is_raised_in_the_test(tmp_path: Path) -> None:
+    added = Gateway()
+
+    @added.on("no_such_message")
+    async def handler(request: dict[str, Any], call: Call) -> None: ...
+
+    with pytest.raises(ConfigError, match="no_such_message"), running(SCHEMA, added):
+        pass
+    with pytest.raises(ConfigError, match="does not exist"), running(tmp_path / "nothing"):
+        pass
+    with pytest.raises(ConfigError, match="cannot be read"), running(SCHEMA, seed=tmp_path / "rows.json"):
+        pass
+
+
+@pytest.mark.process
+def test_nothing_of_it_is_imported_while_a_gateway_serves() -> None:
+    code = "import sys, tidegate.app, tidegate.cli.serve; print([n for n in sys.modules if 'tidegate.testing' in n])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

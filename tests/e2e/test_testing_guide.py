@@ -52,7 +52,7 @@ def test_the_tests_of_the_guide_pass_in_a_new_application(application: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "4 passed" in done.stdout
 
 
 def test_the_commands_of_the_guide_are_in_the_reference() -> None:

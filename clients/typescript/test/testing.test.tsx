@@ -197,7 +197,7 @@ describe("messages of the application", () => {
     expect(told).toHaveBeenCalledWith("x");
   });
 
-  it("that nobody asked for reach every client", async () => {
+  it("that answer no request reach every client", async () => {
     const gateway = shop();
     const client = open(gateway);
     await client.ping();

@@ -1,4 +1,4 @@
-"""Starts a gateway under test in a thread of its own, with a new database, and ends it with the test.
+"""Starts a gateway under test in a thread for itself, with a new database, and ends it with the test.
 
 The test may use any event loop, or none. Invariant: when `running` returns to the test, clients can connect; when it
 ends, the thread and what belongs to the gateway have ended.
@@ -75,7 +75,7 @@ def _rows(seed: str | Path | Rows) -> Any:
 def _thread(
     settings: Settings, application: Application
 ) -> Iterator[tuple[Serving, asyncio.AbstractEventLoop, ShiftedClock]]:
-    """Serve in a thread of its own."""
+    """Serve in a new thread."""
     clock = ShiftedClock()
     started: Future[tuple[Serving, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 

@@ -25,6 +25,6 @@ def tidegate_application() -> dict[str, Any]:
 
 @pytest.fixture
 def gateway(tidegate_application: dict[str, Any]) -> Iterator[TestingGateway]:
-    """A gateway with a database of its own."""
+    """A gateway with a new database."""
     with running(**tidegate_application) as found:
         yield found

@@ -47,7 +47,7 @@ class Serving:
     async def _pings_answered(self) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + PATIENCE_S
-        while self._pinged and loop.time() < until:  # noqa: ASYNC110  # nothing tells of an answer
+        while self._pinged and loop.time() < until:  # noqa: ASYNC110  # an answer is no event
             await asyncio.sleep(0.001)
 
     @property

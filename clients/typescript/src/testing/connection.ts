@@ -1,6 +1,6 @@
 // One connection of a client to a fake gateway: a WebSocket class whose other end is in the same program.
 //
-// Invariant: messages arrive in their order, each in a microtask of its own, as from a network but without its time.
+// Invariant: messages arrive in their order, each in another microtask, as from a network but without its time.
 
 import type { Principal } from "../../../../generated/typescript/protocol.js";
 import type { Socket } from "../options.js";

@@ -13,6 +13,7 @@ import { FakeConnection, type Other } from "./connection.js";
 import { Refusal, refuse } from "./refusals.js";
 import { FakeRoom } from "./rooms.js";
 import { FakeLog, FakeRows } from "./rows.js";
+import { claimsOf, type FakeUser, whole } from "./users.js";
 
 const URL = "ws://gateway.test/ws";
 const LIMITS = { max_message: 65536, max_rooms: 100, max_subscriptions: 100, max_page: 1000, max_history: 1000 };
@@ -41,9 +42,9 @@ export interface FakeOptions<A extends AppContract = AnyApp> {
   /** The rows to begin with. */
   rows?: { [N in ResourceName<A>]?: readonly object[] };
   /** The user of connections without a token. The default is an anonymous one for each connection. */
-  user?: Partial<Principal> & { id: string };
+  user?: FakeUser;
   /** The users of tokens. The default reads the user from the token, and checks no signature. */
-  users?: { readonly [token: string]: Partial<Principal> & { id: string } };
+  users?: { readonly [token: string]: FakeUser };
 }
 
 type ReplyOf<A extends AppContract, T> = T extends keyof RepliesOf<A> ? Asked<RepliesOf<A>[T]> : unknown;
@@ -295,23 +296,4 @@ function streamName({ id }: FakeConnection, ref: unknown): string {
 
 function isStream(answered: unknown): answered is AsyncGenerator {
   return typeof answered === "object" && answered !== null && Symbol.asyncIterator in answered;
-}
-
-function whole(user: Partial<Principal> & { id: string }): Principal {
-  return { name: user.id, roles: [], anonymous: false, ...user };
-}
-
-/** The user of a JWT, unchecked; a token of any other form is the id of the user itself. */
-function claimsOf(token: string): Partial<Principal> & { id: string } {
-  try {
-    const text = atob((token.split(".")[1] as string).replace(/-/g, "+").replace(/_/g, "/"));
-    const {
-      sub: id,
-      name,
-      roles,
-    } = JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-    return { id, ...(name ? { name } : {}), ...(roles ? { roles } : {}) };
-  } catch {
-    return { id: token };
-  }
 }

@@ -8,3 +8,4 @@ export { type FakeAnswer, FakeGateway, type FakeOptions, fakeGateway } from "./g
 export { refuse } from "./refusals.js";
 export type { FakeRoom } from "./rooms.js";
 export type { FakeRows } from "./rows.js";
+export type { FakeUser } from "./users.js";

@@ -38,12 +38,12 @@ export class FakeRoom {
     return [...found.values()].sort((a, b) => a.since - b.since);
   }
 
-  /** Somebody who is not a client of this program says something. */
+  /** A user who is not a client of this program says something. */
   say(data: unknown, from: { id: string; name?: string } = { id: "another" }): RoomMessage {
     return this.#publish(data, { id: from.id, name: from.name ?? from.id });
   }
 
-  /** Somebody who is not a client of this program comes in. */
+  /** A user who is not a client of this program comes in. */
   enter(who: { id: string; name?: string; status?: Member["status"]; info?: Member["info"] }): void {
     const { id, name = id, status = "online", info } = who;
     this.#changing(() => {
@@ -52,7 +52,7 @@ export class FakeRoom {
     });
   }
 
-  /** Somebody who came in with `enter` leaves. */
+  /** A user who came in with `enter` leaves. */
   exit(id: string): void {
     this.#changing(() => this.#guests.delete(id));
   }

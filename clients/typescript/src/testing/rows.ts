@@ -1,6 +1,6 @@
 // The rows of a fake gateway: one table for each resource, and the subscriptions to it.
 //
-// It reads and writes as a gateway does where everybody may see and change every row: filters, order, keys, defaults. It checks no
+// It reads and writes as a gateway does where every user may see and change every row: filters, order, keys, defaults. It checks no
 // schema. Invariant: every connection's copy of a subscription is what `list` with the same filters would answer.
 
 import type { FeedPosition, Row, RowKey, SortTerm } from "../../../../generated/typescript/protocol.js";

@@ -17,7 +17,7 @@ from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.core.errors import Refused, error_message
 from tidegate.core.filters import tree
-from tidegate.core.rows.subscription_index import INDEXED_KEYS, INDEXED_VALUES
+from tidegate.core.filters.index_keys import INDEXED_KEYS, INDEXED_VALUES
 from tidegate.schema import filter_schemas
 from tidegate.schema.resource import read_property
 

@@ -188,8 +188,8 @@ export interface LeaveRequest {
 export interface Left {
   type: "left";
   room: RoomName;
-  /** Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, or the room was closed. */
-  reason?: "forbidden" | "removed" | "closed";
+  /** Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, the room was closed, or the gateway cannot say at the moment whether the user may be in the room. After `unavailable` the client joins again. */
+  reason?: "forbidden" | "removed" | "closed" | "unavailable";
   ref?: Ref;
 }
 

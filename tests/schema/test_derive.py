@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.gateway import ROOT
-from tidegate.core.access import row_rules
+from tidegate.core.access import claims
 from tidegate.core.filters import tree
 from tidegate.schema import Resource, derive, filter_schemas
 from tidegate.schema.resource import read_property, read_resource, read_room
@@ -209,4 +209,4 @@ def test_the_core_and_the_schema_package_have_the_same_safe_integer() -> None:
 
 @pytest.mark.parametrize("value", ["$user.id", "$user.", "$user", "user.id", " $user.id", "", None, 1, ["$user.id"]])
 def test_the_core_and_the_schema_package_recognise_the_same_claims(value: Any) -> None:
-    assert filter_schemas.is_claim(value) == row_rules.is_claim(value)
+    assert filter_schemas.is_claim(value) == claims.is_claim(value)

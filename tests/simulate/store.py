@@ -154,6 +154,10 @@ class SimulatedStore:
         self._loop.interrupt()
         return self.feed.gate.following
 
+    @property
+    def lag(self) -> float:
+        return 0.0
+
     async def resume(self) -> None:
         self._loop.interrupt()
         await self.feed.gate.resume()

@@ -223,8 +223,8 @@ class Left(Model, tag_field="type", tag="left", kw_only=True):
     """The connection is no longer in the room."""
 
     room: RoomName
-    reason: Literal["forbidden", "removed", "closed"] | UnsetType = UNSET
-    """Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, or the room was closed."""
+    reason: Literal["forbidden", "removed", "closed", "unavailable"] | UnsetType = UNSET
+    """Why the gateway ended the membership, in a message that answers no request: the rules do not let the user in any more, the user was removed, the room was closed, or the gateway cannot say at the moment whether the user may be in the room. After `unavailable` the client joins again."""
     ref: Ref | UnsetType = UNSET
 
 

@@ -20,7 +20,7 @@ from tidegate.application_threads import ApplicationThreads
 from tidegate.config import ConfigError
 from tidegate.contract import Contract, Resource, canonical_rules, converters, hazards
 from tidegate.contract.canonical import NotCanonical
-from tidegate.core.access.row_rules import Claims
+from tidegate.core.access.claims import Claims
 from tidegate.core.access.rules import Hook, RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from tidegate.core.access.row_rules import same_claims
+from tidegate.core.access.claims import same_claims
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import GOING_AWAY
 from tidegate.core.effects import CancelCall, Effect, Identify, Ref, Reply
@@ -22,12 +22,14 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.optional import given_ref
 from tidegate.core.rooms.ghosts import RELOAD_GRACE_S
 from tidegate.core.rooms.limits import RoomLimits
+from tidegate.core.rooms.requests import RoomRequests
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.rows.rows import Rows
 from tidegate.core.session import Session
+from tidegate.core.watches.watches import Watches
 from tidegate_protocol import (
     Authenticated,
     AuthenticateRequest,
@@ -36,14 +38,9 @@ from tidegate_protocol import (
     DeleteRequest,
     FeedPosition,
     GetRequest,
-    HistoryRequest,
-    JoinRequest,
-    LeaveRequest,
     ListRequest,
-    MessageRequest,
     PingRequest,
     Pong,
-    PresenceRequest,
     SubscribeRequest,
     UnsubscribeRequest,
     UpdateRequest,
@@ -80,15 +77,14 @@ class Protocol:
     ) -> None:
         """`ledger`: what sessions may hold; without it there is no limit."""
         of_rooms = RoomLimits(limits.rooms, limits.history, limits.info, limits.new_rooms)
-        self.rooms = Rooms(room_rules, of_rooms, ledger or Ledger())
+        self.watches = Watches({name: rules.key for name, rules in resources.items()})
+        """The conditions on rows that rules of rooms depend on."""
+        self.rooms = Rooms(room_rules, of_rooms, ledger or Ledger(), self.watches)
+        self.room_requests = RoomRequests(self.rooms)
         self.rows = Rows(resources, cursor, limits.subscriptions, limits.page)
         self._handlers: dict[type[msgspec.Struct], Handler] = {
             AuthenticateRequest: self._authenticate,
-            JoinRequest: self.rooms.join,
-            LeaveRequest: self.rooms.leave,
-            MessageRequest: self.rooms.message,
-            PresenceRequest: self.rooms.presence,
-            HistoryRequest: self.rooms.history,
+            **dict.fromkeys(self.room_requests.types, self.room_requests.receive),
             SubscribeRequest: self.rows.requests.subscribe,
             UnsubscribeRequest: self.rows.requests.unsubscribe,
             ListRequest: self.rows.requests.list_rows,
@@ -112,11 +108,12 @@ class Protocol:
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
-            effects += self.rooms.change_user(session, user, now)
+            effects += self.rooms.change_user(session, user, identified.claims, now)
             session.become(user, identified.claims)
             self.rooms.account_changed(session)
             effects += self.rows.subscriptions.recheck(session)
         elif not same_claims(identified.claims, session.claims):
+            effects += self.rooms.change_claims(session, identified.claims, now)
             session.become(user, identified.claims)
             effects += self.rows.subscriptions.recheck(session)
         session.expires_at = expires_at

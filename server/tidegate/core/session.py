@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.core.access.row_rules import Claims
+from tidegate.core.access.claims import Claims
 from tidegate.core.budgets.payer import Payer
 from tidegate_protocol import Principal
 

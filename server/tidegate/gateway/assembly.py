@@ -45,6 +45,7 @@ from tidegate.gateway.session_clock import SessionClock
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.gateway.unsent import UnsentBytes
+from tidegate.gateway.watched_rooms import WatchedRooms
 from tidegate.gateway.work import Work
 from tidegate.handlers import Gateway
 
@@ -85,7 +86,7 @@ class Parts:
         """Do what time alone brings; to be called at least every 100 ms."""
         self.clock.look()
         self.outdated.look()
-        self.feed.pause_if_unused()
+        self.feed.look()
         self.handler.tick()
         self.calls.tick()
         self.catch_up.count_memory()
@@ -151,7 +152,8 @@ def assemble(
     sessions.protocol.rooms.occupants.watch = lifecycle
     listener.on_vacated = lifecycle.vacated
     api = HttpApi(contract, handler, gate, work, session_clock)
-    feed = Feed(sessions.protocol, catch_up, effects)
+    watched = WatchedRooms(sessions.protocol, effects, store, session_clock)
+    feed = Feed(sessions.protocol, catch_up, effects, watched)
     engine.listen(listener)
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)

@@ -22,6 +22,7 @@ from tidegate.core.sessions import Sessions
 from tidegate.gateway.answers import Answers
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.pace import Pace
+from tidegate.gateway.room_asks import RoomAsks
 from tidegate.gateway.room_effects import RoomEffects
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.work import Work
@@ -46,6 +47,7 @@ class Effects:
         self._catch_up = catch_up
         pace = Pace()
         self._answers = Answers(sender, work.ledger, pace)
+        asks = RoomAsks(sessions.protocol, store, work, self.run)
         rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run, pace)
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,
@@ -54,6 +56,7 @@ class Effects:
             fx.Close: self._close,
             room_fx.PublishMessage: rooms.publish,
             room_fx.JoinReplay: rooms.join,
+            room_fx.AskRows: asks.begin,
             room_fx.ReadHistory: rooms.read_history,
             room_fx.ReplayMessages: rooms.replay,
             room_fx.ListMembers: rooms.list_members,

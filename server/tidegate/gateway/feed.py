@@ -17,6 +17,7 @@ from tidegate.core.protocol import Protocol
 from tidegate.core.rows.ports import Change, Store
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.effects import Effects
+from tidegate.gateway.watched_rooms import WatchedRooms
 
 SLICE_S = 0.004
 """Seconds of each turn of the event loop for costly changes."""
@@ -30,8 +31,10 @@ class Feed:
         protocol: Protocol,
         catch_up: CatchUpDriver,
         effects: Effects,
+        watched: WatchedRooms,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._watched = watched
         self._clock = clock
         self._steps: Iterator[list[Effect]] = iter(())
         """Of changes that are being dispatched."""
@@ -49,6 +52,7 @@ class Feed:
         otherwise what is done as soon as they are.
         """
         self._finish()
+        self._watched.changed(changes, head)
         if self._rows.dispatcher.is_costly(changes):
             self._steps = self._rows.dispatcher.in_steps(changes, head)
             self._done = done = asyncio.get_running_loop().create_future()
@@ -85,14 +89,17 @@ class Feed:
     def skipped(self, head: int) -> None:
         """The feed was paused: the changes up to `head` are not known here."""
         self._finish()
+        self._watched.skipped(head)
         self._rows.cursor.jump(head)
         self._catch_up.advanced()
 
     def give_up(self, resources: Collection[str]) -> None:
         """The log may lack changes of `resources`: their subscribers must not take their rows for up to date."""
+        self._watched.give_up(resources)
         self._effects.run(self._rows.subscriptions.give_up(resources))
 
-    def pause_if_unused(self) -> None:
-        """Pause the feed while there is no subscription; to be called regularly."""
-        if not self._rows.subscriptions.index:
+    def look(self) -> None:
+        """Pause the feed while neither a subscription nor a rule of a room needs it; to be called regularly."""
+        if not self._rows.subscriptions.index and not self._watched:
             self._catch_up.pause()
+        self._watched.look()

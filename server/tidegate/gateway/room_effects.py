@@ -104,7 +104,11 @@ class RoomEffects:
             self._sender.send(effect.session, reply)
 
     async def _page_read(self, effect: ReadHistory, answer: Answer[HistoryPage]) -> None:
-        self._sender.send(effect.session, effect.reply(await answer))
+        page = await answer
+        session, room = effect.session, effect.room
+        if room.rules.bound is not None and not session.outside and session not in room.sessions:
+            raise Refused("not_joined", "the user may not be in the room any more", pointer="/room")
+        self._sender.send(effect.session, effect.reply(page))
 
     async def _opened(self, effect: JoinReplay, answer: Answer[Opened]) -> None:
         try:

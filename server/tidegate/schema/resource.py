@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tidegate.int64 import FORMAT as INT64
+from tidegate.schema import patterns
 from tidegate.schema.subschemas import unescape
 
 JsonSchema = dict[str, Any]
@@ -111,6 +112,12 @@ class RoomType:
     """A JSON pointer into the content of a message: with "conflate", the newest message of each value there stays.
     None: the newest message of each sender."""
     access: dict[str, Any] = field(default_factory=dict)
+    """The raw `x-access` rules: join, send, presence, history."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters of `pattern`."""
+        return patterns.parameters(self.pattern)
 
 
 def read_resource(name: str, schema: JsonSchema, definitions: Definitions) -> Resource:

@@ -11,15 +11,16 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 
-from tidegate.schema.patterns import OPEN, compiled, overlap
+from tidegate.schema.patterns import OPEN, Atom, atoms, compiled, overlap, pieces
 
 LONGEST = 128
 """The length of the longest room name, as in types/room_name.schema.json."""
 STATES = 20_000
 """The search ends here, and answers as if a name existed."""
 _FREE = "1ax0zq_Z~!"
-"""Characters to fill `*` with."""
+"""Characters to fill `*` and parameters with."""
 
+_ANY = Atom(None, repeated=True)
 _State = tuple[frozenset[int], ...]
 
 
@@ -41,7 +42,7 @@ def a_name(wanted: list[str], refused: list[str]) -> str | None:
     if any(not overlap(one, other) for one in wanted for other in wanted):
         return None
     near = [pattern for pattern in dict.fromkeys(refused) if all(overlap(pattern, one) for one in wanted)]
-    for guess in (*(pattern.replace("*", fill) for pattern in wanted for fill in ("1", "a")), "1", "room"):
+    for guess in (*(pieces(pattern, fill) for pattern in wanted for fill in ("1", "a")), "1", "room"):
         if _valid(guess) and _as_wanted(guess, wanted, near):
             return guess
     return _searched(wanted, near)
@@ -49,7 +50,8 @@ def a_name(wanted: list[str], refused: list[str]) -> str | None:
 
 def _searched(wanted: list[str], refused: list[str]) -> str | None:
     patterns = [*wanted, *refused]
-    letters = sorted({letter for letter in chain(*patterns) if letter != "*" and _printable(letter)})
+    named = (letter for pattern in patterns for atom in atoms(pattern) for letter in (atom.letter, atom.excluded))
+    letters = sorted({letter for letter in named if letter and _printable(letter)})
     letters += [
         next(letter for letter in map(chr, chain(map(ord, _FREE), range(0xA1, 0x3000))) if letter not in letters)
     ]
@@ -72,25 +74,27 @@ def _searched(wanted: list[str], refused: list[str]) -> str | None:
 
 
 def _step(pattern: str, places: frozenset[int], letter: str) -> frozenset[int]:
+    steps = atoms(pattern)
     return _closed(
         pattern,
         {
-            place if pattern[place] == "*" else place + 1
+            place if steps[place].repeated else place + 1
             for place in places
-            if place < len(pattern) and pattern[place] in {"*", letter}
+            if place < len(steps) and (steps[place].letter or letter) == letter and steps[place].excluded != letter
         },
     )
 
 
 def _closed(pattern: str, places: set[int]) -> frozenset[int]:
     """The places, and those that are reached without a letter. The last `*` makes the places before it needless."""
+    steps = atoms(pattern)
     found = set(places)
     for place in sorted(places):
         here = place
-        while here < len(pattern) and pattern[here] == "*":
+        while here < len(steps) and steps[here].repeated:
             here += 1
             found.add(here)
-    stars = [place for place in found if place < len(pattern) and pattern[place] == "*"]
+    stars = [place for place in found if place < len(steps) and steps[place] == _ANY]
     last = max(stars, default=0)
     return frozenset(place for place in found if place >= last)
 

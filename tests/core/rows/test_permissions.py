@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.rows.kit import ADMIN, GUEST, RESOURCES, client, client_of
-from tidegate.core.access.row_rules import Claims
+from tidegate.core.access.claims import Claims
 from tidegate.core.access.rules import RowAccess
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters

@@ -7,9 +7,10 @@ from typing import Any, Literal
 import pytest
 
 from tests.core.filters.filter_cases import CASES
+from tidegate.core.filters.index_keys import INDEXED_VALUES
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, compile_filters
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.subscription_index import INDEXED_VALUES, SubscriptionGroup, SubscriptionIndex
+from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
 from tidegate.core.session import Session
 from tidegate_protocol import Principal
 

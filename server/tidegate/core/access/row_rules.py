@@ -7,50 +7,37 @@ Invariant: a rule without claims in it is the filter that a client would have se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tidegate.core.access.claims import Claims, Known
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import VALUES, Filter, tree
 from tidegate_protocol import Principal
 
-CLAIM = "$user."
-"""How the name of a claim begins where a value would stand."""
 _FALSE: Mapping[str, Any] = {"or": []}
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 
-Claims = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 """Turns a claim into a value of a property. Raises ValueError for a claim that cannot be one."""
 
 
-def bind(where: Mapping[str, Any], user: Principal, claims: Claims, convert: Mapping[str, Convert]) -> Filter:
+def bind(
+    where: Mapping[str, Any],
+    user: Principal,
+    claims: Claims,
+    convert: Mapping[str, Convert],
+    parameters: Mapping[str, str] | None = None,
+) -> Filter:
     """The filter that `where` means for this user. `convert`: by property, for those that filters can name.
+    `parameters`: those of the room that the rule is about, where it is about one.
 
     Raises Refused for a claim that has more values than a client's filter may have.
     """
-    return tree(_bound(where, _Known(user, claims), convert))
+    return tree(_bound(where, Known(user, claims, parameters), convert))
 
 
-class _Known:
-    """The claims of a user, by the names that rules use."""
-
-    def __init__(self, user: Principal, claims: Claims) -> None:
-        self._known = {**claims, "id": user.id, "name": user.name, "roles": user.roles, "anonymous": user.anonymous}
-
-    def value(self, place: str) -> Any:
-        """The claim at `place` ($user.NAME, or $user.NAME.NAME inside of another claim); None if there is none."""
-        name = place.removeprefix(CLAIM)
-        if name in self._known:  # a name may have dots in it: many are URLs
-            return self._known[name]
-        found: Any = self._known
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, Mapping) else None
-        return found
-
-
-def _bound(where: Mapping[str, Any], known: _Known, convert: Mapping[str, Convert]) -> dict[str, Any]:
+def _bound(where: Mapping[str, Any], known: Known, convert: Mapping[str, Convert]) -> dict[str, Any]:
     conditions: list[Mapping[str, Any]] = []
     for name, asked in where.items():
         if name in {"and", "or"}:
@@ -61,9 +48,7 @@ def _bound(where: Mapping[str, Any], known: _Known, convert: Mapping[str, Conver
     return {"and": conditions}
 
 
-def _conditions(
-    name: str, operators: Mapping[str, Any], known: _Known, convert: Convert
-) -> Iterator[Mapping[str, Any]]:
+def _conditions(name: str, operators: Mapping[str, Any], known: Known, convert: Convert) -> Iterator[Mapping[str, Any]]:
     for operator, value in operators.items():
         try:
             yield {name: {operator: _operand(operator, value, known, convert)}}
@@ -71,7 +56,7 @@ def _conditions(
             yield _FALSE
 
 
-def _operand(operator: str, value: Any, known: _Known, convert: Convert) -> Any:
+def _operand(operator: str, value: Any, known: Known, convert: Convert) -> Any:
     """The operand with claims replaced. Raises ValueError for a claim that cannot be a value of the property."""
     if isinstance(value, list):
         return [_single(item, known, convert) for item in value]
@@ -86,21 +71,11 @@ def _operand(operator: str, value: Any, known: _Known, convert: Convert) -> Any:
     return _single(value, known, convert)
 
 
-def _single(value: Any, known: _Known, convert: Convert) -> Any:
-    return _converted(known.value(value), convert) if is_claim(value) else value
+def _single(value: Any, known: Known, convert: Convert) -> Any:
+    return _converted(known.value(value), convert) if known.stands(value) else value
 
 
 def _converted(claim: Any, convert: Convert) -> Any:
     if claim is None:
         raise ValueError("no such claim")
     return convert(claim)
-
-
-def same_claims(one: Claims, other: Claims) -> bool:
-    """Whether every rule means the same with both. (Python compares `true` and 1 as equal.)"""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-
-
-def is_claim(value: Any) -> bool:
-    """Whether `value` stands for a claim."""
-    return isinstance(value, str) and value.startswith(CLAIM)

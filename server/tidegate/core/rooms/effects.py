@@ -10,10 +10,11 @@ from msgspec import UNSET
 
 from tidegate.core.effects import Effect, Ref
 from tidegate.core.optional import given_ref
+from tidegate.core.rooms.grants import Grant
 from tidegate.core.rooms.ports import HistoryPage, PresenceEntry
 from tidegate.core.rooms.room import Held, Room
 from tidegate.core.session import Session
-from tidegate_protocol import MessageRequest, Messages, RoomPosition, Sent
+from tidegate_protocol import JoinRequest, MessageRequest, Messages, RoomPosition, Sent
 
 
 class PublishMessage(Effect, frozen=True, gc=False):
@@ -51,6 +52,22 @@ class JoinReplay(Effect, frozen=True, gc=False):
     again: bool
     """The session was in the room already."""
     now: float
+
+
+class AskRows(Effect, frozen=True, gc=False):
+    """A session wants to join a room whose rules look at rows: read those of `grant`, then do what `Rooms.asked` says.
+
+    Where they cannot be read: `Rooms.not_asked`. Then, in either case, do each request of `grant.queue`.
+    """
+
+    session: Session
+    request: JoinRequest
+    grant: Grant
+    now: float
+
+    @property
+    def ref(self) -> Ref:
+        return given_ref(self.request.ref)
 
 
 class ReadHistory(Effect, frozen=True, gc=False):

@@ -7,11 +7,12 @@ released: first the answer to its `join`, then what was held back for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from tidegate.core.access.room_rules import RoomAccess
 from tidegate.core.closes import REASONS, SLOW_CONSUMER
 from tidegate.core.effects import Close, Effect, Push, SendEncoded
 from tidegate.core.rooms.gathering import Gathering
@@ -56,6 +57,10 @@ class RoomRules(msgspec.Struct, frozen=True):
     slow: SlowRule | None = None
     """What a slow reader may miss; None for nothing, so that it is disconnected."""
     access: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    bound: RoomAccess | None = None
+    """The rules where they look at more than the user: at claims, at rows, or at what the application says."""
+    parameters: Callable[[str], Mapping[str, str]] = lambda name: {}
+    """Reads the parameters of a room's name."""
 
 
 class Held:

@@ -11,19 +11,24 @@ from collections.abc import Callable, Sequence
 
 from msgspec import UNSET
 
-from tidegate.core.access.rules import allows, require, require_role
+from tidegate.core.access.claims import Claims
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
+from tidegate.core.rooms import identity_changes
+from tidegate.core.rooms.beginnings import began_again, unless_older
 from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
 from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.core.rooms.grants import EARLIER_JOIN, Grants
+from tidegate.core.rooms.guard import Guard
 from tidegate.core.rooms.limits import RoomLimits, read_info
 from tidegate.core.rooms.occupants import Occupants
 from tidegate.core.rooms.ports import Opened
 from tidegate.core.rooms.presence import NOTHING
-from tidegate.core.rooms.room import REPLAY_BYTES, Room, RoomRules
+from tidegate.core.rooms.room import REPLAY_BYTES, Mode, Room, RoomRules
 from tidegate.core.session import Session
+from tidegate.core.watches.watches import Watches
 from tidegate_protocol import (
     HistoryRequest,
     Joined,
@@ -36,18 +41,24 @@ from tidegate_protocol import (
     RoomPosition,
 )
 
-EARLIER_JOIN = "an earlier join is still being answered"
-
 
 class Rooms:
     """All rooms of this gateway in which a session or a ghost is."""
 
-    def __init__(self, rules: Callable[[str], RoomRules | None], limits: RoomLimits, ledger: Ledger) -> None:
-        """`rules`: of a room by its name."""
+    def __init__(
+        self,
+        rules: Callable[[str], RoomRules | None],
+        limits: RoomLimits,
+        ledger: Ledger,
+        watches: Watches | None = None,
+    ) -> None:
+        """`rules`: of a room by its name. `watches`: the conditions on rows that rules of rooms depend on."""
         self._rules = rules
         self._limits = limits
         self.occupants = Occupants(limits, ledger)
         """Who is in which room; also what other gateways say goes there."""
+        self.guard = Guard(Grants(watches or Watches({}), ledger), self.occupants)
+        """Who may be in which room."""
         self.openings = self.occupants.openings
         self._rooms = self.occupants.rooms
         self._memberships = self.occupants.memberships
@@ -67,8 +78,20 @@ class Rooms:
 
     def join(self, session: Session, request: JoinRequest, now: float) -> list[Effect]:
         room = self._rooms.get(request.room) or self.occupants.new_room(request.room, self.rules(request.room))
-        require(room.rules.access, "join", session.user, "room", request.room)
-        mode = request.presence if request.presence is not UNSET else "full"
+        ask = self.guard.ask(session, room, request, now)
+        if ask is not None:
+            return ask
+        try:
+            return self._enter(session, room, request, now)
+        except Refused:
+            if session not in room.sessions:
+                self.guard.release(session, room)
+            raise
+
+    def _enter(self, session: Session, room: Room, request: JoinRequest, now: float) -> list[Effect]:
+        mode: Mode = request.presence if request.presence is not UNSET else "full"
+        if not self.guard.may(session, room, "presence"):
+            mode = "none"
         again = session in room.sessions
         if again and session in room.held and room.held[session].replays:
             raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
@@ -92,7 +115,7 @@ class Rooms:
             session=session,
             room=room,
             ref=given_ref(request.ref),
-            since=given(request.since),
+            since=given(request.since) if self.guard.may(session, room, "history") else None,
             with_users=mode == "diff" and room.rules.presence,
             with_presence=mode == "full" and room.rules.presence,
             again=again,
@@ -102,20 +125,20 @@ class Rooms:
 
     def leave(self, session: Session, request: LeaveRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
-        effects = self.occupants.exit(session, room, now)
+        effects = self.guard.exit(session, room, now)
         if request.ref is not UNSET:
             effects.insert(0, Reply(session, Left(room=room.name, ref=request.ref)))
         return effects
 
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
         room = self._open_to(session, request.room, "send")
-        require(room.rules.access, "send", session.user, "room", request.room)
         return [PublishMessage(session, room, request, now)]
 
     def presence(self, session: Session, request: PresenceRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
         if not room.rules.presence:
             raise Refused("forbidden", "this kind of room keeps no presence", pointer="/room")
+        self.guard.require(session, room, "presence")
         info = read_info(request.info, self._limits)
         self._memberships.says(session, room, info)
         difference = room.presence.update(session.user.id, session, given(request.status), info, int(now * 1000))
@@ -123,7 +146,7 @@ class Rooms:
         return [listing, *self._announcements.announce(room, difference, now, session)]
 
     def history(self, session: Session, request: HistoryRequest, now: float) -> list[Effect]:
-        room = self._open_to(session, request.room, "join")
+        room = self._open_to(session, request.room, "history")
         if request.ref is UNSET:
             return []
         before = given(request.before)
@@ -150,7 +173,7 @@ class Rooms:
             held.answered(join)
             if held.replays:
                 raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
-            opened = _unless_older(opened, held.began)
+            opened = unless_older(opened, held.began)
             before = held.take(opened.head.offset)
             if join.again and opened.missed is None and before and not held.too_much:
                 effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
@@ -188,7 +211,7 @@ class Rooms:
         if held.began is None:
             held.take(replay.head)
         else:
-            effects.append(Reply(session, _began(room.name, held.began)))
+            effects.append(Reply(session, began_again(room.name, held.began)))
         if not held.waiting:
             effects += room.release(session, -1)
         if replay.join.with_presence or replay.join.with_users:
@@ -204,10 +227,10 @@ class Rooms:
         if session not in room.sessions:
             return []
         if not join.again:
-            return self.occupants.exit(session, room, join.now)
+            return self.guard.exit(session, room, join.now)
         if held is None or held.waiting or held.replays:
             return []
-        began = [] if held.began is None else [Reply(session, _began(room.name, held.began))]
+        began = [] if held.began is None else [Reply(session, began_again(room.name, held.began))]
         return [*began, *room.release(session, -1)]
 
     def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
@@ -225,42 +248,28 @@ class Rooms:
             return []
         for held in room.held.values():
             held.begin(head)
-        return [Push(room.sinks, _began(name, head))]
+        return [Push(room.sinks, began_again(name, head))]
 
     # -- what happens to sessions -----------------------------------------------------------------------------------
 
     def left(self, session: Session, now: float) -> list[Effect]:
         """The client ended the session: it leaves all its rooms at once."""
+        self.guard.forget(session)
         return [effect for room in self.rooms_of(session) for effect in self.occupants.exit(session, room, now)]
 
     def dropped(self, session: Session, now: float, grace: float = GRACE_S) -> list[Effect]:
         """The connection is gone: the session gets nothing more, and stands for its user for `grace` seconds."""
+        self.guard.forget(session)
         self.occupants.drop(session, now, grace)
         return []
 
-    def change_user(self, session: Session, user: Principal, now: float) -> list[Effect]:
-        """The session is about to become `user`: its rooms see that, and it leaves those that do not let `user` in.
+    def change_claims(self, session: Session, claims: Claims, now: float) -> list[Effect]:
+        """The claims of the session's user are about to change."""
+        return identity_changes.change_claims(self.guard, self._memberships, session, claims, now)
 
-        What the session said of its status and its info stays. It gets the change itself too, like every follower.
-        """
-        effects: list[Effect] = []
-        for room in self.rooms_of(session):
-            if not allows(room.rules.access, "join", user):
-                effects += [
-                    Reply(session, Left(room=room.name, reason="forbidden")),
-                    *self.occupants.exit(session, room, now),
-                ]
-            elif room.rules.presence:
-                if user.id == session.user.id:
-                    entered = room.presence.enter(user, session, int(now * 1000))
-                else:
-                    said = room.presence.said(session.user.id, session)
-                    left = room.presence.leave(session.user.id, session)
-                    effects += self._announcements.announce(room, left, now)
-                    ghost = self.occupants.take_ghost(user.id, room)
-                    entered = room.presence.enter(user, session, int(now * 1000), said.status, said.info, ghost)
-                effects += self._announcements.announce(room, entered, now)
-        return effects
+    def change_user(self, session: Session, user: Principal, claims: Claims, now: float) -> list[Effect]:
+        """The session is about to become `user`."""
+        return identity_changes.change_user(self.guard, self.occupants, session, user, claims, now)
 
     def account_changed(self, session: Session) -> None:
         self._memberships.account_changed(session)
@@ -275,26 +284,17 @@ class Rooms:
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _open_to(self, session: Session, name: str, action: str) -> Room:
-        """The room that `session` is in. One outside of all rooms needs a role that the rules of the room name."""
+        """The room that `session` is in, or the one that a session outside of all rooms asks for, if it may."""
         if session.outside:
-            require_role(self.rules(name).access, action, session.user, name)
-            return Room(name, self.rules(name))
-        return self._joined(session, name)
+            rules = self.rules(name)
+            self.guard.require_outside(session, name, rules, action)
+            return Room(name, rules)
+        room = self._joined(session, name)
+        self.guard.require(session, room, action)
+        return room
 
     def _joined(self, session: Session, name: str) -> Room:
         room = self._memberships.room(session, name)
         if room is None:
             raise Refused("not_joined", "join the room first", pointer="/room")
         return room
-
-
-def _began(room: str, head: RoomPosition) -> Joined:
-    """For the members of a room whose messages were lost, and that goes on after `head`."""
-    return Joined(room=room, position=head, recovered=False, replayed=0)
-
-
-def _unless_older(opened: Opened, began: RoomPosition | None) -> Opened:
-    """An answer to a `join`, unless the room began again after it was given."""
-    if began is None or (opened.head.epoch == began.epoch and opened.head.offset >= began.offset):
-        return opened
-    return Opened(began, None)

@@ -206,6 +206,10 @@ class Store(Protocol):
     def following(self) -> bool:
         """Whether the feed delivers changes."""
 
+    @property
+    def lag(self) -> float:
+        """Seconds since the feed last read what was committed, or delivered a part of it; 0 while it is paused."""
+
     async def resume(self) -> None:
         """Deliver what is committed from now on. Returns when that holds.
 

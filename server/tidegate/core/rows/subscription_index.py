@@ -9,13 +9,14 @@ Invariant: a group is in the index exactly while a subscription holds it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
+from tidegate.core.filters.index_keys import IndexKeys, candidates
 from tidegate.core.filters.predicate import points, predicate, token
-from tidegate.core.filters.tree import EVERYTHING, And, Filter, Or, Term, both, identity
+from tidegate.core.filters.tree import EVERYTHING, Filter, both, identity
 from tidegate.core.rows.ports import Change, Row
 from tidegate.core.session import Session
 from tidegate_protocol import FeedPosition, Update
@@ -25,10 +26,6 @@ Met = tuple[bool, bool]
 """Whether a row matched before a change, and whether it matches now."""
 SubscriptionKey = tuple[str, str, tuple[str, ...] | None]
 """What a client asks for: resource, identity of the filter, columns."""
-IndexKey = tuple[str, tuple[bool, Any]]
-"""A property, and the token of a value."""
-IndexKeys = tuple[IndexKey, ...]
-"""Of these, every row that matches the filter has at least one."""
 
 
 class Bucket(dict["SubscriptionGroup", None]):
@@ -38,12 +35,8 @@ class Bucket(dict["SubscriptionGroup", None]):
     """How much it costs to hold a change against them."""
 
 
-INDEXED_VALUES = 8
-"""A group is kept under each value of an `in`, if these are not more."""
 CROWDED = 500
 """Points of the groups that share an index key, above which further ones count as if the index did not find them."""
-INDEXED_KEYS = 16
-"""A group is kept under the index keys of all branches of an `or`, if these are not more."""
 
 
 class SubscriptionGroup:
@@ -224,7 +217,7 @@ class SubscriptionIndex:
         def crowd(keys: IndexKeys) -> int:
             return sum(len(properties.get(name, {}).get(value, ())) for name, value in keys)
 
-        return min(_candidates(where, crowd), key=crowd, default=None)
+        return min(candidates(where, crowd), key=crowd, default=None)
 
     def _insert(self, group: SubscriptionGroup) -> None:
         """Keep `group` under its index keys."""
@@ -266,20 +259,3 @@ def _same(one: Row, other: Row) -> bool:
 
 def _fingerprint(rule_identity: str) -> str:
     return hashlib.blake2b(rule_identity.encode(), digest_size=12).hexdigest()
-
-
-def _candidates(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
-    """Candidate index keys: sets of (property, value) pairs of which every matching row has at least one.
-
-    For an `or`, the least crowded candidates of each branch together.
-    """
-    for part in filters.parts if isinstance(filters, And) else (filters,):
-        if isinstance(part, Or):
-            branches = [min(_candidates(branch, crowd), key=crowd, default=None) for branch in part.parts]
-            keys = dict.fromkeys(key for branch in branches for key in branch or ())
-            if None not in branches and len(keys) <= INDEXED_KEYS:
-                yield tuple(keys)
-        elif isinstance(part, Term) and part.operator == "eq":
-            yield ((part.property, token(part.value)),)
-        elif isinstance(part, Term) and part.operator == "in" and len(part.value) <= INDEXED_VALUES:
-            yield tuple((part.property, token(value)) for value in part.value)

@@ -94,6 +94,10 @@ class HubFeed:
         self._go_on()
 
     @property
+    def state(self) -> FeedState:
+        return self._state
+
+    @property
     def following(self) -> bool:
         return self._state is not FeedState.PAUSED and not self._waiting
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from tidegate.store.errors import HUB_AWAY, StoreError
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import bytes_of
 from tidegate.store.hub.durable import DurableRooms
-from tidegate.store.hub.feed import HubFeed
+from tidegate.store.hub.feed import FeedState, HubFeed
 from tidegate.store.hub.standing import Standing, prepared
 from tidegate.store.serving import refusals
 from tidegate.store.serving.change_feed import Deliver
@@ -81,6 +82,8 @@ class HubStore:
         self._line: Line | None = None
         self._connector: Connector | None = None
         self._standing = Standing(path, file)
+        self._well_at = time.monotonic()
+        """When the hub was last known to follow the log."""
         self._stopping = False
         self._noticed = ""
         self._closing = Closing(loop)
@@ -199,6 +202,13 @@ class HubStore:
     @property
     def following(self) -> bool:
         return self._feed.following and not self.outdated
+
+    @property
+    def lag(self) -> float:
+        now = time.monotonic()
+        if self._feed.state in {FeedState.PAUSED, FeedState.LIVE} and self.healthy:
+            self._well_at = now
+        return now - self._well_at
 
     async def resume(self) -> None:
         self._check()

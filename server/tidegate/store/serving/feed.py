@@ -36,6 +36,8 @@ class Feed(ABC):
         self.gate = FeedGate(loop, self._ring)
         self.problem = ""
         """What `/readyz` says while the feed is not healthy."""
+        self.read_at = time.monotonic()
+        """When the log was last read, or a part of it delivered."""
         self._failure = ""
         self._resources = tuple(resources)
         self._loop = loop
@@ -51,6 +53,11 @@ class Feed(ABC):
         """Deliver the changes after `after`."""
         self._position, self._deliver, self.gate.on_skip = after, deliver, on_skip
         self._thread.start()
+
+    @property
+    def lag(self) -> float:
+        """See core.rows.ports.Store."""
+        return time.monotonic() - self.read_at if self.gate.following else 0.0
 
     def close(self) -> None:
         """End the thread. Blocks for at most one batch."""
@@ -75,7 +82,7 @@ class Feed(ABC):
         """Read and hand over until `_ended`. Raises nothing."""
 
     def _succeeded(self) -> None:
-        self.healthy, self._failure = True, ""
+        self.healthy, self._failure, self.read_at = True, "", time.monotonic()
 
     def _failed(self, error: Exception) -> None:
         """The log could not be read; the thread will try again."""
@@ -103,7 +110,7 @@ class Feed(ABC):
         self._loop.call_soon_threadsafe(self._take, changes, upto)
         while not self._taken.wait(1.0) and not self._ended:
             pass
-        self._position = upto
+        self._position, self.read_at = upto, time.monotonic()
 
     def _take(self, changes: Sequence[Change], upto: int) -> None:
         """In the loop's thread."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -179,9 +180,14 @@ class ThreadedStore:
     def following(self) -> bool:
         return self._feed.gate.following and not self.outdated
 
+    @property
+    def lag(self) -> float:
+        return self._feed.lag
+
     async def resume(self) -> None:
         self._check()
         await self._feed.gate.resume()
+        self._feed.read_at = time.monotonic()
 
     # -- other processes of this gateway, whose store this one is ----------------------------------------------------
 

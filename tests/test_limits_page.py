@@ -7,7 +7,7 @@ import re
 
 from tests.support.gateway import ROOT
 from tidegate import admission, application_threads, limits
-from tidegate.auth import row_access, tokens
+from tidegate.auth import rule_calls, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
 from tidegate.core.budgets import costs, ledger, traffic
@@ -98,7 +98,7 @@ def expected() -> dict[str, float]:
         "seconds that a write waits for a row or a lock": BUSY_TIMEOUT_MS / 1000,
         "plain handlers that run at a time": application_threads.LIMIT,
         "seconds that a handler may take": settings.handler_timeout,
-        "seconds that a rule in Python may take": row_access.LIMIT_S,
+        "seconds that a rule in Python may take": rule_calls.LIMIT_S,
         "bytes in the reply of a handler": outcome.REPLY_LIMIT,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
         "bytes of recent changes kept in memory": feed_cursor.KEPT_BYTES,

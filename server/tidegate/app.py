@@ -223,7 +223,7 @@ async def build(
     ledger = store.ledger = Ledger(settings.memory_bytes)
     protocol = Protocol(
         resources,
-        room_engine.rules(contract),
+        room_engine.rules(contract, application.rooms),
         FeedCursor(store.epoch, await store.head()),
         limits.of_sessions(settings),
         ledger,

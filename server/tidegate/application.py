@@ -1,19 +1,20 @@
 """What an application consists of, loaded from the settings: its schema, its Python code, and who may do what.
 
 It knows where the parts are, and whether they fit together.
-Invariant: an application that is loaded has a schema for each handler and each rule about rows.
+Invariant: an application that is loaded has a schema for each handler and each rule.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate import handlers
-from tidegate.auth import row_access
+from tidegate.auth import room_access, row_access
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
+from tidegate.core.access.room_rules import RoomAccess
 from tidegate.core.access.rules import RowAccess
 from tidegate.loading import load_contract
 
@@ -27,6 +28,8 @@ class Application:
     contract: Contract
     handlers: handlers.Gateway
     access: Mapping[str, RowAccess]
+    rooms: Mapping[str, RoomAccess] = field(default_factory=dict)
+    """Rules of rooms that look at more than the user, by pattern."""
 
 
 def load_application(settings: Settings, added: handlers.Gateway | None = None) -> Application:
@@ -38,7 +41,8 @@ def load_application(settings: Settings, added: handlers.Gateway | None = None) 
     if added is None:
         added = _handlers(settings)
     _check_handlers(added, contract)
-    return Application(contract, added, row_access.of_resources(contract, added.rules))
+    access = row_access.of_resources(contract, added.rules)
+    return Application(contract, added, access, room_access.of_rooms(contract, added.room_rules))
 
 
 def _handlers(settings: Settings) -> handlers.Gateway:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from tidegate.auth import room_access
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
+from tidegate.core.access.room_rules import RoomAccess
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rooms.room import RoomRules
@@ -20,6 +22,7 @@ from tidegate.core.rooms.slow_readers import SlowRule
 from tidegate.engines import opening
 from tidegate.engines.durable import DurableEngine
 from tidegate.engines.setup import EngineError, EngineSetup
+from tidegate.schema import patterns
 from tidegate_protocol import RoomMessage
 
 
@@ -70,9 +73,10 @@ async def opened(
     return DurableEngine(engine, log, lambda name: (found := of(name)) is not None and found.durable, encode, wall)
 
 
-def rules(contract: Contract) -> Callable[[str], RoomRules | None]:
-    """The rules of a room by its name; rooms of one kind share theirs."""
+def rules(contract: Contract, access: Mapping[str, RoomAccess] | None = None) -> Callable[[str], RoomRules | None]:
+    """The rules of a room by its name; rooms of one kind share theirs. `access`: see `room_access.of_rooms`."""
     known: dict[str, RoomRules] = {}
+    bound = room_access.of_rooms(contract, {}) if access is None else access
 
     def of(name: str) -> RoomRules | None:
         kind = contract.room_type(name)
@@ -87,6 +91,8 @@ def rules(contract: Contract) -> Callable[[str], RoomRules | None]:
                 durable=kind.history.durable,
                 slow=None if kind.slow == "disconnect" else SlowRule(kind.slow == "conflate", kind.conflate),
                 access=kind.access,
+                bound=bound.get(kind.pattern),
+                parameters=patterns.reader(kind.pattern),
             )
         return known[kind.pattern]
 

@@ -17,7 +17,7 @@ from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate import schema
-from tidegate.auth import row_access
+from tidegate.auth import row_access, rule_calls
 from tidegate.contract import Contract
 from tidegate.core.access.rules import Hook
 from tidegate.core.errors import Refused
@@ -130,7 +130,7 @@ def test_a_rule_that_waits_has_failed_and_is_named(
         begun.set()
         return released.wait(DEADLINE_S)
 
-    monkeypatch.setattr(row_access, "LIMIT_S", 0.2)
+    monkeypatch.setattr(rule_calls, "LIMIT_S", 0.2)
     with caplog.at_level(logging.WARNING), pytest.raises(Refused):
         hook(contract, slow)(USER, CLAIMS)
     released.set()

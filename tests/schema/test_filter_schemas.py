@@ -199,7 +199,7 @@ def test_descriptions_stay() -> None:
 
 
 def test_only_rules_accept_claims_as_values() -> None:
-    rules = filter_schemas.filters_schema(BOATS, key="Rule", claims=True)
+    rules = filter_schemas.filters_schema(BOATS, key="Rule", claims=filter_schemas.CLAIMS)
     validator = Draft202012Validator({**rules, "$defs": {"Rule": rules}})
     rule = {"or": [{"id": "$user.id"}, {"id": {"in": ["$user.id", 7]}}, {"state": "$user.state"}, {"marks": None}]}
     assert validator.is_valid(rule)

@@ -58,13 +58,22 @@ export type Asked<M> = M extends unknown ? { [P in keyof M as P extends "ref" | 
 
 type Own<A, K extends string> = A extends { [P in K]: infer Messages extends object } ? Messages : object;
 
-type Fits<Room extends string, Pattern> = Pattern extends `${infer Prefix}*`
-  ? Room extends `${Prefix}${string}`
-    ? Pattern
-    : never
-  : Pattern extends Room
-    ? Pattern
-    : never;
+/** The names that a pattern matches: `*` and parameters such as `{id}` stand for any text. */
+type Names<Pattern extends string> = Pattern extends `${infer Before}{${string}}${infer After}`
+  ? `${Names<Before>}${string}${Names<After>}`
+  : Pattern extends `${infer Before}*${infer After}`
+    ? `${Before}${string}${Names<After>}`
+    : Pattern;
+
+type Fits<Room extends string, Pattern> = Pattern extends string
+  ? Names<Pattern> extends Pattern
+    ? Pattern extends Room
+      ? Pattern
+      : never
+    : Room extends Names<Pattern>
+      ? Pattern
+      : never
+  : never;
 
 /** The pattern that covers a room: the open one, `*`, only where no other does. */
 type Covering<Rooms, Room extends string> = [Exclude<Fits<Room, keyof Rooms>, "*">] extends [never]

@@ -18,8 +18,8 @@ JsonSchema = dict[str, Any]
 COMPONENTS = "#/components/schemas/"
 INT64 = r"^(0|-?[1-9][0-9]{0,17})$"
 """Integers of at most 18 digits, which 64 bits can hold."""
-VISIBLE = r"[^\u0000-\u001f\u007f-\u009f]*"
-"""The characters that `*` stands for in the pattern of a room's name (types/room_name)."""
+INVISIBLE = r"\u0000-\u001f\u007f-\u009f"
+"""The characters that no room's name has (types/room_name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _about_room(operation: Operation, schemas: Schemas) -> dict[str, JsonSchema]
 
 def _room_name(pattern: str, schemas: Schemas) -> JsonSchema:
     """The names that match `pattern` and no more specific one. A few come often, so that rooms get used again."""
-    frequent = [name for name in (pattern.replace("*", part) for part in ("1", "lobby", "é~/")) if name]
+    frequent = [name for name in (patterns.pieces(pattern, part) for part in ("1", "lobby", "é~/")) if name]
     name: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _expression(pattern)}
     if pattern == patterns.OPEN:
         name["not"] = {"anyOf": [{"pattern": _expression(other)} for other in schemas.rooms if other != pattern]}
@@ -164,7 +164,14 @@ def _room_name(pattern: str, schemas: Schemas) -> JsonSchema:
 
 
 def _expression(pattern: str) -> str:
-    return f"^{VISIBLE.join(re.escape(part) for part in pattern.split('*'))}$"
+    return f"^{''.join(map(_step, patterns.atoms(pattern)))}$"
+
+
+def _step(atom: patterns.Atom) -> str:
+    if atom.letter is not None:
+        return re.escape(atom.letter)
+    excluded = f"\\{atom.excluded}" if atom.excluded in set("^-]\\") else atom.excluded
+    return f"[^{INVISIBLE}{excluded}]{'*' if atom.repeated else ''}"
 
 
 def _about_rows(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tidegate.codegen import room_names
 from tidegate.codegen.model import Collection, shapes
 from tidegate.codegen.protocol_package import class_table
 from tidegate.codegen.python import BASE, docstring, formatted, models
@@ -53,10 +54,12 @@ TABLES = (
 def application_package(found: Collection, contract: str) -> dict[str, str]:
     """The files of the package, by name."""
     filters = [named for named in found.types.values() if named.conditions is not None]
+    names = room_names.python(found.rooms)
     others = [named for named in found.types.values() if named.conditions is None]
     of_filters = {"conditions.py": formatted(CONDITIONS), "filters.py": filters_module(filters)} if filters else {}
     return {
         "__init__.py": _init(found),
+        **({"rooms.py": formatted(docstring("Names of rooms.") + "\n" + names)} if names else {}),
         "base.py": formatted(BASE_WITH_INT64) if uses_int64(shapes(found)) else BASE,
         "contract.py": _contract(found, contract),
         **of_filters,
@@ -110,6 +113,7 @@ def _facts(facts: RowFacts) -> str:
 def _init(found: Collection) -> str:
     names = set(found.types)
     conditions = CONDITION_NAMES if found.resources else ()
+    functions = ["room_name"] if room_names.makeable(found.rooms) else []
     parts = [
         docstring(
             "The application's contract: typed rows, filters, room messages and custom messages (msgspec Structs)."
@@ -117,7 +121,8 @@ def _init(found: Collection) -> str:
         f"from .conditions import {', '.join(conditions)}" if conditions else "",
         f"from .contract import {', '.join(TABLES)}",
         _imports(found, names),
-        f"__all__ = {sorted([*TABLES, *names, *conditions])!r}",
+        "from .rooms import room_name" if functions else "",
+        f"__all__ = {sorted([*TABLES, *names, *conditions, *functions])!r}",
     ]
     return formatted("\n\n".join(part for part in parts if part))
 

@@ -10,6 +10,7 @@ from collections.abc import Collection as Names
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tidegate.codegen import room_names
 from tidegate.codegen.model import Collection
 from tidegate.codegen.python import GENERATED
 from tidegate.codegen.row_facts import RowFacts
@@ -83,6 +84,7 @@ def application_module(found: Collection, contract: str) -> str:
             "Rooms", "The types of room messages, by room pattern.", found.rooms, _deprecated(found, found.rooms)
         ),
         _room_data(found.rooms),
+        *room_names.typescript(found.rooms),
         _interface("ClientMessages", "The application's client messages, by `type`.", found.client, old),
         _interface(
             "ServerMessages",
@@ -200,7 +202,8 @@ def _room_data(rooms: Mapping[str, str]) -> str:
 
 
 def _template(pattern: str) -> str:
-    return template(*pattern.split("*")) if "*" in pattern else literal(pattern)
+    parts = patterns.texts(pattern)
+    return template(*parts) if len(parts) > 1 else literal(pattern)
 
 
 def _table(name: str, doc: str, kind: str, rows: Mapping[Any, Mapping[str, Any]]) -> str:

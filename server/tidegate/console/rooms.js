@@ -7,6 +7,8 @@ import { Form } from "./forms.js";
 const PAGE = 50;
 const KEPT = 500;
 const ANY = "*";
+/** What stands for characters in a pattern: `*`, and parameters such as `{id}`. */
+const VARIES = /\*|\{[A-Za-z_]\w*\}/;
 
 export class RoomPanel {
   #application;
@@ -45,12 +47,12 @@ export class RoomPanel {
     this.#choose(byId("pattern").value, known ? name : undefined);
   }
 
-  #choose(pattern, name = pattern.replaceAll(ANY, "lobby")) {
+  #choose(pattern, name = pattern.split(VARIES).join("lobby")) {
     this.#leave();
     this.#pattern = pattern;
     byId("pattern").value = pattern;
     byId("room-name").value = name;
-    byId("room-name").readOnly = !pattern.includes(ANY);
+    byId("room-name").readOnly = pattern.split(VARIES).length === 1;
     byId("room-about").replaceChildren(...words(this.#kind.description));
     const may = ["join", "send"].map((action) => permitted(this.#kind.access, action, this.#user));
     const answers = may[0].allowed ? may : [may[0]];
@@ -172,7 +174,7 @@ function kindOf(name, patterns) {
   const covers = (pattern) =>
     new RegExp(
       `^${pattern
-        .split(ANY)
+        .split(VARIES)
         .map(RegExp.escape ?? escaped)
         .join(".*")}$`,
       "s",

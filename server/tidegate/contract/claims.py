@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
-from tidegate.schema import SAFE_INTEGER, Property, Resource, filter_schemas
+from tidegate.schema import SAFE_INTEGER, Property, Resource, RoomType, filter_schemas
 from tidegate.schema.formats import FORMATS
 
 Convert = Callable[[Any], Any]
@@ -43,8 +43,21 @@ def canonical_rules(resource: Resource) -> dict[str, Any]:
     return rules
 
 
+def canonical_room_rules(room: RoomType, resources: Mapping[str, Resource]) -> dict[str, Any]:
+    """`x-access` of rooms with canonical values in what it asks of rows. Raises NotCanonical."""
+    rules = copy.deepcopy(room.access)
+    for rule in rules.values():
+        for single in rule if isinstance(rule, list) else [rule]:
+            if isinstance(single, dict) and "exists" in single:
+                asked = single["exists"]
+                changes = filter_changes(resources[asked["resource"]].properties.values())
+                spelling = {name: _except_claims(change) for name, change in changes.items()}
+                canonicalise_filters(asked["where"], spelling)
+    return rules
+
+
 def _except_claims(change: Change) -> Change:
-    return lambda value: value if filter_schemas.is_claim(value) else change(value)
+    return lambda value: value if filter_schemas.stands_for_another(value) else change(value)
 
 
 def _converter(prop: Property, change: Change | None) -> Convert:

@@ -207,7 +207,7 @@ class Examples:
 
 def room_name(pattern: str) -> str:
     """A room name that matches `pattern`."""
-    return "lobby" if pattern == patterns.OPEN else pattern.replace("*", "1")
+    return "lobby" if pattern == patterns.OPEN else patterns.pieces(pattern, "1")
 
 
 def _branches(schema: JsonSchema) -> list[Any]:

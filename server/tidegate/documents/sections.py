@@ -66,7 +66,13 @@ def _rule_text(rule: Any) -> Markup:
     if isinstance(rule, list):
         return joined((_rule_text(one) for one in rule), " or ")
     if isinstance(rule, dict):
-        return joined(("where ", code(rule["where"])))
+        parts = [f"role {rule['role']}"] if "role" in rule else []
+        parts += [joined(("where ", code(rule["where"])))] if "where" in rule else []
+        if "exists" in rule:
+            resource = rule["exists"]["resource"]
+            there = link(resource, f"#{anchor('resource', resource)}")
+            parts.append(joined(("where a row of ", there, " exists with ", code(rule["exists"]["where"]))))
+        return joined(parts, " and ")
     return joined((f"role {rule.removeprefix('role:')}" if rule.startswith("role:") else rule,))
 
 

@@ -23,6 +23,7 @@ Invariant: a handler gets only valid messages of its type, from a user that `x-a
 
 from __future__ import annotations
 
+from tidegate.core.access.room_rules import RoomName
 from tidegate.handlers.answer import Answer
 from tidegate.handlers.call import Call, copied
 from tidegate.handlers.errors import HandlersError, NotDone
@@ -33,7 +34,7 @@ from tidegate.handlers.lifecycle import Connection, Stop
 from tidegate.handlers.loading import load
 from tidegate.handlers.port import EVERYONE
 from tidegate.handlers.refused import Refused
-from tidegate.handlers.rules import Action, Filter, Rule
+from tidegate.handlers.rules import Action, Filter, RoomAction, RoomRule, Rule
 from tidegate_protocol import Principal
 
 __all__ = [
@@ -52,6 +53,9 @@ __all__ = [
     "NotDone",
     "Principal",
     "Refused",
+    "RoomAction",
+    "RoomName",
+    "RoomRule",
     "Rule",
     "Stop",
     "copied",

@@ -18,7 +18,7 @@ from tidegate.handlers.lifecycle import Moments
 from tidegate.handlers.port import Port, Target
 from tidegate.handlers.rooms import Room, User
 from tidegate.handlers.rows import Rows
-from tidegate.handlers.rules import Action, Rule, asked
+from tidegate.handlers.rules import Action, RoomAction, RoomRule, Rule, asked
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Model = TypeVar("Model")
@@ -36,6 +36,8 @@ class Gateway:
         self.rules: dict[tuple[str, Action], Rule] = {}
         self.moments = Moments()
         self._port: Port | None = None
+        self.room_rules: dict[tuple[str, RoomAction], RoomRule] = {}
+        """By the pattern of the rooms."""
 
     def on(self, type_: str) -> Callable[[Function], Function]:
         """Let a function handle the messages of `type_`.
@@ -81,6 +83,26 @@ class Gateway:
         """
         self.moments.arounds.append(function_of(function, "the message", "the Call", "go_on"))
         return function
+
+    def room_rule(self, pattern: str, *actions: RoomAction) -> Callable[[RoomRule], RoomRule]:
+        """Let a function say whether a user may join a room of `pattern`, send to it, see who is present, or read its
+        history, as far as the schema allows it.
+
+        It is asked when a client joins, for all its actions, and again when the client sends `authenticate`. What it
+        says counts until the client leaves. What holds for `rule` holds here too: the whole gateway waits for it.
+        Raises HandlersError.
+        """
+
+        def register(function: RoomRule) -> RoomRule:
+            if not actions:
+                raise HandlersError(f'{name_of(function)}: name an action: @gateway.room_rule({pattern!r}, "join")')
+            for action in actions:
+                if (pattern, action) in self.room_rules:
+                    raise HandlersError(f"there are two rules for {action!r} in rooms {pattern!r}")
+                self.room_rules[pattern, action] = function
+            return function
+
+        return register
 
     def on_connect(self, function: Function) -> Function:
         """Call `function(connection)` when a client has connected, before it is greeted, and when it becomes a user.

@@ -39,7 +39,10 @@ OPERATORS: dict[Family, tuple[str, ...]] = {
 _ORDERED_FORMATS = frozenset({"date", "date-time", "uuid", INT64})
 _UNORDERED_FORMATS = frozenset({"duration", "time"})
 """The order of such texts is not the order of the times and durations that they mean."""
-_CLAIM: JsonSchema = {"type": "string", "pattern": r"^\$user\.[^.]"}
+CLAIMS = r"^\$user\.[^.]"
+"""What may replace a value in a rule about rows."""
+CLAIMS_AND_PARAMETERS = r"^\$(user|room)\.[^.]"
+"""The same in a rule about rooms."""
 
 
 def filters_key(resource: Resource) -> str:
@@ -47,10 +50,10 @@ def filters_key(resource: Resource) -> str:
     return f"App.{resource.title}Filters"
 
 
-def filters_schema(resource: Resource, *, key: str | None = None, claims: bool = False) -> JsonSchema:
+def filters_schema(resource: Resource, *, key: str | None = None, claims: str = "") -> JsonSchema:
     """`filters`: conditions on properties, `and` and `or`. The schema refers to itself as `#/$defs/KEY`.
 
-    `claims`: a text such as "$user.id" may replace any value, as in the row rules of `x-access`.
+    `claims`: a text of this pattern, such as "$user.id", may replace any value, as in the rules of `x-access`.
     """
     several = {"type": "array", "items": {"$ref": REF_PREFIX + (key or filters_key(resource))}, "minItems": 1}
     combined = {
@@ -65,7 +68,7 @@ def definitions(resources: Iterable[Resource]) -> dict[str, JsonSchema]:
     return {filters_key(resource): filters_schema(resource) for resource in resources}
 
 
-def conditions_schema(resource: Resource, *, claims: bool = False) -> JsonSchema:
+def conditions_schema(resource: Resource, *, claims: str = "") -> JsonSchema:
     """`filters` without `and` and `or`."""
     return closed({prop.name: _condition(prop, claims) for prop in filterable(resource)})
 
@@ -99,7 +102,7 @@ def value_schema(prop: Property) -> JsonSchema:
     return _short(prop, null=False)
 
 
-def _condition(prop: Property, claims: bool) -> JsonSchema:
+def _condition(prop: Property, claims: str) -> JsonSchema:
     """A value, null, or an object of operators.
 
     One schema without `anyOf` where possible, so that a refusal names the exact place. This works because the keywords
@@ -117,7 +120,7 @@ def _condition(prop: Property, claims: bool) -> JsonSchema:
         return {**conditions, **description}
     short = _short(prop, null=prop.column_nullable)
     if claims:
-        return {"anyOf": [_or_claim(short, "eq" in operators(prop)), conditions], **description}
+        return {"anyOf": [_or_claim(short, claims if "eq" in operators(prop) else ""), conditions], **description}
     if "enum" in short:
         kinds = list(dict.fromkeys(map(kind_of, short["enum"])))
         return {"anyOf": [{"type": kinds, **short}, conditions], **description}
@@ -125,7 +128,7 @@ def _condition(prop: Property, claims: bool) -> JsonSchema:
     return {**conditions, **short, "type": [*kinds, "object"], **description}
 
 
-def _operand(prop: Property, name: str, value: JsonSchema, claims: bool) -> JsonSchema:
+def _operand(prop: Property, name: str, value: JsonSchema, claims: str) -> JsonSchema:
     if name in NULLNESS:
         return {"type": "boolean"}
     if name in TEXT or (name in ORDER and value.get("type") == "string" and prop.format not in _ORDERED_FORMATS):
@@ -158,13 +161,18 @@ def _short(prop: Property, *, null: bool) -> JsonSchema:
 def is_claim(value: Any) -> bool:
     """Whether `value` in a row rule stands for a claim of the user.
 
-    `core.access.row_rules` has the same test, because the core must not import this package; a test compares the two.
+    `core.access.claims` has the same test, because the core must not import this package; a test compares the two.
     """
     return isinstance(value, str) and value.startswith("$user.")
 
 
-def _or_claim(value: JsonSchema, claims: bool) -> JsonSchema:
-    return {"anyOf": [value, _CLAIM]} if claims else value
+def stands_for_another(value: Any) -> bool:
+    """Whether `value` in a rule of rooms stands for a claim, or for a parameter of the room's name."""
+    return is_claim(value) or (isinstance(value, str) and value.startswith("$room."))
+
+
+def _or_claim(value: JsonSchema, claims: str) -> JsonSchema:
+    return {"anyOf": [value, {"type": "string", "pattern": claims}]} if claims else value
 
 
 def item_kinds(prop: Property) -> list[str]:

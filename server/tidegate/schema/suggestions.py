@@ -68,8 +68,8 @@ def _one_edit(one: str, other: str) -> bool:
 
 def _of_object(rule: dict[str, object]) -> str:
     if "where" in rule:
-        if len(rule) > 1:
-            return "; a rule names users or rows: to ask for both, narrow the rule in Python with @gateway.rule"
+        if rule.keys() - {"where", "role"}:
+            return '; beside `where` only `role` may stand: {"role": "NAME", "where": FILTER}'
         if isinstance(rule["where"], dict):
             return ""
         return '; `where` takes a filter: {"where": {"PROPERTY": "$user.id"}}'

@@ -64,7 +64,7 @@ ACCESS = {
     "subscribe": action(SHIFTS, "subscribe", "did you mean 'read'?"),
     "join of rows": action(SHIFTS, "join", "the actions are"),
     "raed": action(SHIFTS, "raed", "did you mean 'read'?"),
-    "read of a room": action(ROOM, "read", "'join' and 'send'", "did you mean 'join'?"),
+    "read of a room": action(ROOM, "read", "'presence' and 'history'", "did you mean 'join'?"),
     "publish": action(ROOM, "publish", "did you mean 'send'?"),
     "read of a message": action(SWAP, "read", "the action is 'send'"),
     "authentificated": access(SHIFTS, "read", "authentificated", "did you mean 'authenticated'?"),
@@ -79,7 +79,11 @@ ACCESS = {
     "owner": access(SHIFTS, "update", "owner", '{"where": {"PROPERTY": "$user.id"}}'),
     "a role as an object": access(SHIFTS, "read", {"role": "lead"}, "did you mean 'role:lead'?"),
     "roles as an object": access(SHIFTS, "read", {"roles": ["lead", "boss"]}, "['role:lead', 'role:boss']"),
-    "a role and rows": access(SHIFTS, "read", {"role": "lead", "where": {}}, "@gateway.rule"),
+    "a role beside where that is two": access(
+        SHIFTS, "read", {"role": "lead, boss", "where": {"paid": True}}, '["role:lead", "role:boss"]', below="/role"
+    ),
+    "where and another word": access(SHIFTS, "read", {"roles": "lead", "where": {}}, "only `role` may stand"),
+    "a role without where": access(SHIFTS, "read", {"role": "lead"}, "did you mean 'role:lead'?"),
     "where as a text": access(SHIFTS, "read", {"where": "person_id = 1"}, "`where` takes a filter"),
     "rules with a comma": access(SHIFTS, "read", "authenticated, role:boss", '["authenticated", "role:boss"]'),
     "several roles in one": access(SHIFTS, "read", "role:lead,coordinator", '["role:lead", "role:coordinator"]'),
@@ -89,7 +93,13 @@ ACCESS = {
     "anyone beside others": access(SHIFTS, "read", ["anyone", "role:lead"], "says nothing", 'remove "anyone"'),
     "authenticated beside a role": access(SHIFTS, "read", ["role:lead", "authenticated"], "says nothing"),
     "a rule twice": access(SHIFTS, "read", ["role:lead", "role:lead"], "stands twice", below="/1"),
-    "a row rule of a room": access(ROOM, "join", {"where": {"id": "$user.id"}}, "a room has no row", '"role:NAME"'),
+    "a row rule of a room": access(
+        ROOM, "join", {"where": {"id": "$user.id"}}, "neither a parameter", "for rows write `exists`", below="/where/id"
+    ),
+    "history without join": Wrong(
+        put(ROOM, "/x-access", {"history": "role:lead"}), ROOM, "/x-access", ("read the history", '"join": "role:lead"')
+    ),
+    "a room rule that is a text in an object": access(ROOM, "join", {"exists": "shifts"}, '{"exists": {"resource"'),
     "a row rule of a message": access(SWAP, "send", ["role:a", {"where": {}}], "a message has no row", below="/1"),
     "a row rule without where": access(SHIFTS, "read", {"person_id": "$user.id"}, "did you mean {'where': ...}?"),
     "x-access of a property": Wrong(
@@ -257,8 +267,12 @@ RESOURCES = {
     ),
 }
 ROOMS = {
-    "shift-{id}": pattern("shift-{id}", "'{id}' is plain text", 'write "shift-*"'),
-    "a literal brace": pattern("shift-{", "no meaning", 'write "shift-*"'),
+    "a literal brace": pattern("shift-{", "'{' is no parameter", "'{id}'"),
+    "an empty parameter": pattern("shift-{}", "'{}' is no parameter", "'{id}'"),
+    "a parameter with a space": pattern("shift-{shift id}", "'{shift_id}'"),
+    "a parameter twice": pattern("shift-{id}-{id}", "'id' stands twice"),
+    "parameters side by side": pattern("shift-{id}{day}", "nothing stands between '{id}{day}'"),
+    "a star before a parameter": pattern("*-{id}", "write another parameter in place of `*`"),
     "shift-${id}": pattern("shift-${id}", 'write "shift-*"'),
     "shifts/:id/chat": pattern("shifts/:id/chat", "':id' is plain text", 'write "shifts/*/chat"'),
     "shift-<id>": pattern("shift-<id>", 'write "shift-*"'),

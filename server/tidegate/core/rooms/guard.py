@@ -41,7 +41,9 @@ class Guard:
         if room.rules.bound is None:
             require(room.rules.access, "join", session.user, "room", room.name)
             return None
-        if self.grants.of(session, room.name) is not None:
+        known = self.grants.of(session, room.name)
+        if known is not None:
+            known.room = room  # the room may have been opened, or opened again, while rows were read
             return None
         grant = self.grants.begin(session, room, session.user, session.claims)
         if self.away and grant.watches:

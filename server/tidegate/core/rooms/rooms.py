@@ -57,7 +57,7 @@ class Rooms:
         self._limits = limits
         self.occupants = Occupants(limits, ledger)
         """Who is in which room; also what other gateways say goes there."""
-        self.guard = Guard(Grants(watches or Watches({}), ledger), self.occupants)
+        self.guard = Guard(Grants(Watches({}) if watches is None else watches, ledger), self.occupants)
         """Who may be in which room."""
         self.openings = self.occupants.openings
         self._rooms = self.occupants.rooms

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.core.access.row_rules import same_claims
+from tidegate.core.access.claims import same_claims
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session

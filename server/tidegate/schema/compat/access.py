@@ -13,8 +13,10 @@ from typing import Any
 Rules = Mapping[str, Any]
 
 
-def access_changes(was: Rules, now: Rules, *, rows: bool) -> Iterator[tuple[bool, str, str]]:
-    """(breaking, action, reason) of each changed action. `rows`: row rules admit users; elsewhere they do not."""
+def access_changes(was: Rules, now: Rules, *, rows: bool, what: str = "rows") -> Iterator[tuple[bool, str, str]]:
+    """(breaking, action, reason) of each changed action. `rows`: rules that are objects admit users; elsewhere they do
+    not. `what` they leave to users.
+    """
     for action in sorted(was.keys() | now.keys()):
         before, after = _alternatives(was.get(action), rows), _alternatives(now.get(action), rows)
         wider, narrower = (_all_covered(*pair) for pair in ((before, after), (after, before)))
@@ -26,7 +28,7 @@ def access_changes(was: Rules, now: Rules, *, rows: bool) -> Iterator[tuple[bool
         elif wider:
             yield False, action, f"{told}: more users may {action}"
         elif any(isinstance(rule, Mapping) for rule in (*before, *after)):
-            yield True, action, f"{told}: fewer rows may be left to users who may {action}"
+            yield True, action, f"{told}: fewer {what} may be left to users who may {action}"
         else:
             yield True, action, f"{told}: fewer users may {action}"
 
@@ -34,7 +36,7 @@ def access_changes(was: Rules, now: Rules, *, rows: bool) -> Iterator[tuple[bool
 def _alternatives(rule: Any, rows: bool) -> list[Any]:
     rules = rule if isinstance(rule, list) else [] if rule is None else [rule]
     found = [rule for rule in rules if rows or not isinstance(rule, Mapping)]
-    return ["anyone" if isinstance(rule, Mapping) and not rule.get("where", True) else rule for rule in found]
+    return ["anyone" if rule == {"where": {}} else rule for rule in found]
 
 
 def _all_covered(narrow: list[Any], wide: list[Any]) -> bool:
@@ -46,8 +48,26 @@ def _covers(rule: Any, other: Any) -> bool:
     if rule in ("anyone", other):
         return True
     if isinstance(rule, Mapping) and isinstance(other, Mapping):
-        return _implied(rule.get("where"), other.get("where"))
+        return _object_covers(rule, other)
+    if isinstance(other, Mapping) and "role" in other:
+        return rule in ("authenticated", f"role:{other['role']}")
     return rule == "authenticated" and isinstance(other, str) and other.startswith("role:")
+
+
+def _object_covers(rule: Rules, other: Rules) -> bool:
+    exists, narrow = rule.get("exists"), other.get("exists")
+    return (
+        rule.get("role") in (None, other.get("role"))
+        and _implied(rule.get("where"), other.get("where"))
+        and (
+            exists is None
+            or (
+                narrow is not None
+                and exists["resource"] == narrow["resource"]
+                and _implied(exists["where"], narrow["where"])
+            )
+        )
+    )
 
 
 def _implied(wide: Any, narrow: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from tidegate.schema.compat.access import access_changes
 from tidegate.schema.compat.changes import Changes
 from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.lint.annotation_texts import OF_MEMBERS
 from tidegate.schema.patterns import OPEN
 from tidegate.schema.resource import RoomType, read_room
 from tidegate.schema.room_names import common_name
@@ -52,7 +53,7 @@ def _compare(was: Definition, now: Definition, suffix: str, changes: Changes) ->
     """Report the differences of two schemas that apply to the same names. Returns whether one breaks clients."""
     breaking = changes.sent(was, now, suffix=suffix)
     breaking |= changes.received(was, now, suffix=suffix)
-    for denied, action, reason in access_changes(_access(was), _access(now), rows=False):
+    for denied, action, reason in access_changes(_access(was), _access(now), rows=True, what="rooms"):
         breaking |= denied
         changes.report.add(denied, now.file, f"/x-access/{action}", reason, suffix)
     written = now.schema["x-room"].keys() | (was.schema["x-room"].keys() if was.file == now.file else set())
@@ -82,8 +83,8 @@ def _slow(room: RoomType) -> str:
 
 
 def _access(item: Definition) -> dict[str, Any]:
-    found: dict[str, Any] = item.schema.get("x-access", {})
-    return found
+    """The rules; every member may do what they do not name of these actions."""
+    return {**dict.fromkeys(OF_MEMBERS, "anyone"), **item.schema.get("x-access", {})}
 
 
 def _by_pattern(schemas: Schemas) -> dict[str, Definition]:

@@ -20,6 +20,7 @@ from tidegate.schema.lint.keywords import keyword_problems
 from tidegate.schema.lint.names import ambiguous, property_problems, title_problems, wire_problems
 from tidegate.schema.lint.recursion import recursion_problems
 from tidegate.schema.lint.resources import resource_problems
+from tidegate.schema.lint.room_rules import room_rule_problems
 from tidegate.schema.lint.whole_rows import whole_row_problems
 from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.patterns import OPEN, overlap
@@ -55,6 +56,7 @@ def lint(schemas: Schemas) -> list[Problem]:
     found |= set(_required_problems(own))
     found |= set(_message_problems(schemas, own, complete))
     found |= set(_room_problems(own))
+    found |= set(room_rule_problems(schemas, own))
     found |= set(resource_problems(schemas, own))
     found |= set(whole_row_problems(schemas, own))
     found |= set(cost_problems(schemas, own))

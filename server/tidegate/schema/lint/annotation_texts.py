@@ -16,10 +16,16 @@ from tidegate.schema.suggestions import rule_suggestion, suggestion
 ACTIONS: dict[Kind, tuple[str, ...]] = {
     "client": ("send",),
     "resources": ("read", "create", "update", "delete"),
-    "rooms": ("join", "send"),
+    "rooms": ("join", "send", "presence", "history"),
 }
 """What x-access can name, by the folder of the file."""
+OF_MEMBERS = frozenset({"presence", "history"})
+"""Actions that every member of a room may do where x-access does not name them."""
 RULE_TEXT = 'must be "anyone", "authenticated", "role:NAME" or {"where": FILTER}, or a list of these'
+ROOM_RULE_TEXT = (
+    'must be "anyone", "authenticated", "role:NAME", {"where": {PARAMETER: VALUE}} or '
+    '{"exists": {"resource": NAME, "where": FILTER}}, or a list of these'
+)
 NO_RULE = 'must be "anyone", "authenticated" or "role:NAME", or a list of these'
 PLACES = {
     "x-access": "the top of a file in resources/, rooms/ or client/",
@@ -62,7 +68,9 @@ _ACTION_MEANT = {
     **dict.fromkeys(("remove", "destroy", "drop"), "delete"),
 }
 _ROOM_ACTION_MEANT = {
-    **dict.fromkeys(("read", "subscribe", "enter", "listen", "view", "see", "history", "presence"), "join"),
+    **dict.fromkeys(("read", "subscribe", "enter", "listen", "view", "see"), "join"),
+    **dict.fromkeys(("members", "users", "online", "list"), "presence"),
+    **dict.fromkeys(("messages", "replay", "past", "recover"), "history"),
     **dict.fromkeys(("write", "publish", "post", "talk", "message", "create", "say", "speak"), "send"),
 }
 
@@ -127,11 +135,13 @@ def _unknown_action(item: Definition, name: str) -> str:
 def _access(item: Definition, path: Sequence[str | int], value: Any) -> str:
     if not path:
         rule = json.dumps(value) if isinstance(value, str | list) and value else '"anyone"'
-        named = ", ".join(f'"{action}": {rule}' for action in ACTIONS[item.kind])
+        named = ", ".join(f'"{action}": {rule}' for action in ACTIONS[item.kind] if action not in OF_MEMBERS)
         return f"must name actions: write {{{named}}}"
     if value is None or value is False or (isinstance(value, str) and value.lower() in _DENIED):
         return f"to let no client {path[0]}, remove `{path[0]}`: an action that is not named is denied"
-    return (RULE_TEXT if item.kind == "resources" else NO_RULE) + rule_suggestion(value)
+    if item.kind == "rooms" and isinstance(value, dict):
+        return ROOM_RULE_TEXT
+    return {"resources": RULE_TEXT, "rooms": ROOM_RULE_TEXT}.get(item.kind, NO_RULE) + rule_suggestion(value)
 
 
 _DENIED = frozenset({"nobody", "none", "noone", "no one", "deny", "denied", "never", "false", "off", ""})

@@ -52,22 +52,27 @@ def rule_problems(item: Definition, resource: Resource) -> Iterator[Problem]:
         for place, rule in ([("", said)] if isinstance(said, dict) else _numbered(said))
         if isinstance(rule, dict)
     }
-    if not rules:
-        return
+    for place, where in rules.items():
+        for below, reason in filter_problems(where, resource, filter_schemas.CLAIMS):
+            yield Problem(item.file, place + below, reason)
+
+
+def filter_problems(where: dict[str, Any], resource: Resource, claims: str) -> Iterator[tuple[str, str]]:
+    """(pointer below `where`, reason) of each problem of a filter in a rule. `claims`: what may stand for a value."""
     key = "Rule"
-    schema = filter_schemas.filters_schema(resource, key=key, claims=True)
+    schema = filter_schemas.filters_schema(resource, key=key, claims=claims)
     validator = Draft202012Validator(
         {"$ref": REF_PREFIX + key, "$defs": {key: schema}}, validate_formats=True, formats=FORMATS, offline=True
     )
     names = {prop.name for prop in filter_schemas.filterable(resource)}
-    for place, where in rules.items():
-        locate = locator(where)
-        unlike = {inside: text for inside, text in _texts(where) if LIKE_A_CLAIM.match(text) and not CLAIM.match(text)}
-        for inside, text in unlike.items():  # "ne" with such a text would match every row
-            yield Problem(item.file, place + inside, f'{text!r} is not a claim; a claim looks like "$user.id"')
-        for error in map(_innermost, validator.iter_errors(where)):
-            if (inside := pointer(locate(error))) not in unlike:
-                yield Problem(item.file, place + inside, _rule_reason(error, locate(error), resource, names))
+    locate = locator(where)
+    stands = re.compile(claims)
+    unlike = {inside: text for inside, text in texts_in(where) if LIKE_A_CLAIM.match(text) and not stands.match(text)}
+    for inside, text in unlike.items():  # "ne" with such a text would match every row
+        yield inside, f'{text!r} is not a claim; a claim looks like "$user.id"'
+    for error in map(_innermost, validator.iter_errors(where)):
+        if (inside := pointer(locate(error))) not in unlike:
+            yield inside, _rule_reason(error, locate(error), resource, names)
 
 
 def _rule_reason(error: ValidationError, path: list[str | int], resource: Resource, names: set[str]) -> str:
@@ -121,13 +126,13 @@ def _unknown_property(name: str, resource: Resource, names: set[str]) -> str:
     return f"there is no property {name!r}{suggestion(name, names)}"
 
 
-def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def texts_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """(pointer, text) of every text in a rule."""
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(inner, f"{place}/{escape(name)}")
+            yield from texts_in(inner, f"{place}/{escape(name)}")
 
 
 def _numbered(rules: Any) -> list[tuple[str, Any]]:

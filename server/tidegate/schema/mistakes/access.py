@@ -21,6 +21,7 @@ _MISSING = {
     "resources": 'no client may read or change these rows: add "x-access": {"read": "authenticated"}',
     "rooms": 'no client may enter these rooms: add "x-access": {"join": "authenticated", "send": "authenticated"}',
 }
+_DOES = {"send": "send", "presence": "see who is present", "history": "read the history"}
 _SEVERAL = re.compile(r"[,|;&]|\s(?:or|and)\s").search
 
 
@@ -42,9 +43,10 @@ def access_problems(schemas: Schemas) -> Iterator[Problem]:
 
 def _combinations(item: Definition, access: dict[str, Any]) -> Iterator[Problem]:
     """Actions that need another action."""
-    if item.kind == "rooms" and "send" in access and "join" not in access:
-        reason = "no client may enter these rooms, and only those who are in a room can send: add `join`"
-        yield Problem(item.file, "/x-access", f'{reason}, such as "join": {json.dumps(access["send"])}')
+    other = next((action for action in ACTIONS["rooms"] if action in access), "join")
+    if item.kind == "rooms" and other != "join":
+        reason = f"no client may enter these rooms, and only those who are in a room can {_DOES[other]}: add `join`"
+        yield Problem(item.file, "/x-access", f'{reason}, such as "join": {json.dumps(access[other])}')
     if item.kind == "resources" and "read" not in access:
         for action in ("update", "delete"):
             if action in access:
@@ -58,9 +60,10 @@ def _rule(item: Definition, rule: Any) -> Iterator[tuple[str, str]]:
     rules = rule if isinstance(rule, list) else [rule]
     for index, one in enumerate(rules):
         place = f"/{index}" if isinstance(rule, list) else ""
-        if isinstance(one, dict) and item.kind != "resources":
-            where = "a room has" if item.kind == "rooms" else "a message has"
-            yield place, f"{where} no row, so that a row rule admits no client; {NO_RULE}"
+        if isinstance(one, dict) and item.kind == "client":
+            yield place, f"a message has no row, so that a row rule admits no client; {NO_RULE}"
+        elif isinstance(one, dict) and "role" in one and (reason := _role(one["role"])):
+            yield f"{place}/role", reason
         elif isinstance(one, str) and one.startswith("role:") and (reason := _role(one.removeprefix("role:"))):
             yield place, reason
         if rules.index(one) != index:

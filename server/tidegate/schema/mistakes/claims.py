@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidegate.schema import filter_schemas
-from tidegate.schema.definition import Schemas
+from tidegate.schema.definition import Definition, Schemas
+from tidegate.schema.lint.room_rules import rules_of
 from tidegate.schema.mistakes.rows import filled
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
@@ -24,6 +25,7 @@ _ROLES, _ANONYMOUS = "$user.roles", "$user.anonymous"
 _OF_THE_TOKEN = frozenset({"exp", "iat", "jti", "nbf"})
 """Claims about the token and not about the user: rules never see them."""
 _BARE = frozenset({"email", "id", "me", "name", "org", "role", "roles", "self", "sub", "team", "tenant", "uid"})
+_PARAMETER_OF_BOOLEAN = "{!r} is a part of a room's name, which is never a value of {!r} (boolean)"
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 _MISSPELLED = re.compile(
     r"[\s${<@#%(]*(?:current_?user|user|auth|claims?|token|jwt|session|request|principal|me)(?:\.\w+)+(?:\(\))?[\s}>)%]*",
@@ -34,6 +36,8 @@ _MISSPELLED = re.compile(
 def claim_problems(schemas: Schemas) -> Iterator[Problem]:
     """All problems of claims in row rules."""
     for item in own(schemas):
+        if item.kind == "rooms" and item.is_file:
+            yield from _of_room(schemas, item)
         if item.kind != "resources" or not item.is_file:
             continue
         resource = schemas.resources[item.name]
@@ -49,6 +53,33 @@ def claim_problems(schemas: Schemas) -> Iterator[Problem]:
                             Problem(item.file, at + place, why, hint=True)
                             for place, why in _unsent(resource, rule["where"])
                         )
+
+
+def _of_room(schemas: Schemas, item: Definition) -> Iterator[Problem]:
+    """What a room's rules ask of rows: values that never fit, and rows that no index finds."""
+    for place, rule in rules_of(item.schema.get("x-access", {})):
+        if "exists" not in rule:
+            continue
+        resource, where = schemas.resources[rule["exists"]["resource"]], rule["exists"]["where"]
+        at = f"/x-access{place}/exists/where"
+        yield from (Problem(item.file, at + below, why) for below, why in _conditions(resource, where))
+        if not _is_found(resource, where):
+            names = [name for name, asked in where.items() if _is_equality(asked)] or ["PROPERTY"]
+            reason = (
+                f"no index of {resource.name!r} finds these rows, so that each join reads all of them: add "
+                f'"indexes": {json.dumps([names])} to its `x-resource`, on a property that is compared with one value'
+            )
+            yield Problem(item.file, at, reason, hint=True)
+
+
+def _is_found(resource: Resource, where: dict[str, Any]) -> bool:
+    """Whether an index begins with a property that `where` compares with certain values."""
+    first = {names[0] for names in (resource.key, *resource.unique, *resource.indexes) if names}
+    return any(name in first and _is_equality(asked) for name, asked in where.items())
+
+
+def _is_equality(asked: Any) -> bool:
+    return asked is not None and (not isinstance(asked, dict) or bool({"eq", "eqs", "in"} & asked.keys()))
 
 
 def _conditions(resource: Resource, where: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -72,6 +103,9 @@ def _reason(prop: Property, operator: str, value: Any, *, listed: bool) -> str |
     """Why `value` never is one of `prop`."""
     if not isinstance(value, str):
         return None
+    kinds = filter_schemas.item_kinds(prop) if prop.type == "array" else [prop.type]
+    if value.startswith("$room."):
+        return _PARAMETER_OF_BOOLEAN.format(value, prop.name) if kinds == ["boolean"] else None
     if not filter_schemas.is_claim(value):
         if _MISSPELLED(value):
             named = value.strip("${<@#%( })>").rpartition(".")[2]
@@ -81,7 +115,6 @@ def _reason(prop: Property, operator: str, value: Any, *, listed: bool) -> str |
         return None
     if value.removeprefix("$user.") in _OF_THE_TOKEN:
         return f"{value!r} is no claim of the user: rules do not see what is said of the token alone"
-    kinds = filter_schemas.item_kinds(prop) if prop.type == "array" else [prop.type]
     if value == _ROLES and (listed or operator not in _LISTS):
         members = "ina" if prop.type == "array" else "in"
         return f'"{_ROLES}" is a list, which is no single value: write {{{json.dumps(members)}: "{_ROLES}"}}'

@@ -1,7 +1,7 @@
 """Patterns of rooms that no client means as they stand, histories that keep nothing, pointers to nothing.
 
-In a pattern only `*` has a meaning. Placeholders of URL templates and regular expressions are literal text, so that
-such a pattern matches one room with a strange name.
+In a pattern only `*` and parameters such as `{id}` have a meaning. Other placeholders and regular expressions are
+literal text, so that such a pattern matches one room with a strange name.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from tidegate.schema.problem import Problem
 from tidegate.schema.subschemas import unescape
 from tidegate.schema.suggestions import suggestion
 
-_PLACEHOLDER = re.compile(r"\$?\{[^{}]*\}+|<[^<>]+>|(?:(?<=[-/:._])|^):[A-Za-z]\w*|%[sd]|(?<=/)[+#](?=/|$)")
+_PLACEHOLDER = re.compile(r"\$\{[^{}]*\}+|<[^<>]+>|(?:(?<=[-/:._])|^):[A-Za-z]\w*|%[sd]|(?<=/)[+#](?=/|$)")
 _REGEX = re.compile(r"^\^|(?<=[*+?)\]])\$$|\\[dwsDWS.]|\[[^\]]*\][+*?]?|\((?:\?:)?[^()]*\)[+*?]?|\.[+](?!\w)")
-_BRACE = re.compile(r"[{}]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -44,11 +43,9 @@ def pattern_problem(pattern: str) -> str | None:
     if pattern != pattern.strip():
         return f"the pattern begins or ends with a space; write {json.dumps(pattern.strip())}"
     if found := _PLACEHOLDER.search(pattern):
-        return f"{found[0]!r} is plain text in a pattern, where only `*` stands for characters; write {_stars(pattern)}"
+        return f"{found[0]!r} is plain text in a pattern; write {_stars(pattern)}, or a parameter such as '{{id}}'"
     if found := _REGEX.search(pattern):
         return f"a pattern is no regular expression, and {found[0]!r} is plain text in it; write {_stars(pattern)}"
-    if found := _BRACE.search(pattern):
-        return f"{found[0]!r} has no meaning in a pattern, and is kept for one; write {_stars(pattern)}"
     return None
 
 
@@ -61,7 +58,7 @@ def _stars(pattern: str) -> str:
         ".",
         re.sub(r"(?:\\[dwsDWS]|\[[^\]]*\]|\([^()]*\)|\.)[+*]\??|\\[dwsDWS]|\[[^\]]*\]|\([^()]*\)", "*", plain),
     )
-    plain = re.sub(r"\*+", "*", _BRACE.sub("*", plain))
+    plain = re.sub(r"\*+", "*", plain)
     return json.dumps(plain or "*")
 
 

@@ -83,6 +83,7 @@ class HubFeed:
         """The gateway has not taken all of a batch yet."""
         self._overflowed = False
         self._size = AdaptiveBatchSize()
+        self._well_at = time.monotonic()
         self._step: asyncio.Handle | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -93,9 +94,11 @@ class HubFeed:
         self.position, self._deliver, self._on_skip = after, deliver, on_skip
         self._go_on()
 
-    @property
-    def state(self) -> FeedState:
-        return self._state
+    def lag(self, well: bool) -> float:
+        """See core.rows.ports.Store; to be asked regularly. `well`: the hub answers, and says that it reads the log."""
+        if well and self._state in {FeedState.PAUSED, FeedState.LIVE}:
+            self._well_at = time.monotonic()
+        return time.monotonic() - self._well_at
 
     @property
     def following(self) -> bool:

@@ -106,6 +106,10 @@ class FeedLine:
             return f"the database {FEED_AWAY}"
         return (self._state.problem or "") if self._state is not None and self._line is not None else ""
 
+    @property
+    def lag(self) -> float:
+        return self._feed.lag(self.healthy)
+
     def start(self, after: int, deliver: Deliver, on_skip: OnSkip) -> None:
         self._feed.start(after, deliver, on_skip)
 

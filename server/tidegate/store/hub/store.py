@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,7 +30,7 @@ from tidegate.store.errors import HUB_AWAY, StoreError
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import bytes_of
 from tidegate.store.hub.durable import DurableRooms
-from tidegate.store.hub.feed import FeedState, HubFeed
+from tidegate.store.hub.feed import HubFeed
 from tidegate.store.hub.standing import Standing, prepared
 from tidegate.store.serving import refusals
 from tidegate.store.serving.change_feed import Deliver
@@ -82,8 +81,6 @@ class HubStore:
         self._line: Line | None = None
         self._connector: Connector | None = None
         self._standing = Standing(path, file)
-        self._well_at = time.monotonic()
-        """When the hub was last known to follow the log."""
         self._stopping = False
         self._noticed = ""
         self._closing = Closing(loop)
@@ -93,7 +90,9 @@ class HubStore:
             say.IsKept: lambda message: self._calls.settle(message.id, message.kept),
             say.RoomsChanged: lambda message: self._rooms_changed(message.rooms),
             say.Changes: lambda message: self._feed.changed(message.records, message.head),
-            say.Written: self._written,
+            say.Written: lambda said: self._calls.settle(
+                said.id, WriteResult(msgspec.json.decode(said.rows), said.seq)
+            ),
             say.Following: self._following,
             say.State: self._is,
             Refusal: self._refused,
@@ -111,8 +110,7 @@ class HubStore:
         durable: bool = False,
     ) -> HubStore:
         """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
-        loop = asyncio.get_running_loop()
-        file, connection = await loop.run_in_executor(None, prepared, url, resources, durable)
+        file, connection = await asyncio.get_running_loop().run_in_executor(None, prepared, url, resources, durable)
         store = cls(sqlite_path(url).absolute(), resources, file, connection, timeouts.read)
         store._connector = Connector(address, "rows", node, store)
         store._connector.start()
@@ -205,10 +203,7 @@ class HubStore:
 
     @property
     def lag(self) -> float:
-        now = time.monotonic()
-        if self._feed.state in {FeedState.PAUSED, FeedState.LIVE} and self.healthy:
-            self._well_at = now
-        return now - self._well_at
+        return self._feed.lag(self.healthy)
 
     async def resume(self) -> None:
         self._check()
@@ -298,9 +293,6 @@ class HubStore:
     def _rooms_changed(self, rooms: Sequence[str] | None) -> None:
         if self._durable is not None:
             self._durable.changed(rooms)
-
-    def _written(self, message: say.Written) -> None:
-        self._calls.settle(message.id, WriteResult(msgspec.json.decode(message.rows), message.seq))
 
     def _refused(self, refusal: Refusal) -> None:
         self._calls.refuse(refusal)

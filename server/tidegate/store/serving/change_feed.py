@@ -63,6 +63,10 @@ class ChangeFeed(Protocol):
     def problem(self) -> str:
         """What `/readyz` says while it is not healthy."""
 
+    @property
+    def lag(self) -> float:
+        """See core.rows.ports.Store."""
+
     def start(self, after: int, deliver: Deliver, on_skip: OnSkip) -> None:
         """Deliver the changes after `after`. `on_skip`: everything up to a head is past and was not delivered."""
 

@@ -57,7 +57,7 @@ class Feed(ABC):
     @property
     def lag(self) -> float:
         """See core.rows.ports.Store."""
-        return time.monotonic() - self.read_at if self.gate.following else 0.0
+        return time.monotonic() - max(self.read_at, self.gate.jumped_at) if self.gate.following else 0.0
 
     def close(self) -> None:
         """End the thread. Blocks for at most one batch."""

@@ -12,6 +12,7 @@ Invariant: what is committed after `resume` returned is delivered.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -32,6 +33,8 @@ class FeedGate:
         """`wake` makes the feed thread look at the state."""
         self.on_skip: OnSkip = lambda head: None
         """Called in the loop's thread: everything up to `head` is past and was not delivered."""
+        self.jumped_at = 0.0
+        """When the last jump ended, on the monotonic clock."""
         self._state = GateState.FOLLOWING
         self._loop = loop
         self._wake = wake
@@ -74,6 +77,7 @@ class FeedGate:
 
     def _end_jump(self, head: int | None, error: Exception | None) -> None:
         if head is not None:
+            self.jumped_at = time.monotonic()
             self.on_skip(head)
         waiting, self._waiting = self._waiting, []
         for future in waiting:

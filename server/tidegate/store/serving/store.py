@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -187,7 +186,6 @@ class ThreadedStore:
     async def resume(self) -> None:
         self._check()
         await self._feed.gate.resume()
-        self._feed.read_at = time.monotonic()
 
     # -- other processes of this gateway, whose store this one is ----------------------------------------------------
 

@@ -25,7 +25,7 @@ OPERATORS = ("eq", "ne", "in", "nin")
 """What conditions on parameters and claims may ask."""
 _PARAMETER = re.compile(r"\$room\.")
 _BRACES = re.compile(r"\{[^{}]*\}?|\}")
-_BESIDE = re.compile(rf"(?:\*|{PARAMETER.pattern})(?:\*|{PARAMETER.pattern})")
+_BESIDE = re.compile(rf"{PARAMETER.pattern}(?:\*|{PARAMETER.pattern})|\*+{PARAMETER.pattern}")
 
 Found = tuple[str, str]
 """(pointer below the rule, what is wrong and what to write)"""

@@ -90,9 +90,7 @@ class HubStore:
             say.IsKept: lambda message: self._calls.settle(message.id, message.kept),
             say.RoomsChanged: lambda message: self._rooms_changed(message.rooms),
             say.Changes: lambda message: self._feed.changed(message.records, message.head),
-            say.Written: lambda said: self._calls.settle(
-                said.id, WriteResult(msgspec.json.decode(said.rows), said.seq)
-            ),
+            say.Written: lambda it: self._calls.settle(it.id, WriteResult(msgspec.json.decode(it.rows), it.seq)),
             say.Following: self._following,
             say.State: self._is,
             Refusal: self._refused,

@@ -24,7 +24,7 @@ _DOCS = itertools.count(1)
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    """One for all tests of a database: each test has a document and users of its own."""
+    """One for all tests of a database: each test has its document and its users."""
     folder = tmp_path_factory.mktemp("room_access")
     write_schema(folder)
     options = ("--dev", "--schema", "schema")

@@ -13,6 +13,13 @@ from tidegate.gateway.feed import SLICE_S, Feed
 STEP_S = SLICE_S / 3.5
 
 
+class NoRooms:
+    """No rule of a room looks at rows."""
+
+    def changed(self, changes: object, head: int) -> None: ...
+    def skipped(self, head: int) -> None: ...
+
+
 class Gateway:
     """A feed over 40 groups. Each look at the clock comes `STEP_S` after the one before."""
 
@@ -23,7 +30,7 @@ class Gateway:
         self.told: list[tuple[int, str]] = []
         self.advances = 0
         self.fails = False
-        self.feed = Feed(self, self, self, self.clock)  # type: ignore[arg-type]  # what it uses of them
+        self.feed = Feed(self, self, self, NoRooms(), self.clock)  # type: ignore[arg-type]  # what it uses of them
 
     def clock(self) -> float:
         self.now += STEP_S

@@ -78,7 +78,7 @@ def test_a_user_that_may_not_stay_leaves_as_it_was() -> None:
     protocol, watch = watched()
     ada = client("ada")
     protocol.rooms.opened(join(protocol, ada, "members"), OPENED)
-    protocol.rooms.change_user(ada, Principal(id="anon-1", name="x", roles=[], anonymous=True), 1.0)
+    protocol.rooms.change_user(ada, Principal(id="anon-1", name="x", roles=[], anonymous=True), {}, 1.0)
     assert watch.told[1:] == [("left", "ada", "members")]
 
 

@@ -80,7 +80,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], *, isolated: bo
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except (OSError, ValueError):  # nobody reads it, or it was closed
+            except (OSError, ValueError):  # it has no reader, or it was closed
                 code = code or 120
         os._exit(code)
 

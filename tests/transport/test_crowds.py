@@ -34,7 +34,7 @@ def test_frames_wait_once_where_more_came_the_last_time() -> None:
     assert not crowds.waits(SINKS), "nothing came meanwhile"
 
 
-def test_frames_that_waited_in_vain_make_the_next_ones_leave_at_once() -> None:
+def test_frames_that_waited_for_nothing_make_the_next_ones_leave_at_once() -> None:
     crowds = busy()
     crowds.pushed += 1
     assert [crowds.waits(SINKS), crowds.waits(SINKS)] == [True, False]

@@ -1,7 +1,7 @@
 """Which web pages may use the gateway: the Origin and the Host of a request, and what a page's browser is told (CORS).
 
-Programs send no origin and may. A browser hides an answer from a page of a foreign origin, but it sends the request
-all the same. Therefore such a request is refused before its body is read, and the headers of CORS only open what is
+Programs send no origin and may. A browser hides an answer from a page of a foreign origin, but it does send the
+request. Therefore such a request is refused before its body is read, and the headers of CORS only open what is
 allowed.
 Invariant: no answer allows credentials, and none names an origin that the settings do not.
 """

@@ -5,7 +5,7 @@ import type { Principal } from "../../../../generated/typescript/protocol.js";
 /** A user as a test writes it. */
 export type FakeUser = Partial<Principal> & { id: string };
 
-/** With everything that a test need not say. */
+/** A user with all that a test may leave out. */
 export function whole(user: FakeUser): Principal {
   return { name: user.id, roles: [], anonymous: false, ...user };
 }

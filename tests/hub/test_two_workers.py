@@ -218,13 +218,42 @@ async def test_a_worker_alone_reads_and_writes_and_gets_changes_later(workers: W
 
 @postgresql_alone
 async def test_a_write_after_a_question_for_changes_waits_for_the_answer(workers: Workers) -> None:
-    one, _ = workers.copies
+    one, two = workers.copies
     one.store.pause()
+    line = workers.line(one)
+    assert line is not None and line._transport is not None
+    line._transport.pause_reading()
     asked = asyncio.create_task(one.store.resume())
     await asyncio.sleep(0)
-    written = await one.store.write(create({"code": "a"}))
-    assert asked.done()
-    await until(lambda: one.seqs == [written.seq])
+    written = asyncio.create_task(one.store.write(create({"code": "a", "harbour": "a"})))
+    for code in "bcd":
+        await two.store.write(create({"code": code, "harbour": code}))
+    assert not asked.done()
+    assert not written.done()
+    line._transport.resume_reading()
+    await asked
+    seq = (await written).seq
+    await until(lambda: seq in one.seqs)
+    assert workers.seqs[-1] == seq, "it was done last"
+
+
+@postgresql_alone
+async def test_a_stop_ends_questions_and_writes_that_wait_for_the_hub(workers: Workers) -> None:
+    one, _ = workers.copies
+    one.store.pause()
+    line = workers.line(one)
+    assert line is not None and line._transport is not None
+    line._transport.pause_reading()
+    asked = asyncio.create_task(one.store.resume())
+    await asyncio.sleep(0)
+    written = asyncio.create_task(one.store.write(create({"code": "a"})))
+    await asyncio.sleep(0)
+    one.store.give_up()
+    await one.store.close(0)
+    for task in (asked, written):
+        with pytest.raises(Refused):
+            await task
+    assert workers.seqs == [], "what is refused at a stop is not done"
 
 
 @postgresql_alone

@@ -129,7 +129,8 @@ class WorkersUnderTest(DatabaseUnderTest):
     def __init__(self, url: str) -> None:
         super().__init__(url, None)
         self.name = f"{'SQLite' if url.startswith('sqlite:') else 'PostgreSQL'} of workers"
-        self.cannot = {need: why for need, why in self.cannot.items() if need is not Ability.SEVERAL}
+        uncut = dict.fromkeys((Ability.KILL, Ability.CUT), "workers have no line that a test could cut")
+        self.cannot = {need: why for need, why in self.cannot.items() if need is not Ability.SEVERAL} | uncut
         self._hub = Hub()
 
     async def _store(self, url: str) -> Any:

@@ -79,6 +79,7 @@ class FeedLine:
             raise StoreError(f"the database {FEED_AWAY}") from None
 
     async def aclose(self) -> None:
+        self._feed.lost(refusals.stopping())
         self._feed.close()
         await self._connector.aclose()
         self._calls.fail(refusals.stopping())

@@ -303,6 +303,20 @@ async def test_another_gateway_sees_the_workers_as_one(workers: Workers, caplog:
         await other.close()
 
 
+@postgresql_alone
+async def test_a_worker_with_another_schema_gets_the_changes_of_its_resources(workers: Workers) -> None:
+    """After a reload; the hub stays."""
+    changed = await workers.worker("worker 3", {"people": RESOURCES["people"]})
+    workers.program.execute("INSERT INTO boats (code, name, harbour) VALUES ('a', 'a', 'a')")
+    workers.program.execute("INSERT INTO people (name) VALUES ('Ada')")
+    _, second = workers.seqs
+    await until(lambda: changed.head == second)
+    assert changed.seqs == [second]
+    changed.store.pause()
+    await changed.store.resume()
+    assert changed.store.healthy
+
+
 async def test_workers_hear_how_the_database_is(workers: Workers) -> None:
     found = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'boats'",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from tests.store.program import Program
 from tests.support.hub import Hub
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import until
+from tidegate.contract import Resource
 from tidegate.core.rows.ports import Change, ReadQuery
 from tidegate.hub.connector import Connector
 from tidegate.hub.connector import Hub as Address
@@ -98,8 +99,8 @@ class Workers:
         for number in range(count):
             await self.worker(f"worker {number + 1}")
 
-    async def worker(self, name: str) -> Copy:
-        store = await open_store(self.url, RESOURCES, hub=Address(self.hub.address, name), durable=True)
+    async def worker(self, name: str, resources: Mapping[str, Resource] = RESOURCES) -> Copy:
+        store = await open_store(self.url, resources, hub=Address(self.hub.address, name), durable=True)
         copy = Copy(store)
         store.follow(copy.deliver, copy.skip)
         self.copies.append(copy)

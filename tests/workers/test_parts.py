@@ -211,6 +211,16 @@ def test_a_contract_with_more_fits(place: Place) -> None:
     fitting.check(place, bundle(**{first("rooms"): lambda found: optional("weight", found)}))
 
 
+def test_the_first_durable_room_needs_a_restart(place: Place) -> None:
+    """Over either database: the hub calls other gateways and deletes what is over."""
+    run(place, bundle())
+    durable = {"size": 10, "ttl": 60, "durable": True}
+    room = first("rooms")
+    more = bundle(**{room: lambda found: {**found, "x-room": {**found["x-room"], "history": durable}}})
+    with pytest.raises(ConfigError, match=r"first durable room.* restart the gateway"):
+        fitting.check(place, more)
+
+
 def test_a_hub_that_writes_needs_the_resources_of_its_start(place: Place) -> None:
     run(place, bundle())
     more = bundle(**{first("resources"): lambda found: optional("weight", found)})

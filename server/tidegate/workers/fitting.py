@@ -46,3 +46,12 @@ def _compare(before: schema.Bundle, after: schema.Bundle, *, hub_writes: bool) -
             "the resources of the schema have changed, and the hub, which writes the database, has the schema of its "
             "start: restart the gateway"
         )
+    if _durable(old) != _durable(new):
+        raise ConfigError(
+            "the schema has the first durable room, or none any more, and the hub, which looks after them, has the "
+            "schema of its start: restart the gateway"
+        )
+
+
+def _durable(schemas: schema.Schemas) -> bool:
+    return any(room.history.durable for room in schemas.rooms.values())

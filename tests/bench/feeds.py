@@ -64,10 +64,12 @@ async def measure(found: Sequence[PostgresGateway], url: str, first: int) -> dic
             before = cost()
             await asyncio.sleep(IDLE_S)
             idle = cost()
-            await asyncio.to_thread(_insert, program, first)
             last = f"row {first + ROWS - 1}"
-            for client in clients:
-                await client.hear(lambda heard: heard["type"] == "update" and heard["data"]["name"] == last)
+            hearing = [
+                client.hear(lambda heard: heard["type"] == "update" and heard["data"]["name"] == last)
+                for client in clients
+            ]
+            await asyncio.gather(asyncio.to_thread(_insert, program, first), *hearing)
             after = cost()
     return {
         "connections": len(backends),

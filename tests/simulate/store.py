@@ -204,7 +204,7 @@ class SimulatedStore:
 
     def _changes(self, after: int, upto: int, limit: int) -> list[Change]:
         if after < self.database.pruned_to:
-            raise LogPruned
+            raise LogPruned(self.database.pruned_to)
         found = self.database.between(after, min(upto, after + limit))
         return [change for change in found if change is not None]
 

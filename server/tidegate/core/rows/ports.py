@@ -105,6 +105,11 @@ class WriteResult(msgspec.Struct, frozen=True):
 class LogPruned(TidegateError):
     """The log no longer has the changes after the asked position: read a snapshot instead."""
 
+    def __init__(self, upto: int) -> None:
+        """`upto`: the changes up to this seq are gone, and no others."""
+        super().__init__(f"the changes up to {upto} are gone")
+        self.upto = upto
+
 
 class Written(Protocol):
     """What becomes of a mutation: an `asyncio.Future`, which the core does not know."""

@@ -255,10 +255,10 @@ class HubFeed:
             after, upto = self.position, min(self.position + LARGEST, head)
             try:
                 changes = await self._read(after, upto)
-            except LogPruned:
-                now = int(time.time() * 1000)
-                changes = [Change(head, now, name, {}, "reset", None, None) for name in self._resources]
-                upto = head
+            except LogPruned as pruned:
+                # No further than what is gone: a client that was ahead of it gets the changes from its position on.
+                upto, now = min(pruned.upto, head), int(time.time() * 1000)
+                changes = [Change(upto, now, name, {}, "reset", None, None) for name in self._resources]
             except Refused as refused:
                 UNREADABLE(refused.message)
                 await asyncio.sleep(PAUSE_S)

@@ -105,8 +105,8 @@ class Reader:
             with connection.pipeline(), connection.transaction():
                 pruned = connection.execute(f"SELECT {PRUNED_TO}")
                 found = connection.execute(sql, [after, upto, limit])
-            if after < one_value(pruned):
-                raise LogPruned
+            if after < (pruned_to := int(one_value(pruned))):
+                raise LogPruned(pruned_to)
             return self.decoded(connection, found.fetchall())
 
         return self._attempt(read)

@@ -84,8 +84,9 @@ class Reader:
         """Changes with after < seq <= upto. Raises LogPruned when some of them are gone."""
         connection = self._connection()
         with self._asked(), connection:
-            if after < one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"):
-                raise LogPruned
+            pruned_to = int(one_value(connection, f"SELECT value FROM {META} WHERE name = 'pruned_to'"))
+            if after < pruned_to:
+                raise LogPruned(pruned_to)
             found = connection.execute(
                 f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, limit)
             ).fetchall()

@@ -225,7 +225,7 @@ async def test_a_write_after_a_question_for_changes_waits_for_the_answer(workers
     line._transport.pause_reading()
     asked = asyncio.create_task(one.store.resume())
     await asyncio.sleep(0)
-    written = asyncio.create_task(one.store.write(create({"code": "a", "harbour": "a"})))
+    written = asyncio.ensure_future(one.store.write(create({"code": "a", "harbour": "a"})))
     for code in "bcd":
         await two.store.write(create({"code": code, "harbour": code}))
     assert not asked.done()
@@ -246,7 +246,7 @@ async def test_a_stop_ends_questions_and_writes_that_wait_for_the_hub(workers: W
     line._transport.pause_reading()
     asked = asyncio.create_task(one.store.resume())
     await asyncio.sleep(0)
-    written = asyncio.create_task(one.store.write(create({"code": "a"})))
+    written = asyncio.ensure_future(one.store.write(create({"code": "a"})))
     await asyncio.sleep(0)
     one.store.give_up()
     await one.store.close(0)

@@ -17,6 +17,10 @@ APPLICATION = "app:"
 """How the codes of an application's own errors begin on the wire."""
 
 
+IDEMPOTENCY_KEY = {"$ref": "#/$defs/IdempotencyKey"}
+"""The property `key` of a message that has one, in the bundle."""
+
+
 @dataclass(frozen=True, slots=True)
 class CustomMessageRules:
     """The rules in the schema of an application's request."""
@@ -25,6 +29,8 @@ class CustomMessageRules:
     """The raw `x-access` rules, for `send`. A missing rule denies access."""
     reply: str
     """The type of the reply."""
+    keyed: bool = False
+    """It may have an idempotency `key`: a repeated message gets the first reply."""
     timeout: float | None = None
     """Seconds that the application may take to answer; None for the gateway's setting."""
     part: CompiledSchema | None = None
@@ -38,6 +44,7 @@ def custom_message(item: Definition, compiler: Compiler) -> CustomMessageRules:
     return CustomMessageRules(
         access=item.schema.get("x-access", {}),
         reply=item.reply or ACKNOWLEDGEMENT,
+        keyed=item.schema.get("properties", {}).get("key") == IDEMPOTENCY_KEY,
         timeout=item.schema.get("x-timeout"),
         part=None if item.part is None else compiler.named(item.part),
         refusals={name: compiler.named(key) for name, key in item.refusals.items()},

@@ -7,6 +7,7 @@ Invariant: a request with a `ref` gets exactly one reply of the type that its sc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import partial
@@ -16,6 +17,8 @@ from tidegate.core.access.rules import require
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
+from tidegate.gateway.calls.keyed import Kept, KeysUnderWay, again, keyed
+from tidegate.gateway.calls.outcome import Frame
 from tidegate.gateway.calls.parts import Parts
 from tidegate.gateway.calls.transaction import CallTransaction, Transactions
 from tidegate.gateway.sender import Sender
@@ -44,6 +47,7 @@ class CustomMessages:
         self._parts = parts
         self._port = port
         self._transactions = transactions
+        self._keys = KeysUnderWay()
 
     async def answer(self, session: Session, request: ApplicationRequest) -> None:
         """Let the handler answer `request`, and send the reply if its schema names one. Raises Refused."""
@@ -52,18 +56,50 @@ class CustomMessages:
         handler = self._handlers.get(request.type)
         if handler is None:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
+        if rules.keyed and "key" in request.message and self._transactions is not None:
+            await self._answer_once(session, request, handler, self._transactions)
+            return
         database = None if self._transactions is None else CallTransaction(self._transactions)
+        frame = await self._called(session, request, handler, database)
+        if frame is not None:
+            self._sender.send_frame(session, frame)
+
+    async def _answer_once(
+        self, session: Session, request: ApplicationRequest, handler: Handler, transactions: Transactions
+    ) -> None:
+        """Answer a message with an idempotency key: as it was answered before, where it was."""
+        asked, account, loop = keyed(session, request), session.account, asyncio.get_running_loop()
+        await self._keys.begin(asked, account)
+        try:
+            kept = await loop.run_in_executor(None, transactions.kept, asked)
+            if kept is not None:
+                reply = again(Kept(*kept), asked, request.ref)
+                if reply is not None:
+                    self._sender.send(session, reply)
+                return
+            database = CallTransaction(transactions, asked)
+            frame = await self._called(session, request, handler, database)
+            await loop.run_in_executor(None, database.keep, frame)
+            self._keys.kept(account)
+        finally:
+            self._keys.end(asked)
+        if frame is not None:
+            self._sender.send_frame(session, frame)
+
+    async def _called(
+        self, session: Session, request: ApplicationRequest, handler: Handler, database: CallTransaction | None
+    ) -> Frame:
+        """What the handler answers. Raises Refused."""
+        rules = self._contract.custom_messages[request.type]
         user, claims = copied(session.user), deepcopy(session.claims)
         call = Call(user, session.id, claims, session.expires_at, self._port, session, database)
         send_part = partial(self._parts.send, session)
         try:
-            frame = await self._calls.call(handler, request, call, send_part, rules.timeout)
+            return await self._calls.call(handler, request, call, send_part, rules.timeout)
         except BaseException:
             if database is not None:  # undone already, unless the handler still runs
                 database.abort()
             raise
-        if frame is not None:
-            self._sender.send_frame(session, frame)
 
     def left(self, session: Session) -> None:
         """The connection of `session` has ended."""

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 import peewee
@@ -23,6 +23,7 @@ from tidegate.core.errors import Refused
 from tidegate.store import backends
 from tidegate.store.models import Models
 from tidegate.store.serving import refusals
+from tidegate.store.sqlite.changelog import REQUESTS
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 log = logging.getLogger("tidegate.store")
@@ -35,6 +36,24 @@ KEPT = 4
 """Connections that are kept while no transaction uses them."""
 ENDED_S = 5.0
 """How long a statement may take to end when its transaction is ended."""
+
+
+CROWDED = "too many handlers have a transaction; try again"
+ACTOR = {False: "user", True: "actor"}
+"""The column of the user in the table of kept replies, whether it is that of PostgreSQL."""
+
+
+class AskedWithKey(Protocol):
+    """A message with an idempotency key."""
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def digest(self) -> bytes: ...
 
 
 class TransactionOver(Exception):
@@ -72,6 +91,16 @@ class HandlerTransaction:
         self._transaction.__enter__()
         self._lock = threading.Lock()
         self._over = False
+
+    def remember(self, asked: AskedWithKey, reply: str) -> None:
+        """Keep a reply in this transaction. Raises Refused where another one is kept under the key at this moment."""
+        database: Any = self.models.database
+        table, marks, more = _requests(database)
+        values = [asked.user, asked.key, asked.digest, reply, int(time.time() * 1000)]
+        try:
+            database.execute_sql(f"INSERT INTO {table} VALUES ({', '.join([marks] * 5)}{more})", values)
+        except peewee.IntegrityError:
+            raise Refused("unavailable", "this message is being answered; try again", retry_after=1.0) from None
 
     def commit(self) -> None:
         """Raises TransactionOver, or what the database refuses; then nothing is committed."""
@@ -124,7 +153,7 @@ class Transactions:
     def begin(self) -> HandlerTransaction:
         """Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""
         if not self._free.acquire(timeout=WAIT_S):
-            raise Refused("unavailable", "too many handlers have a transaction; try again", retry_after=1.0)
+            raise Refused("unavailable", CROWDED, retry_after=1.0)
         models: CallModels | None = None
         try:
             models = self._taken()
@@ -137,6 +166,28 @@ class Transactions:
         except BaseException:
             self._return(models, False)
             raise
+
+    def kept(self, asked: AskedWithKey) -> tuple[bytes, str] | None:
+        """The digest and the reply that are kept under a key. Raises Refused(unavailable)."""
+        if not self._free.acquire(timeout=WAIT_S):
+            raise Refused("unavailable", CROWDED, retry_after=1.0)
+        models: CallModels | None = None
+        clean = False
+        try:
+            models = self._taken()
+            models.database.connect(reuse_if_open=True)
+            database: Any = models.database
+            table, mark, _ = _requests(database)
+            where = f"{ACTOR[isinstance(database, peewee.PostgresqlDatabase)]} = {mark} AND key = {mark}"
+            sql = f"SELECT digest, reply FROM {table} WHERE {where}"
+            found = database.execute_sql(sql, [asked.user, asked.key]).fetchone()
+            clean = True
+        except peewee.PeeweeException as error:
+            log.warning("the replies that are kept could not be read: %s", str(error).strip())
+            raise refusals.unavailable() from None
+        finally:
+            self._return(models, clean)
+        return None if found is None else (bytes(found[0]), found[1])
 
     def close(self) -> None:
         """Close the connections that are kept, and keep none any more."""
@@ -168,6 +219,15 @@ class Transactions:
         path = str(sqlite_path(self._url).resolve())
         options: dict[str, Any] = {"lock_type": "IMMEDIATE", "thread_safe": False}
         return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, **options)
+
+
+def _requests(database: peewee.Database) -> tuple[str, str, str]:
+    """The table of kept replies with its columns, the mark of a value, and what its further columns get."""
+    if isinstance(database, peewee.PostgresqlDatabase):
+        from tidegate.store.postgres.changelog import REQUESTS as OF_POSTGRES  # noqa: PLC0415  # optional
+
+        return OF_POSTGRES, "%s", ", 0"
+    return REQUESTS, "?", ""
 
 
 def raw(database: Any) -> Any:

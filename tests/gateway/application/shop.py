@@ -17,6 +17,7 @@ from tests.transport.inside import SECRET, Inside, running
 from tidegate.auth import tokens
 from tidegate.handlers import Call, Gateway
 
+KEY = {"$ref": "../types/idempotency_key.schema.json"}
 REF = {"$ref": "../types/ref.schema.json"}
 
 
@@ -26,7 +27,7 @@ def _request(name: str) -> dict[str, Any]:
         "type": "object",
         "x-reply": "done",
         "x-access": {"send": "anyone"},
-        "properties": {"type": {"const": name}, "ref": REF, "what": {"type": "string"}, "with": {}},
+        "properties": {"type": {"const": name}, "ref": REF, "what": {"type": "string"}, "with": {}, "key": KEY},
         "required": ["type", "what"],
         "additionalProperties": False,
     }

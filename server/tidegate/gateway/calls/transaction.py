@@ -12,6 +12,7 @@ import threading
 from typing import Any, Protocol
 
 from tidegate.core.errors import Refused
+from tidegate.gateway.calls.keyed import Keyed, reply_of
 from tidegate.handlers.errors import HandlersError
 
 IN_LOOP = "an `async` handler cannot use call.db, which blocks its thread: write the handler without `async`"
@@ -22,6 +23,9 @@ class Transaction(Protocol):
 
     @property
     def models(self) -> Any: ...
+
+    def remember(self, asked: Keyed, reply: str) -> None:
+        """Keep a reply, with this transaction. Raises Refused where a reply is kept under this key already."""
 
     def commit(self) -> None:
         """Raises whatever the database refuses; then it is undone."""
@@ -38,6 +42,9 @@ class Transactions(Protocol):
     def begin(self) -> Transaction:
         """Blocks its thread. Raises Refused(unavailable)."""
 
+    def kept(self, asked: Keyed) -> tuple[bytes, str] | None:
+        """The digest and the reply that are kept under this key. Blocks. Raises Refused(unavailable)."""
+
     def close(self) -> None:
         """Close the connections that no transaction uses. Blocks."""
 
@@ -45,8 +52,11 @@ class Transactions(Protocol):
 class CallTransaction:
     """`open` and `finish` belong to the threads of the application, `abort` to the gateway's loop."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, asked: Keyed | None = None) -> None:
+        """`asked`: the key under which the reply is to be kept."""
         self._transactions = transactions
+        self._asked = asked
+        self._remembered = False
         self._lock = threading.Lock()
         """For the two below: the database is never waited for while it is held."""
         self._begun: Transaction | None = None
@@ -54,11 +64,7 @@ class CallTransaction:
 
     def open(self) -> Any:
         """The models of the transaction, which begins now if it has not begun. Raises HandlersError, Refused."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            pass
-        else:
+        if _in_loop():
             raise HandlersError(IN_LOOP)
         begun = self._begun
         if begun is None:
@@ -77,12 +83,28 @@ class CallTransaction:
         with self._lock:
             begun = self._begun
             self._over = True
-        if begun is None:
-            return
         if isinstance(outcome, Refused):
+            if begun is not None:
+                begun.rollback()
+        elif begun is not None:
+            self._commit(begun, outcome)
+        elif self._asked is not None and not _in_loop():
+            self._commit(self._transactions.begin(), outcome)
+
+    def keep(self, frame: object) -> None:
+        """Keep the reply of an `async` handler, for which `finish` could not wait. Blocks. Raises as `finish`."""
+        if self._asked is not None and not self._remembered:
+            self._commit(self._transactions.begin(), frame)
+
+    def _commit(self, begun: Transaction, outcome: Any) -> None:
+        try:
+            if self._asked is not None:
+                begun.remember(self._asked, reply_of(outcome))
+        except BaseException:
             begun.rollback()
-        else:
-            begun.commit()
+            raise
+        begun.commit()
+        self._remembered = True
 
     def abort(self) -> None:
         """The handler is not waited for any more. Does not block: a thread undoes what has begun."""
@@ -90,3 +112,12 @@ class CallTransaction:
             begun, self._over = self._begun, True
         if begun is not None:
             asyncio.get_running_loop().run_in_executor(None, begun.abort)
+
+
+def _in_loop() -> bool:
+    """Whether an event loop runs in this thread, which must not block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

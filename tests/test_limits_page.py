@@ -17,7 +17,9 @@ from tidegate.core.filters import tree
 from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import condition_limits, costly_changes, feed_cursor, subscription_index
 from tidegate.gateway import pace, work
-from tidegate.gateway.calls import outcome
+from tidegate.gateway.application import crossing, events, gate, life, side
+from tidegate.gateway.calls import keyed, outcome
+from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
@@ -100,6 +102,14 @@ def expected() -> dict[str, float]:
         "seconds that a handler may take": settings.handler_timeout,
         "seconds that a rule in Python may take": rule_calls.LIMIT_S,
         "bytes in the reply of a handler": outcome.REPLY_LIMIT,
+        "bytes in the reply to a message with a `key`": keyed.KEPT_BYTES,
+        "bytes in a message of the application that answers no request": side.PUSH_LIMIT,
+        "what the application asks of the gateway at a time": crossing.LIMIT,
+        "transactions of handlers at a time (`call.db`)": transactions.LIMIT,
+        "seconds that `on_connect` may take": gate.CONNECT_S,
+        "seconds that each function of `on_start` may take": life.START_S,
+        "events that wait for `on_join` and the like": events.LIMIT,
+        "events that are told at a time": events.AT_ONCE,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
         "bytes of recent changes kept in memory": feed_cursor.KEPT_BYTES,
     }

@@ -19,7 +19,8 @@ from tests.attacks.table import ATTACKS
 from tests.attacks.trial import GIVEN_BACK_S, Outcome, Trials
 
 HEADER = (
-    f"{'attack':<46} {'MiB':>5} {'left':>5} {'p99':>6} {'control':>7} {'door':>5} {'disk':>5} {'log':>4}  stopped by"
+    f"{'attack':<46} {'MiB':>5} {'left':>5} {'p99':>6} {'work':>5} {'control':>7} {'door':>5} {'disk':>5} {'log':>4}  "
+    "stopped by"
 )
 
 HEADER_WITHOUT = f"{'attack':<46} {'switched off':<90}  what failed"
@@ -30,8 +31,8 @@ def row(outcome: Outcome) -> str:
     seen = sorted(outcome.stopped_by.items(), key=lambda item: -item[1])[:4]
     stopped = ", ".join(f"{what} x{count}" for what, count in seen) or "nothing"
     return (
-        f"{outcome.name:<46} {outcome.growth:>5.0f} {outcome.left:>5.0f} {outcome.p99:>6.0f} {outcome.control:>7.0f} "
-        f"{outcome.door:>5.0f} {outcome.disk:>5.0f} {sum(outcome.log.values()):>4}  {stopped}"
+        f"{outcome.name:<46} {outcome.growth:>5.0f} {outcome.left:>5.0f} {outcome.p99:>6.0f} {outcome.work:>5.0f} "
+        f"{outcome.control:>7.0f} {outcome.door:>5.0f} {outcome.disk:>5.0f} {sum(outcome.log.values()):>4}  {stopped}"
     )
 
 

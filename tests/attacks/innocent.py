@@ -1,8 +1,11 @@
-"""`python -m tests.attacks.innocent PORT`: an innocent client, in a separate process, until its input ends.
+"""`python -m tests.attacks.innocent PORT PID`: an innocent client, in a separate process, until its input ends.
 
 It asks at fixed times, whether the last answer has come or not, and measures from the time at which the request was
 due: a gateway that holds everything for a second is seen by every request of that second. Meanwhile another task
 comes through the door again and again: health, readiness, a new WebSocket. The last line of output is a JSON object.
+
+For each answer it also notes the processor time that the gateway's process PID took meanwhile: what the gateway did
+before it answered, however busy the machine is with other programs.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import json
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from tests.attacks.wire import TEXT, Frames, head, request
@@ -30,16 +34,31 @@ REQUESTS: dict[str, dict[str, Any]] = {
 """The fields of each kind of request."""
 
 
-class Innocent:
-    """One client on one connection. `took`: the milliseconds of each answer, by kind of request."""
+def processor_ms(pid: int) -> float:
+    """The processor time of all threads of a process (Linux: proc_pid_task(5), schedstat); 0 where it is not told."""
+    took = 0
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError):  # the thread has ended
+            took += int(file.read_text().split(" ")[0])
+    return took / 1_000_000
 
-    def __init__(self, port: int) -> None:
+
+class Innocent:
+    """One client on one connection. `took`: the milliseconds of each answer, by kind of request. `worked`: those of the
+    gateway's process meanwhile.
+    """
+
+    def __init__(self, port: int, pid: int) -> None:
         self.took: dict[str, list[float]] = {kind: [] for kind in REQUESTS}
+        self.worked: list[float] = []
+        self._pid = pid
         self.door: dict[str, list[float]] = {"/healthz": [], "/readyz": [], "/ws": []}
         self.failures: list[str] = []
         self._port = port
         self._coming: tuple[str, float] | None = None
         self._due: dict[int, tuple[str, float]] = {}
+        self._before: dict[int, float] = {}
+        """The processor time of the gateway when a request was sent."""
         self._loop = asyncio.get_running_loop()
 
     async def run(self, ended: asyncio.Event) -> None:
@@ -84,6 +103,7 @@ class Innocent:
             for kind in self.took:
                 ref += 1
                 self._due[ref] = kind, due
+                self._before[ref] = processor_ms(self._pid)
                 writer.write(request(kind, **REQUESTS[kind], ref=ref))
                 due += EVERY_S / len(self.took)
                 await asyncio.sleep(due - self._loop.time())
@@ -96,6 +116,7 @@ class Innocent:
                 message = json.loads(payload) if opcode == TEXT else {}
                 if (asked := self._due.pop(message.get("ref", 0), None)) is not None:
                     self.took[asked[0]].append(1000 * (now - asked[1]))
+                    self.worked.append(processor_ms(self._pid) - self._before.pop(message["ref"]))
                     if message["type"] == "error":
                         self.failures.append(f"{asked[0]}: {message['code']}")
                 elif message.get("type") == "goodbye":
@@ -134,14 +155,15 @@ class Innocent:
             writer.transport.abort()
 
 
-async def main(port: int) -> None:
+async def main(port: int, pid: int) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
-    innocent = Innocent(port)
+    innocent = Innocent(port, pid)
     with suppress(ConnectionError):
         await innocent.run(ended)
-    print(json.dumps({"took": innocent.took, "door": innocent.door, "failures": innocent.failures}), flush=True)
+    told = {"took": innocent.took, "worked": innocent.worked, "door": innocent.door, "failures": innocent.failures}
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.attacks.plan import Attack
 from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, seconds_to_end, wait_until_given_back
-from tests.support.gateway import ROOT, clean_environment
+from tests.support.gateway import ROOT, GatewayProcess, clean_environment
 
 GIVEN_BACK_S = 60.0
 LEFT, DISK = 24, 64
@@ -46,6 +46,9 @@ class Outcome:
     given_back: float = 0.0
     files_left: int = 0
     p99: float = 0.0
+    work: float = 0.0
+    """The slowest hundredth of what the gateway worked before it answered an innocent client: processor time. It does
+    not mind what other programs do."""
     control: float = 0.0
     slowest: float = 0.0
     door: float = 0.0
@@ -83,7 +86,7 @@ class Trials:
             process = gateway(folder, url, attack, defended=self._defended)
             process.start()
             try:
-                outcome = self._attack(attack, process.port, Usage(process.pid, folder), process.log_file, url)
+                outcome = self._attack(attack, process, Usage(process.pid, folder), url)
                 if self._defended or attack.stopped:
                     with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
                         outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
@@ -97,17 +100,18 @@ class Trials:
             outcome.wrong += delays(outcome)
         return outcome
 
-    def _attack(self, attack: Attack, port: int, usage: Usage, log: Path, url: str) -> Outcome:
-        outcome = Outcome(attack.name)
-        with innocent(port) as met:
+    def _attack(self, attack: Attack, process: GatewayProcess, usage: Usage, url: str) -> Outcome:
+        outcome, log = Outcome(attack.name), process.log_file
+        with innocent(process.port, process.pid) as met:
             memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
             usage.forget_peak()
             with locked(url, attack.lock):
-                told = swarm(attack.name, port, self._seconds)
+                told = swarm(attack.name, process.port, self._seconds)
         outcome.stopped_by = told["seen"]
         outcome.sent = told["sent"] / (1 << 20)
         took = answers(met)
         outcome.p99, outcome.slowest = percentile(took), max(took, default=float("inf"))
+        outcome.work = percentile(met["worked"])
         places = ("/healthz", "/readyz") if attack.shut else tuple(met["door"])
         outcome.door = max((time for place in places for time in met["door"][place]), default=0.0)
         outcome.failures = dict(Counter(met["failures"]))
@@ -133,7 +137,7 @@ class Trials:
             process = gateway(folder, url, attack, defended=True)
             process.start()
             try:
-                with sink() as idle, innocent(process.port) as met:
+                with sink() as idle, innocent(process.port, process.pid) as met:
                     swarm(attack.name, idle, min(self._seconds, 2.0))
             finally:
                 process.kill()
@@ -242,9 +246,11 @@ def sink() -> Iterator[int]:
 
 
 @contextmanager
-def innocent(port: int) -> Iterator[dict[str, Any]]:
-    """An innocent client until the block ends; the block gets what it met, once it has ended."""
-    program = _program("innocent", str(port))
+def innocent(port: int, pid: int) -> Iterator[dict[str, Any]]:
+    """An innocent client of the gateway with this process until the block ends; the block gets what it met, once it has
+    ended.
+    """
+    program = _program("innocent", str(port), str(pid))
     assert program.stdout is not None
     met: dict[str, Any] = {}
     try:

@@ -23,7 +23,7 @@ HEADER = (
     "stopped by"
 )
 
-HEADER_WITHOUT = f"{'attack':<46} {'switched off':<90}  what failed"
+HEADER_WITHOUT = f"{'attack':<46} {'MiB':>5} {'p99':>6} {'work':>5} {'switched off':<90}  what failed"
 
 
 def row(outcome: Outcome) -> str:
@@ -39,7 +39,8 @@ def row(outcome: Outcome) -> str:
 def won_row(attack: Attack, outcome: Outcome) -> str:
     """A line of the table of attacks that meet a gateway without a defence: what it did without, and what failed."""
     off = ", ".join([*(f"{name} = {value}" for name, value in attack.without.items()), *attack.patch])
-    return f"{outcome.name:<46} {off:<90}  {'; '.join(outcome.wrong) or 'NOTHING FAILED'}"
+    figures = f"{outcome.growth:>5.0f} {outcome.p99:>6.0f} {outcome.work:>5.0f}"
+    return f"{outcome.name:<46} {figures} {off:<90}  {'; '.join(outcome.wrong) or 'NOTHING FAILED'}"
 
 
 def chosen(patterns: list[str], *, defended: bool) -> list[Attack]:

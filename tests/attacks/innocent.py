@@ -75,6 +75,8 @@ class Innocent:
         now = self._loop.time()
         for kind, due in self._due.values():
             self.took[kind].append(1000 * (now - due))
+        worked = processor_ms(self._pid)
+        self.worked += [worked - before for before in self._before.values()]
         if self._coming is not None:
             self.door[self._coming[0]].append(1000 * (now - self._coming[1]))
         for task in tasks:

@@ -49,6 +49,10 @@ tidegate.core.budgets.costs.TEXT_CONDITIONS = 1 << 30
 import tidegate.core.rows.costly_changes, tidegate.gateway.catch_up
 tidegate.core.rows.costly_changes.CHEAP = tidegate.gateway.catch_up.CHEAP = 1 << 60
 """,
+    "refusals without their frames": """
+import tidegate.store.serving.write_queue, tidegate.store.serving.jobs
+tidegate.store.serving.write_queue.detached = tidegate.store.serving.jobs.detached = lambda error: error
+""",
     "counted log lines": """
 import tidegate.counted
 tidegate.counted.Counted.__call__ = lambda self, *told: self._log.log(self._level, self._text, *told)

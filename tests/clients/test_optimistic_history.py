@@ -19,7 +19,7 @@ import pytest
 from tests.clients.model import Database, ModelConnection, Row, StandingClock, opener
 from tidegate_client import Client, LiveQuery, RequestRefused, connect, link
 
-HISTORIES = int(os.environ.get("TIDEGATE_HISTORIES", "1000"))
+HISTORIES = int(os.environ.get("TIDEGATE_HISTORIES", "600"))
 SEED = os.environ.get("TIDEGATE_HISTORY")
 STEPS = 20
 DONE, OPEN = {"done": True}, {"done": False}

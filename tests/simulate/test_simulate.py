@@ -11,7 +11,7 @@ from tests.simulate.history import play
 from tests.simulate.rooms import history as rooms
 from tests.simulate.run import simulate
 
-HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "900"))
+HISTORIES = int(os.environ.get("SIMULATE_HISTORIES", "600"))
 """A number, not seconds: every machine tries the same ones."""
 
 
@@ -26,7 +26,7 @@ def test_no_history_has_a_gap_a_duplicate_or_a_stranger() -> None:
 
 
 def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
-    played = simulate(0, seed=1, histories=HISTORIES // 30, kind="rooms")
+    played = simulate(0, seed=1, histories=HISTORIES // 20, kind="rooms")
     print(played)
     assert played.wrong == []
     assert played.messages > 100 * played.histories

@@ -61,6 +61,9 @@ class RedisData:
     def del_(self, *keys: bytes) -> Reply:
         return sum(self._remove(key) for key in keys)
 
+    def exists(self, *keys: bytes) -> Reply:
+        return sum(bool(self._value(key)) for key in keys)
+
     def publish(self, channel: bytes, message: bytes) -> Reply:
         return self._publish(channel, message)
 

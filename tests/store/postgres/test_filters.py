@@ -23,7 +23,7 @@ from tidegate.store.postgres.filters import POSTGRES
 from tidegate.store.sql.filters import condition
 
 ROWS, FILTERS = 10, 10
-PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))
+PAIRS = int(os.environ.get("FILTER_PAIRS", "3000"))
 # Columns have types here, and text has no NUL: other rows cannot be.
 POSSIBLE = [case for case in CASES if "\\x00" not in str(case.row) and case.row.get("time") != ""]
 

@@ -26,7 +26,7 @@ from tidegate.schema.formats import FORMATS
 from tidegate_client.predicate import predicate as client_predicate
 
 ROWS, FILTERS = 10, 10
-PAIRS = int(os.environ.get("FILTER_PAIRS", "5000"))
+PAIRS = int(os.environ.get("FILTER_PAIRS", "3000"))
 LEGAL = Draft202012Validator(
     {**filter_schemas.filters_schema(RESOURCE), "$defs": filter_schemas.definitions([RESOURCE])},
     validate_formats=True,

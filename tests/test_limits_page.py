@@ -106,6 +106,7 @@ def expected() -> dict[str, float]:
         "bytes in a message of the application that answers no request": side.PUSH_LIMIT,
         "what the application asks of the gateway at a time": crossing.LIMIT,
         "transactions of handlers at a time (`call.db`)": transactions.LIMIT,
+        "seconds that a transaction of a handler may hold SQLite's lock": transactions.LONGEST_S,
         "seconds that `on_connect` may take": gate.CONNECT_S,
         "seconds that each function of `on_start` may take": life.START_S,
         "events that wait for `on_join` and the like": events.LIMIT,

@@ -32,6 +32,8 @@ LIMIT = 32
 """Transactions at a time. Each takes a connection."""
 WAIT_S = 5.0
 """How long a handler waits for one of them."""
+LONGEST_S = 4.0
+"""How long a transaction may hold SQLite's lock: other writers wait for 5 s."""
 KEPT = 4
 """Connections that are kept while no transaction uses them."""
 ENDED_S = 5.0
@@ -149,6 +151,8 @@ class Transactions:
         self._lock = threading.Lock()
         self._kept: list[CallModels] = []
         self._closed = False
+        self.longest = None if backends.is_postgres(url) else LONGEST_S
+        """Seconds that a transaction may take, because it holds the lock of all writers."""
 
     def begin(self) -> HandlerTransaction:
         """Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""

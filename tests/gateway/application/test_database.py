@@ -12,6 +12,7 @@ from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.waiting import until
 from tests.support.wire import wire
 from tidegate.handlers import Call, Refused
+from tidegate.store import transactions
 
 
 def add(call: Call, text: str) -> Any:
@@ -111,6 +112,28 @@ async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_whi
         await until(lambda: after)
         notes = await client.ask({"type": "list", "resource": "notes"})
         assert [row["text"] for row in notes["rows"]] == ["by a client"]
+
+
+async def test_a_transaction_that_holds_up_all_writers_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transactions, "LONGEST_S", 0.1)
+    shop = Shop()
+    go_on = threading.Event()
+
+    @shop.action
+    def slow(text: str, call: Call) -> Any:
+        add(call, text)
+        assert go_on.wait(60)
+        add(call, text)
+
+    async with open_shop(tmp_path, shop) as inside, wire(inside.url, **bearer("ada")) as client:
+        await client.say({"type": "plain", "what": "slow", "with": "slow", "ref": "slow"})
+        await until(lambda: "the transaction of a handler is undone" in caplog.text)
+        row = {"owner": "ada", "text": "by a client"}
+        assert (await client.ask({"type": "create", "resource": "notes", "data": row}))["type"] == "rows"
+        go_on.set()
+        assert (await client.hear(lambda message: message.get("ref") == "slow"))["code"] == "internal"
 
 
 async def test_transactions_of_several_handlers_take_turns(tmp_path: Path, database_url: str) -> None:

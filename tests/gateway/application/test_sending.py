@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.cases import every_case
 from tests.support.wire import wire
 from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Refused
+
+
+class News(msgspec.Struct, tag_field="type", tag="news"):
+    """As generated code has it."""
+
+    text: str
+
 
 WRONG: list[tuple[Any, str, str]] = [
     ({"type": "news", "text": ""}, "invalid_message", "/text"),
@@ -37,7 +45,7 @@ async def test_a_handler_sends_to_its_connection_to_users_to_rooms_and_to_all(tm
 
     @shop.action
     def plainly(text: str, call: Call) -> Any:
-        news = {"type": "news", "text": text}
+        news = News(text=text)
         gateway.push(news, to=EVERYONE)
         gateway.push(news, to=gateway.room("chat-1"))
         gateway.user("ada").send(news)

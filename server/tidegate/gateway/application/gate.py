@@ -101,28 +101,30 @@ class Gate:
         then: Callable[[VerifiedIdentity], None],
         refuse: Callable[[Refused], None],
     ) -> None:
-        added: dict[str, Any] = {}
-        refusal: Refused | None = None
-        for function in self._functions:
-            claims = _copy({**identity.claims, **added})
-            connection = Connection(session.id, copied(identity.user), claims)
-            said = _said(function, await self._calls.outcome(function, connection, seconds=CONNECT_S))
-            if isinstance(said, Refused):
-                refusal = said
-                break
-            added |= said
-        del self.asking[session]
         try:
-            if refusal is not None:
-                raise refusal
-            self._known[session] = _Known(identity, added)
-            then(_with(identity, added))
+            added = await self._added(session, identity)
         except Refused as refused:
+            del self.asking[session]
             refuse(refused)
-        except Exception as error:  # the boundary of the task: the client is told in any case
-            report_failure("a client could not be let in:", error)
-            refuse(internal())
+        else:
+            del self.asking[session]
+            try:
+                self._known[session] = _Known(identity, added)
+                then(_with(identity, added))
+            except Refused as refused:
+                refuse(refused)
+            except Exception as error:  # the boundary of the task: the client is told in any case
+                report_failure("a client could not be let in:", error)
+                refuse(internal())
         self._go_on(session)
+
+    async def _added(self, session: Session, identity: VerifiedIdentity) -> dict[str, Any]:
+        """The claims that the application adds. Raises Refused where it does not let the client in."""
+        added: dict[str, Any] = {}
+        for function in self._functions:
+            connection = Connection(session.id, copied(identity.user), _copy({**identity.claims, **added}))
+            added |= _said(function, await self._calls.outcome(function, connection, seconds=CONNECT_S))
+        return added
 
     def _go_on(self, session: Session) -> None:
         """Do what the client has sent meanwhile, as far as the application is not asked again."""
@@ -135,23 +137,23 @@ class Gate:
             session.sink.resume_reading(BY_ADMISSION)
 
 
-def _said(function: Function, outcome: Outcome) -> Mapping[str, Any] | Refused:
-    """The claims that a function adds, or why the client is not let in."""
+def _said(function: Function, outcome: Outcome) -> Mapping[str, Any]:
+    """The claims that a function adds. Raises Refused where the client is not let in."""
     error = outcome.error
     if isinstance(error, Refused):
-        return _sendable(function, error)
+        raise _sendable(function, error)
     if isinstance(error, Ended):
-        return Refused("unavailable", "the gateway stops", retry_after=RETRY_S)
+        raise Refused("unavailable", "the gateway stops", retry_after=RETRY_S)
     if isinstance(error, TimeoutError):
         report(f"the function {function.name} took too long for a client that connects: {error}")
-        return Refused("unavailable", "the application did not answer in time", retry_after=RETRY_S)
+        raise Refused("unavailable", "the application did not answer in time", retry_after=RETRY_S)
     if error is None:
         try:
             return _copy({} if outcome.value is None else outcome.value)
         except BaseException as wrong:  # values of the application may raise anything when they are looked at
             error = wrong
     report_failure(f"the function {function.name} failed; the client is not let in:", error)
-    return internal()
+    raise internal()
 
 
 def _sendable(function: Function, refused: Refused) -> Refused:

@@ -62,18 +62,20 @@ class FunctionCalls:
         self._threads = ApplicationThreads()
         """Not those of handlers: events that take long leave these their threads."""
         self._under_way: dict[FunctionCall, None] = {}
+        self._in_loops = 0
+        """Of these, the calls that run in an event loop."""
         self._given_up = False
 
     @property
     def waits(self) -> bool:
         """Whether an `async` function is under way."""
-        return any(call.handler_loop is not None for call in self._under_way)
+        return self._in_loops > 0
 
     def start(self, function: Function, *arguments: Any, threads: ApplicationThreads | None = None) -> FunctionCall:
         """Call `function`. `threads`: those for a plain one, by default the ones for all short calls."""
         call = FunctionCall(function)
         self._under_way[call] = None
-        call.outcome.add_done_callback(lambda _: self._under_way.pop(call, None))
+        call.outcome.add_done_callback(lambda _: self._forget(call))
         if self._given_up:
             call.settle(Outcome(None, Ended("the gateway stops")))
         elif function.waits:
@@ -110,10 +112,22 @@ class FunctionCalls:
         self.give_up()
         self._threads.close()
 
+    def _forget(self, call: FunctionCall) -> None:
+        del self._under_way[call]
+        if call.handler_loop is not None:
+            self._in_loops -= 1
+
     def _in_loop(self, call: FunctionCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = self._loop()
+        self._in_loops += 1
         started = loop.start(work, partial(call.deliver, Outcome(None, Ended("its event loop ended"))))
         call.abandon, call.where, call.handler_loop = partial(loop.cancel, started), loop.where, loop
+
+    def _hand_over(self, call: FunctionCall, found: Coroutine[Any, Any, Any]) -> None:
+        if call.outcome.done():  # it is not waited for any more, and what it returned is not begun
+            found.close()
+        else:
+            self._in_loop(call, partial(_awaited, call, lambda: found))
 
     def _run(self, call: FunctionCall, arguments: tuple[Any, ...]) -> None:
         """In a thread. Raises nothing."""
@@ -124,7 +138,7 @@ class FunctionCalls:
             return
         if inspect.iscoroutine(found):  # of a decorator without `async` around an `async` function
             with contextlib.suppress(RuntimeError):  # the gateway has ended
-                call.loop.call_soon_threadsafe(self._in_loop, call, partial(_awaited, call, lambda: found))
+                call.loop.call_soon_threadsafe(self._hand_over, call, found)
             return
         call.deliver(Outcome(found))
 

@@ -8,13 +8,20 @@ Invariant: a client gets a reply only if what its handler wrote in the transacti
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import Any, Protocol
 
 from tidegate.core.errors import Refused
+from tidegate.counted import Counted
 from tidegate.gateway.calls.keyed import Keyed, reply_of
 from tidegate.handlers.errors import HandlersError
 
+TOO_LONG = Counted(
+    logging.getLogger("tidegate.handlers"),
+    logging.ERROR,
+    "the transaction of a handler is undone after %g s, because all writes wait for it: do slow things before call.db",
+)
 IN_LOOP = "an `async` handler cannot use call.db, which blocks its thread: write the handler without `async`"
 
 
@@ -39,6 +46,10 @@ class Transaction(Protocol):
 class Transactions(Protocol):
     """Of the gateway's database."""
 
+    @property
+    def longest(self) -> float | None:
+        """Seconds that a transaction may take, because it holds up all other writers; None where it does not."""
+
     def begin(self) -> Transaction:
         """Blocks its thread. Raises Refused(unavailable)."""
 
@@ -57,6 +68,7 @@ class CallTransaction:
         self._transactions = transactions
         self._asked = asked
         self._remembered = False
+        self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         """For the two below: the database is never waited for while it is held."""
         self._begun: Transaction | None = None
@@ -76,7 +88,17 @@ class CallTransaction:
             if over:
                 begun.rollback()
                 raise HandlersError("the call is over, so it has no transaction any more")
+            self._loop.call_soon_threadsafe(self._limit)
         return begun.models
+
+    def _limit(self) -> None:
+        if (seconds := self._transactions.longest) is not None:
+            self._loop.call_later(seconds, self._too_long, seconds)
+
+    def _too_long(self, seconds: float) -> None:
+        if not self._over:
+            TOO_LONG(seconds)
+            self.abort()
 
     def finish(self, outcome: object) -> None:
         """The handler has `outcome`: commit, or undo where it is a refusal. Raises what the database refuses."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.transport.crowds import CROWD, SHARE_S, STEP_S, Crowds
+from tidegate.transport.crowds import CROWD, PATIENCE, SHARE_S, STEP_S, Crowds
 
 SINKS = CROWD * 4
 STEPS = int(SINKS * SHARE_S / STEP_S)
@@ -34,10 +34,23 @@ def test_frames_wait_once_where_more_came_the_last_time() -> None:
     assert not crowds.waits(SINKS), "nothing came meanwhile"
 
 
-def test_frames_that_waited_for_nothing_make_the_next_ones_leave_at_once() -> None:
+def test_frames_that_waited_in_vain_several_times_make_the_next_ones_leave_at_once() -> None:
     crowds = busy()
+    for _ in range(PATIENCE):
+        crowds.pushed += 1
+        assert [crowds.waits(SINKS), crowds.waits(SINKS)] == [True, False]
     crowds.pushed += 1
-    assert [crowds.waits(SINKS), crowds.waits(SINKS)] == [True, False]
+    assert not crowds.waits(SINKS)
+
+
+def test_a_wait_that_was_worth_it_makes_up_for_those_in_vain() -> None:
+    crowds = busy()
+    for came in (0, 0, 1, 0, 0, 0):
+        crowds.pushed += 1
+        assert crowds.waits(SINKS)
+        crowds.pushed += came
+        while crowds.waits(SINKS):
+            pass
     crowds.pushed += 1
     assert not crowds.waits(SINKS)
 

@@ -14,6 +14,8 @@ STEP_S = 0.001
 """Seconds of one wait: the shortest that an event loop over epoll has."""
 SHARE_S = 0.000002
 """Seconds that frames may wait for each sink. To write to one takes more than twice as long."""
+PATIENCE = 3
+"""Waits in vain, one after the other, until frames wait no more."""
 
 
 class Crowds:
@@ -26,18 +28,19 @@ class Crowds:
         """Of these, when this was looked at last."""
         self._steps: int | None = None
         """How often the present frames may wait again; None while none wait."""
-        self._likely = False
-        """The last time, more came soon."""
+        self._patience = 0
+        """Waits in vain that are left. Above 0 more frames are likely to come soon."""
 
     def waits(self, sinks: int) -> bool:
         """Whether frames to so many sinks, a crowd, wait for `STEP_S`; after that it is to be asked again."""
         known, self._known = self._known, self.pushed
         if self._steps is None:
-            self._steps = int(sinks * SHARE_S / STEP_S) if self._likely else 0
+            self._steps = int(sinks * SHARE_S / STEP_S) if self._patience else 0
+        elif self.pushed != known:
+            self._patience = PATIENCE
         else:
-            self._likely = self.pushed != known
-            if not self._likely:
-                self._steps = 0
+            self._patience -= 1
+            self._steps = 0
         if not self._steps:
             self._steps = None
             return False
@@ -48,4 +51,4 @@ class Crowds:
         """The present frames were written to some sinks: what came meanwhile needs one more write to each of these."""
         if self.pushed != self._known:
             self._known = self.pushed
-            self._likely = True
+            self._patience = PATIENCE

@@ -37,10 +37,10 @@ KEY_MS = 300_000
 DIGEST_BYTES = 16
 STEMS = 4096
 """Rooms whose part of the command is kept."""
-_VARIABLE = b"$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+_COMMAND = b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n"
 
 
-class _Message(NamedTuple):
+class _Message(msgspec.Struct, frozen=True):
     number: int
     due: float
     """When it is refused if it was not sent, on the loop's clock."""
@@ -136,14 +136,8 @@ class Publisher:
             )
         else:
             stem = self._stem(room, message.rules)
-            command = b"".join(
-                (
-                    stem.before,
-                    _VARIABLE % (len(new), new, len(epoch), epoch, len(offset), offset),
-                    stem.after,
-                    b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(head), head, len(tail), tail),
-                )
-            )
+            variable = len(new), new, len(epoch), epoch, len(offset), offset
+            command = _COMMAND % (stem.before, *variable, stem.after, len(head), head, len(tail), tail)
         connection.ask(command, partial(self._answered, message))
 
     def _constants(self, room: str, rules: RoomRules) -> tuple[bytes, ...]:

@@ -34,7 +34,7 @@ def test_frames_wait_once_where_more_came_the_last_time() -> None:
     assert not crowds.waits(SINKS), "nothing came meanwhile"
 
 
-def test_frames_that_waited_in_vain_several_times_make_the_next_ones_leave_at_once() -> None:
+def test_frames_that_waited_for_nothing_several_times_make_the_next_ones_leave_at_once() -> None:
     crowds = busy()
     for _ in range(PATIENCE):
         crowds.pushed += 1
@@ -43,9 +43,9 @@ def test_frames_that_waited_in_vain_several_times_make_the_next_ones_leave_at_on
     assert not crowds.waits(SINKS)
 
 
-def test_a_wait_that_was_worth_it_makes_up_for_those_in_vain() -> None:
+def test_a_wait_that_was_worth_it_makes_up_for_those_that_were_not() -> None:
     crowds = busy()
-    for came in (0, 0, 1, 0, 0, 0):
+    for came in (0, 0, 1, 0, 0):  # the one that was worth it ended with a step for nothing
         crowds.pushed += 1
         assert crowds.waits(SINKS)
         crowds.pushed += came

@@ -15,7 +15,7 @@ STEP_S = 0.001
 SHARE_S = 0.000002
 """Seconds that frames may wait for each sink. To write to one takes more than twice as long."""
 PATIENCE = 3
-"""Waits in vain, one after the other, until frames wait no more."""
+"""Waits of `STEP_S` for nothing, one after the other, until frames wait no more."""
 
 
 class Crowds:
@@ -29,7 +29,7 @@ class Crowds:
         self._steps: int | None = None
         """How often the present frames may wait again; None while none wait."""
         self._patience = 0
-        """Waits in vain that are left. Above 0 more frames are likely to come soon."""
+        """Waits for nothing that are left. Above 0, more frames are likely to come soon."""
 
     def waits(self, sinks: int) -> bool:
         """Whether frames to so many sinks, a crowd, wait for `STEP_S`; after that it is to be asked again."""

@@ -114,22 +114,23 @@ READS = (
     ),
     Attack(
         "sorted-by-what-has-no-index",
-        (flood(listed(sort=[{"field": "notes"}], limit=1), 10),),
+        (flood(listed(sort=[{"field": "notes"}], limit=1000), 10),),
         without=UNLIMITED,
-        patch=(TEXTS, THREADS, OTHERS),
+        patch=(TEXTS, *TURNS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "far-offsets",
         (flood(listed(sort=[{"field": "title"}], offset=29_000, limit=1), 10),),
         without=UNLIMITED,
+        patch=(*TURNS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(
         "counts",
         (flood(listed(filters={"notes": {"contains": "no"}}, count=True, limit=1), 10),),
         without=UNLIMITED,
-        patch=(TEXTS, THREADS, OTHERS),
+        patch=(TEXTS, *TURNS, THREADS, OTHERS),
         rows=MANY,
     ),
     Attack(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, once
-from tests.attacks.table.frames import NO_RATE, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, flood
 from tests.attacks.wire import head, request, token
 
 UNLIMITED = {**NO_RATE, "write_timeout": "0", "memory": "0"}
-REFUSED = ("turns of the event loop", "refusals without their frames")
+REFUSED = (*TURNS, "refusals without their frames")
 TASK = {"user_id": 1, "title": "a task", "notes": "x" * 1900}
 IDS = list(range(1, 1001))
 
@@ -33,10 +33,10 @@ def small_with_key(line: int, turn: int) -> bytes:
 
 WRITES = (
     Attack("keys-with-large-answers", (Plan(4, say=with_key),), without=UNLIMITED, rows=1000),
-    Attack("keys-with-small-answers", (Plan(10, say=small_with_key),), without=UNLIMITED),
+    Attack("keys-with-small-answers", (Plan(10, say=small_with_key),), without=UNLIMITED, patch=TURNS),
     Attack("keys-with-refusals", (Plan(10, say=refused_with_key),), without=UNLIMITED, patch=REFUSED),
     Attack("queued-creates", (Plan(20, first=once(created(20) * 250)),), without=UNLIMITED),
-    Attack("creates", (flood(created(1), 10),), without=UNLIMITED),
+    Attack("creates", (flood(created(1), 10),), without=UNLIMITED, patch=TURNS),
     Attack("creates-of-many-rows", (flood(created(25), 10),), without=UNLIMITED),
     Attack(
         "creates-of-a-user",

@@ -78,6 +78,11 @@ class Backlog:
         """Bytes that wait behind the frame that has begun to leave."""
         return self.size - len(self._begun)
 
+    @property
+    def memory(self) -> int:
+        """Bytes that are kept for what waits: a large frame stays whole until half of it has left."""
+        return self.queued + (memoryview(self._begun.obj).nbytes if self._begun else 0)
+
     def only_begun(self) -> bool:
         """Drop all but the rest of a frame of which a part has left. Returns whether there is one."""
         self._entries.clear()

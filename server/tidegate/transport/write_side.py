@@ -126,16 +126,13 @@ class WriteSide:
     @property
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
-        return sum(map(len, self.frames)) + self._held_bytes + self._transport.get_write_buffer_size()
+        held = 0 if self._backlog is None else self._backlog.size
+        return sum(map(len, self.frames)) + held + self._transport.get_write_buffer_size()
 
     @property
     def unconfirmed(self) -> int:
         """Bytes that were written, and that the client's side has not confirmed."""
         return unconfirmed(self._transport)
-
-    @property
-    def _held_bytes(self) -> int:
-        return 0 if self._backlog is None else self._backlog.size
 
     # -- the life of the connection ---------------------------------------------------------------------------------
 
@@ -284,7 +281,8 @@ class WriteSide:
 
     def _count(self) -> None:
         """Tell what waits. Nothing is told while a client keeps up, so that this costs nothing where it matters."""
-        self.memory.waits(self, self._held_bytes + self._transport.get_write_buffer_size())
+        held = self._backlog.memory if self._backlog else 0
+        self.memory.waits(self, held + self._transport.get_write_buffer_size())
 
     # -- waiting until frames are sent ------------------------------------------------------------------------------
 

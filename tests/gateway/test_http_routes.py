@@ -120,7 +120,7 @@ async def test_every_described_endpoint_answers_as_described_and_no_other_is_lef
     async with running(tmp_path) as inside:
         paths = set(inside.listener.context.routes._answers)
         for_people = {path for path in paths if path.startswith("/console/")} | {"/", "/docs.js", "/docs.css"}
-        described = openapi(sample())["paths"]
+        described = {path: each for path, each in openapi(sample())["paths"].items() if not path.startswith("/api/")}
         assert set(described) | for_people == paths
         for path, methods in described.items():
             status, headers, _ = await get(inside, path)

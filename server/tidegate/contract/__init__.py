@@ -7,12 +7,13 @@ from tidegate.contract.custom import APPLICATION, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.definition import ACKNOWLEDGEMENT
-from tidegate.schema.http_statuses import status_of
+from tidegate.schema.http_statuses import NEEDS_CONNECTION, status_of
 from tidegate.schema.subschemas import escape
 
 __all__ = [
     "ACKNOWLEDGEMENT",
     "APPLICATION",
+    "NEEDS_CONNECTION",
     "ApplicationRequest",
     "BrokenOutput",
     "Contract",

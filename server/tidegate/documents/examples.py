@@ -67,7 +67,8 @@ class Examples:
         names = sorted(properties, key=lambda name: (name in resource.key, "enum" not in properties[name]))
         return self._first({name: properties[name] for name in names})
 
-    def _changed(self, resource: Resource) -> dict[str, Any]:
+    def changed(self, resource: Resource) -> dict[str, Any]:
+        """The data of a request that changes one property of a row."""
         properties = derive.update_schema(resource)["properties"]
         names = sorted(properties, key=lambda name: (name in resource.key, "enum" not in properties[name]))
         return self._first({name: properties[name] for name in names})
@@ -92,7 +93,7 @@ class Examples:
         term = {"field": next(iter(sortable), resource.key[0]), "order": "asc"}
         self._members |= {
             "CreateRequest": {"data": self.created(resource)},
-            "UpdateRequest": {"data": self._changed(resource)},
+            "UpdateRequest": {"data": self.changed(resource)},
             "ListRequest": {"sort": [term]},
         }
 

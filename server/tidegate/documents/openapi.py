@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document: the HTTP endpoints of the gateway, and every schema as a component.
+"""The OpenAPI 3.1 document: the API and the other HTTP endpoints of the gateway, and every schema as a component.
 
 `/asyncapi.json` describes the WebSocket, which is not an HTTP API. The document leaves out the console page and the
 static files: they are for people.
@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from tidegate.documents import api_answers, api_messages, api_rows, api_schemas
 from tidegate.documents.components import component_schemas, version
-from tidegate.schema import Bundle, unbundle
+from tidegate.documents.examples import Examples
+from tidegate.schema import Bundle, contract_hash, unbundle
 from tidegate.schema.older.dialects import DIALECT
 
 JsonObject = dict[str, Any]
 
 _DESCRIPTION = """\
-The HTTP endpoints of the gateway. All messages use the WebSocket at `/ws`, which `/asyncapi.json` describes. The
-gateway answers `HEAD` like `GET`, without the body.
+The HTTP endpoints of the gateway. `POST /api/<type>` takes a message of the protocol or of the application and answers
+with its reply; `/api/resources/` has rows as resources. What needs a connection uses the WebSocket at `/ws`, which
+`/asyncapi.json` describes. The gateway answers `HEAD` like `GET`, without the body.
 """
 _TEXT = "text/plain; charset=utf-8"
 
 
 def openapi(document: Bundle) -> JsonObject:
     """The OpenAPI document of a bundle."""
+    schemas = unbundle(document)
+    examples = Examples(schemas, contract_hash(document))
     return {
         "openapi": "3.1.1",
         "info": {"title": "Tidegate", "version": version(document), "description": _DESCRIPTION},
@@ -31,9 +36,15 @@ def openapi(document: Bundle) -> JsonObject:
         "tags": [
             {"name": "health", "description": "The state of the gateway."},
             {"name": "contract", "description": "The contract of the gateway."},
+            {"name": "messages", "description": "Messages of the protocol and of the application."},
+            {"name": "resources", "description": "Rows as resources."},
         ],
-        "paths": _paths(),
-        "components": {"schemas": component_schemas(unbundle(document))},
+        "paths": {**_paths(), **api_messages.paths(schemas, examples), **api_rows.paths(schemas, examples)},
+        "components": {
+            "schemas": dict(sorted({**component_schemas(schemas), **api_schemas.components()}.items())),
+            "responses": api_answers.refusals(schemas.errors),
+            "securitySchemes": api_answers.schemes(),
+        },
     }
 
 

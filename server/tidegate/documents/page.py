@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tidegate.documents.curl import operations
 from tidegate.documents.examples import Examples, room_name
 from tidegate.documents.fields import Fields
 from tidegate.documents.html import Markup, anchor, element, joined, link, prose
 from tidegate.documents.openapi import openapi
-from tidegate.documents.sections import Group, access, description, example, filters, keys, rules
+from tidegate.documents.sections import Group, access, command, description, example, filters, keys, rules
 from tidegate.schema import (
     PROTOCOL_VERSION,
     Bundle,
@@ -204,11 +205,11 @@ class _Page:
 
     def _endpoints(self) -> Group:
         group = Group("http", "HTTP", "HTTP endpoints beside the WebSocket.")
-        rows = (
-            (path, [prose(methods["get"]["summary"]), ", ".join(methods["get"]["responses"])])
-            for path, methods in openapi(self._document)["paths"].items()
-        )
-        group.add_table("http", ("Path", "Meaning", "Status"), rows)
+        for path, method, operation in operations(openapi(self._document)):
+            request = f"{method.upper()} {path}"
+            answers = [status for status in operation["responses"] if status[0] in "23" or path[:5] != "/api/"]
+            shown = [description({"description": operation["summary"]}), command(path, method, operation)]
+            group.add("http", request, *shown, label=element("small", ", ".join(answers)))
         return group
 
     def _to_message(self, name: str) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tidegate.documents.curl import curl
 from tidegate.documents.html import Markup, anchor, code, element, joined, json_block, link, prose, row, table
 from tidegate.schema import Resource, RoomType, filter_schemas
 
@@ -52,6 +53,11 @@ def example(title: str, value: Any) -> Markup:
     if value is None:
         return Markup()
     return element("figure", element("figcaption", title), json_block(value))
+
+
+def command(path: str, method: str, operation: dict[str, Any]) -> Markup:
+    """The command line for an operation of the API."""
+    return element("pre", element("code", curl(path, method, operation)))
 
 
 def access(rules: dict[str, Any]) -> Markup:

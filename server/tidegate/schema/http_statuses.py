@@ -1,4 +1,6 @@
-"""The HTTP status of each error code, in one table: of the API, of its document, and of the bridge of the checks.
+"""What HTTP makes of the protocol, in one place for the API, its document and the bridge of the checks.
+
+The HTTP status of each error code, and the requests that HTTP does not have.
 
 Invariant: a refusal of the same code has the same status wherever it is said over HTTP.
 """
@@ -29,6 +31,9 @@ STATUSES: Final = {
 }
 OWN_ERRORS: Final = 409
 """The status of an application's own errors, whose codes begin with `app:`."""
+
+NEEDS_CONNECTION: Final = frozenset({"authenticate", "cancel", "join", "leave", "presence", "subscribe", "unsubscribe"})
+"""Requests that say or change something about a connection: they have no path."""
 
 
 def status_of(code: str) -> int:

@@ -71,4 +71,4 @@ def with_key(head: Head, message: Message) -> None:
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if message.setdefault("key", key) != key:
-        raise Refused("invalid_message", "the header Idempotency-Key says another key", pointer="/key")
+        raise Refused("conflict", "the header Idempotency-Key says another key", pointer="/key")

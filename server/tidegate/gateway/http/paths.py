@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from tidegate.contract import Contract
+from tidegate.contract import NEEDS_CONNECTION, Contract
 from tidegate.gateway.http.operations import MessageOperation, Operation
 from tidegate.gateway.http.rows import CreateRow, DeleteRow, GetRow, ListRows, UpdateRow
 
-NEEDS_CONNECTION = frozenset({"authenticate", "cancel", "join", "leave", "presence", "subscribe", "unsubscribe"})
-"""Requests that say or change something about a connection."""
 RESOURCES = "/api/resources/"
 MESSAGES = "/api/"
 

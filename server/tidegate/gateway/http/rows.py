@@ -59,17 +59,20 @@ class ListRows:
 
 
 class CreateRow:
-    """`POST /api/resources/NAME`. The body is a row, and so is the response; or both are arrays of rows."""
+    """`POST /api/resources/NAME`. The body is a row, and so is the response. For an array, it is the reply `rows`."""
 
     content_types = JSON_BODY
 
     def __init__(self, contract: Contract, resource: Resource) -> None:
         self._contract = contract
         self._resource = resource
+        self._several = False
 
     def message(self, head: Head, body: bytes) -> Message:
         query.nothing(head.query)
-        message = {"type": "create", "resource": self._resource.name, "data": self._contract.read_data(body)}
+        data = self._contract.read_data(body)
+        self._several = isinstance(data, list)
+        message = {"type": "create", "resource": self._resource.name, "data": data}
         with_key(head, message)
         return message
 
@@ -79,8 +82,10 @@ class CreateRow:
     def response(self, head: Head, reply: bytes) -> Response:
         if is_error(reply):
             return _failed(reply)
+        if self._several:
+            return responses.whole(reply)
         rows = _read_rows(reply).rows
-        if len(rows) != 1:
+        if not rows:  # the user may not read what it has written
             return Response(HTTPStatus.CREATED, responses.JSON, reply)
         row = msgspec.json.decode(rows[0])
         where = f"/api/resources/{quote(self._resource.name, safe='')}/{key_text(self._resource, row)}"

@@ -1,0 +1,50 @@
+"""The operations `POST /api/<type>` of OpenAPI: every request of the contract that needs no connection."""
+
+from __future__ import annotations
+
+from tidegate.documents.api_answers import JSON, JsonObject, content, idempotency_key, refused, security
+from tidegate.documents.api_schemas import message_body
+from tidegate.documents.components import reference
+from tidegate.documents.examples import Examples
+from tidegate.schema import Definition, Schemas
+from tidegate.schema.http_statuses import NEEDS_CONNECTION
+
+TAG = "messages"
+_IN_ROOMS = "The room need not be joined, where a role of the user is one that the rules of the room name."
+
+
+def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:
+    """The operations, by path."""
+    return {
+        f"/api/{name}": {"post": _operation(name, item, schemas, examples)}
+        for name, item in schemas.client.items()
+        if name not in NEEDS_CONNECTION and not _impossible(item, schemas)
+    }
+
+
+def _impossible(item: Definition, schemas: Schemas) -> bool:
+    """The application has nothing that such a message could be about."""
+    properties = item.schema.get("properties", {}) if item.protocol else {}
+    return ("resource" in properties and not schemas.resources) or ("room" in properties and not schemas.rooms)
+
+
+def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples) -> JsonObject:
+    properties = item.schema.get("properties", {})
+    in_room = item.protocol and "room" in properties
+    about = item.schema.get("description", "")
+    body: JsonObject = {"schema": message_body(item, schemas)}
+    whole = examples.message(item)
+    if isinstance(whole, dict):
+        body["example"] = {word: value for word, value in whole.items() if word not in {"type", "ref"}}
+    reply = schemas.server.get(item.reply or "")
+    answer = {} if reply is None else reference(reply.key)
+    return {
+        "operationId": f"{name}Message",
+        "tags": [TAG],
+        "summary": about.split(". ")[0].rstrip(".") + "." if about else name,
+        "description": f"{about} {_IN_ROOMS}".strip() if in_room else about,
+        "security": security(item.schema.get("x-access", {}).get("send") if not item.protocol else None),
+        **({"parameters": [idempotency_key()]} if "key" in properties else {}),
+        "requestBody": {"required": True, "content": {JSON: body}},
+        "responses": {"200": content("The reply.", answer), **refused()},
+    }

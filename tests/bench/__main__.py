@@ -1,5 +1,6 @@
 """`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract,
-rows, durable (rooms in the database), valkey and postgres (rooms over these engines, compared with rooms in memory),
+rows, durable (rooms in the database), http (requests over HTTP, compared with the same over WebSockets),
+valkey and postgres (rooms over these engines, compared with rooms in memory),
 workers (two and their hub, compared with one process).
 
 All figures come from this run on this machine. Ratios are stable on a noisy machine, absolute figures are not.
@@ -14,13 +15,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from tests.bench import contract, durable, engine_servers, engines, rows, transport, workers
+from tests.bench import contract, durable, engine_servers, engines, http, rows, transport, workers
 
 SECTIONS: dict[str, Callable[[int, float, bool], bool]] = {
     "transport": transport.run,
     "contract": contract.run,
     "rows": rows.run,
     "durable": durable.run,
+    "http": http.run,
     "valkey": partial(engines.run, engine_servers.valkey),
     "postgres": partial(engines.run, engine_servers.postgres),
     "workers": workers.run,

@@ -103,4 +103,4 @@ class Gatekeeper:
         methods, origin = self._api.methods(head.path), head.headers.get("origin")
         if not methods or origin is None or "access-control-request-method" not in head.headers:
             return self._api.begin(exchange)
-        return Response(HTTPStatus.NO_CONTENT, preflight(origin, methods))
+        return Response(HTTPStatus.NO_CONTENT, preflight(methods))

@@ -22,6 +22,7 @@ COMMON = (
     "Referrer-Policy: no-referrer\r\n"
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
     "Cache-Control: private, no-cache\r\n"
+    "Vary: Origin\r\n"
 )
 LINGER_BYTES = 1 << 20
 """What is read and dropped after the last response, at most."""
@@ -132,7 +133,9 @@ class HttpOutput:
             self.transport.close()
 
     def _headers(self, headers: Mapping[str, str]) -> list[str]:
-        lines = [f"{name}: {value}\r\n" for name, value in {**cors(self.origin), **headers}.items()]
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        if self.origin is not None:
+            lines += [f"{name}: {value}\r\n" for name, value in cors(self.origin).items()]
         if self.last:
             lines.append("Connection: close\r\n")
         return lines

@@ -48,18 +48,14 @@ def host_allowed(host: str, hosts: tuple[str, ...], *, loopback: bool) -> bool:
     return name in hosts or (loopback and not hosts and (name in LOOPBACK_HOSTS or parse(name) is not None))
 
 
-def cors(origin: str | None) -> Mapping[str, str]:
-    """The headers of an answer to a request of an allowed origin; None for a program."""
-    if origin is None:
-        return {"Vary": "Origin"}
-    return {"Vary": "Origin", "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
+def cors(origin: str) -> Mapping[str, str]:
+    """What an answer to a request of an allowed origin says beside `Vary: Origin`, which all answers say."""
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}
 
 
-def preflight(origin: str, methods: str) -> Mapping[str, str]:
+def preflight(methods: str) -> Mapping[str, str]:
     """The headers that let a page send requests of `methods`."""
     return {
-        "Vary": "Origin",
-        "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": methods,
         "Access-Control-Allow-Headers": ALLOWED_HEADERS,
         "Access-Control-Max-Age": str(PREFLIGHT_S),

@@ -26,10 +26,12 @@ from tidegate.gateway.http.replies import REF, ReplySink
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.work import Work
 from tidegate.transport import Exchange, Response
+from tidegate_protocol import Principal
 
 CHECKED_S = 60.0
 """How long a connection's token counts as valid before it is looked at again."""
 BEARER = "bearer "
+JSON = "application/json"
 
 
 class _Asked(NamedTuple):
@@ -140,29 +142,37 @@ class HttpApi:
 
     def _asked(self, exchange: Exchange, operation: Operation) -> _Asked:
         """The session of a request. Raises Refused for a token that is not valid."""
-        address = exchange.peer.address if exchange.peer.limited else None
-
-        def take(reply: bytes) -> None:
-            self._gate.forget(session)
-            exchange.respond(operation.response(exchange.head, reply))
-
-        sink = ReplySink(exchange, take)
-        session = Session(exchange.id, sink, self._gate.tokens.anonymous(), address, outside=True)
-        exchange.owner, exchange.sink = session, sink
-        authorization = exchange.head.headers.get("authorization", "")
-        if authorization[:7].lower() != BEARER:
-            if KEY_HEADER in exchange.head.headers:
-                raise Refused("unauthenticated", "an idempotency key belongs to a user: send a token as well")
-            return _Asked(operation, session, VerifiedIdentity(session.user, None), admitted=not self._gate.asks)
-        known: _Known | None = exchange.kept.get("token")
-        admitted = known is not None and known.authorization == authorization and self._clock() < known.until
-        if known is not None and admitted:
+        headers, kept = exchange.head.headers, exchange.kept
+        authorization = headers.get("authorization", "")
+        known: _Known | None = kept.get("token")
+        if known is not None and known.authorization == authorization and self._clock() < known.until:
+            session = self._session(exchange, operation, known.identity.user)
             identity = known.identity
+            admitted = True
         else:
-            identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
+            session = self._session(exchange, operation, self._gate.tokens.anonymous())
+            admitted = False
+            if authorization[:7].lower() == BEARER:
+                identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
+            elif KEY_HEADER in headers:
+                raise Refused("unauthenticated", "an idempotency key belongs to a user: send a token as well")
+            else:
+                identity = VerifiedIdentity(session.user, None)
+                admitted = not self._gate.asks
         session.become(identity.user, identity.claims)
         session.expires_at = identity.expires_at
         return _Asked(operation, session, identity, admitted)
+
+    def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
+        def take(reply: bytes) -> None:
+            if self._gate.asks:
+                self._gate.forget(session)
+            exchange.respond(operation.response(exchange.head, reply))
+
+        address = exchange.peer.address if exchange.peer.limited else None
+        exchange.sink = sink = ReplySink(exchange, take)
+        exchange.owner = session = Session(exchange.id, sink, user, address, outside=True)
+        return session
 
     def _remember(self, exchange: Exchange, identity: VerifiedIdentity) -> None:
         """The token of a connection was found valid, and the application lets its user in."""
@@ -177,6 +187,10 @@ class HttpApi:
 def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
     """The response to a request whose body, or whose answer, is of another kind than JSON."""
     headers = exchange.head.headers
+    accept = headers.get("accept")
+    plain = accept in {None, "*/*", JSON} and "content-encoding" not in headers
+    if plain and headers.get("content-type") == JSON and JSON in operation.content_types:
+        return None  # as nearly all clients say it
     if operation.content_types:
         kind, _, parameters = headers.get("content-type", "").lower().partition(";")
         charset = parameters.strip().removeprefix("charset=").strip('"')
@@ -188,7 +202,7 @@ def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
             return responses.plain_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
     elif exchange.head.length:
         return responses.plain_refusal(HTTPStatus.BAD_REQUEST, "this request has no body")
-    accepted = [part.partition(";")[0].strip() for part in headers.get("accept", "*/*").lower().split(",")]
+    accepted = [part.partition(";")[0].strip() for part in (accept or "*/*").lower().split(",")]
     if not {"*/*", "application/*", "application/json"}.intersection(accepted):
         return responses.plain_refusal(HTTPStatus.NOT_ACCEPTABLE, "the answer is application/json")
     return None

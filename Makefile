@@ -136,6 +136,7 @@ fuzz: setup-tests ## give the readers of frames, messages, heads, proxies' heade
 
 contract: setup-tests ## prove the contract: generated messages for minutes (BUDGET=120), 20,000 payloads read twice, 300 random schemas (SEED), seeded faults
 	$(BIN)/tidegate check contract --budget $(BUDGET)
+	HTTP_CASES=5000 $(BIN)/pytest -q -rP tests/contract/test_http_schemathesis.py
 	CONTRACT_SECONDS=$(BUDGET) CONTRACT_PAYLOADS=20000 $(BIN)/pytest -q -rP tests/contract/test_generated.py tests/contract/test_equivalence.py
 	CONTRACT_SCHEMAS=300 CONTRACT_SEED=$(SEED) $(BIN)/pytest -q -rP tests/contract/generated_applications/test_generated_applications.py
 	CONTRACT_FAULTS=all $(BIN)/pytest -q tests/contract/test_seeded_faults.py tests/contract/test_keywords.py tests/contract/test_differences.py \

@@ -72,7 +72,7 @@ async def test_preflight_names_the_methods_of_the_path() -> None:
 
 
 async def test_foreign_name_that_points_to_this_machine_is_421_in_development() -> None:
-    """DNS rebinding: a page behind such a name sends no Origin with its own GET."""
+    """DNS rebinding: a page behind such a name sends no Origin with a GET to its own name."""
     async with listening(api=EchoApi(), loopback_origins=True) as door:
         for host, status in (
             ("gateway.example", 421),

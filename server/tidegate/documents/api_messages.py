@@ -10,7 +10,7 @@ from tidegate.schema import Definition, Schemas
 from tidegate.schema.http_statuses import NEEDS_CONNECTION
 
 TAG = "messages"
-_IN_ROOMS = "The room need not be joined, where a role of the user is one that the rules of the room name."
+_IN_ROOMS = "Without joining the room, the user needs a role that the rules of the room name."
 
 
 def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:

@@ -1,4 +1,4 @@
-"""The operations of OpenAPI for rows as resources: `/api/resources/NAME` and `/api/resources/NAME/{key}`."""
+"""The operations of OpenAPI for rows as resources: `/api/resources/NAME` and `/api/resources/NAME/KEY`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from tidegate.documents.api_answers import JSON, TAG, JsonObject, content, header, idempotency_key, refused, security
-from tidegate.documents.api_schemas import changes, component, partial_row, row_data
+from tidegate.documents.api_schemas import changes, component, partial_row, row_data, sent
 from tidegate.documents.components import reference
 from tidegate.documents.examples import Examples
 from tidegate.schema import Resource, Schemas, derive
 from tidegate.schema.definition import APPLICATION_PREFIX
+from tidegate.schema.subschemas import escape
 
 WORDS = frozenset({"filter", "sort", "limit", "offset", "fields", "count"})
 """Parameters of a list that are no conditions."""
@@ -24,8 +25,8 @@ def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:
         made = _Rows(resource, examples)
         base = f"/api/resources/{quote(resource.name, safe='')}"
         found[base] = {"get": made.list(), "post": made.create()}
-        found[f"{base}/{{key}}"] = {
-            "parameters": [made.key()],
+        found[f"{base}/{'/'.join(f'{{{name}}}' for name in resource.key)}"] = {
+            "parameters": made.key(),
             "get": made.get(),
             "patch": made.update(),
             "delete": made.delete(),
@@ -66,19 +67,19 @@ class _Rows:
     def create(self) -> JsonObject:
         row = row_data(self._resource)
         several = {"type": "array", "items": row, "minItems": 1, "maxItems": 1000}
-        answer = {"anyOf": [self._row, reference("Rows")]}
-        created = content("The row. One that the user may not read: the reply `rows`, empty.", answer, self._example)
+        created = content("The row.", self._row, self._example)
         created["headers"] = {
             "Location": {"description": "The path of the row.", "schema": {"type": "string"}},
             "ETag": TAG,
         }
         created["links"] = self._links()
+        several_created = content("The rows, where the body is an array.", reference("Rows"))
+        unseen = {"description": "The row is created, and the user may not read it."}
         return {
             **self._operation("create", "create", f"Create a row of `{self._resource.name}`, or several."),
             "parameters": [idempotency_key()],
             "requestBody": self._body({"anyOf": [row, several]}, self._created, JSON),
-            "responses": {"200": content("The rows, where the body is an array.", reference("Rows")), "201": created}
-            | refused(),
+            "responses": {"200": several_created, "201": created, "204": unseen, **refused()},
         }
 
     def get(self) -> JsonObject:
@@ -109,21 +110,18 @@ class _Rows:
             "responses": {"204": {"description": "The row is gone."}, **refused(conditional=True)},
         }
 
-    def key(self) -> JsonObject:
-        """The parameter of the path. The values of a key of several properties have commas between them."""
-        properties = self._resource.key_properties
-        schema = component(self._resource, "Key")
-        if len(properties) > 1:
-            each = derive.key_schema(self._resource)["properties"]
-            parts = [each[prop.name] for prop in properties]
-            size = len(parts)
-            schema = {"type": "array", "prefixItems": parts, "items": False, "minItems": size, "maxItems": size}
-        found: JsonObject = {"name": "key", "in": "path", "required": True, "style": "simple", "schema": schema}
-        names = ",".join(self._resource.key)
-        found["description"] = f"The key of the row: {names}."
-        if isinstance(self._example, dict):
-            values = [self._example[name] for name in self._resource.key]
-            found["example"] = values[0] if len(values) == 1 else values
+    def key(self) -> list[JsonObject]:
+        """The parameters of the path: one for each property of the key."""
+        schema = derive.key_schema(self._resource)
+        several = len(self._resource.key) > 1
+        found: list[JsonObject] = []
+        for name in self._resource.key:
+            of_key = sent(schema["properties"][name]) if several else component(self._resource, "Key")
+            parameter = {"name": name, "in": "path", "required": True, "schema": of_key}
+            parameter["description"] = f"The `{name}` of the row."
+            if isinstance(self._example, dict):
+                parameter["example"] = self._example[name]
+            found.append(parameter)
         return found
 
     def _operation(self, verb: str, action: str, summary: str) -> JsonObject:
@@ -180,10 +178,9 @@ class _Rows:
         ]
 
     def _links(self) -> JsonObject:
-        parts = [f"{{$response.body#/{name}}}" for name in self._resource.key]
-        key = parts[0].strip("{}") if len(parts) == 1 else ",".join(parts)
+        key = {f"path.{name}": f"$response.body#/{escape(name)}" for name in self._resource.key}
         return {
-            f"{verb}_it": {"operationId": f"{verb}_{self._resource.name}", "parameters": {"key": key}}
+            f"{verb}_it": {"operationId": f"{verb}_{self._resource.name}", "parameters": key}
             for verb in ("get", "update", "delete")
         }
 

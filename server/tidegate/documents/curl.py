@@ -47,8 +47,7 @@ def _filled(path: str, operation: JsonObject) -> str:
     """The path with the examples of its parameters, for use within double quotes of a shell."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path":
-            values = parameter.get("example", 1)
-            parts = values if isinstance(values, list) else [values]
-            text = ",".join(quote(part if isinstance(part, str) else json.dumps(part), safe="") for part in parts)
-            path = path.replace(f"{{{parameter['name']}}}", text)
+            value = parameter.get("example", 1)
+            step = quote(value if isinstance(value, str) else json.dumps(value), safe="")
+            path = path.replace(f"{{{parameter['name']}}}", step)
     return path

@@ -1,6 +1,6 @@
 """A TCP connection changes hands: from the handshake of WebSockets to HTTP, and back.
 
-Invariant: it has one place at the door all the time, and the bytes that have arrived are given to the one that has it then.
+Invariant: it has one place at the door all the time, and the bytes that have arrived go with it.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def test_every_path_of_the_api_is_described_and_no_other(tmp_path: Path) -> None
         types = {path.removeprefix("/api/") for path in api if not path.startswith("/api/resources/")}
         assert types == set(contract.message_types) - NEEDS_CONNECTION
         for path, methods in api.items():
-            found = paths.find(path.replace("{key}", "1"))
+            found = paths.find(re.sub(r"{\w+}", "1", path))
             assert found is not None, path
             assert {method.upper() for method in methods if method != "parameters"} == set(found), path
         named = {path for name in contract.resources for path in (f"/api/resources/{name}",)}
@@ -57,10 +58,13 @@ def test_every_operation_names_every_status_that_a_refusal_can_have() -> None:
 
 def test_keys_of_several_properties_and_own_messages_are_described(tmp_path: Path) -> None:
     described = document(application.write(tmp_path))
-    key = described["paths"]["/api/resources/places/{key}"]["parameters"][0]
-    assert (key["style"], key["schema"]["minItems"]) == ("simple", 2)
+    key = described["paths"]["/api/resources/places/{zone}/{slug}"]["parameters"]
+    assert [each["name"] for each in key] == ["zone", "slug"]
     links = described["paths"]["/api/resources/places"]["post"]["responses"]["201"]["links"]
-    assert links["get_it"]["parameters"] == {"key": "{$response.body#/zone},{$response.body#/slug}"}
+    assert links["get_it"]["parameters"] == {
+        "path.zone": "$response.body#/zone",
+        "path.slug": "$response.body#/slug",
+    }
     buy = described["paths"]["/api/buy"]["post"]
     assert set(buy["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"amount"}
     assert buy["security"] == [{"token": []}]

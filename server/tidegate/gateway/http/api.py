@@ -1,6 +1,7 @@
 """Answers requests for `/api`: each is a session for itself, whose one message goes the way of all messages.
 
-It decides who asks (a token's user, or an anonymous one) and what the request is. It knows no rule of rooms and rows.
+It decides who asks (the user of a token, or an anonymous one) and what the request is. It knows no rule of rooms and
+rows.
 Invariant: a request gets one response, and nothing of one request is visible to the next one of its connection but a
 token that was found valid.
 """

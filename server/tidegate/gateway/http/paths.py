@@ -50,12 +50,14 @@ class Paths:
 
     def _of_rows(self, steps: list[str]) -> Operations | None:
         resource = self._contract.resources.get(unquote(steps[0]))
-        if resource is None or len(steps) > 2 or not steps[-1]:
+        if resource is None or not all(steps):
             return None
         if len(steps) == 1:
             return {"GET": ListRows(resource), "POST": CreateRow(self._contract, resource)}
+        if len(steps) != 1 + len(resource.key):
+            return None
         return {
-            "GET": GetRow(resource, steps[1]),
-            "PATCH": UpdateRow(self._contract, resource, steps[1]),
-            "DELETE": DeleteRow(resource, steps[1]),
+            "GET": GetRow(resource, steps[1:]),
+            "PATCH": UpdateRow(self._contract, resource, steps[1:]),
+            "DELETE": DeleteRow(resource, steps[1:]),
         }

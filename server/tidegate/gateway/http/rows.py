@@ -86,19 +86,19 @@ class CreateRow:
             return responses.whole(reply)
         rows = _read_rows(reply).rows
         if not rows:  # the user may not read what it has written
-            return Response(HTTPStatus.CREATED, responses.JSON, reply)
+            return Response(HTTPStatus.NO_CONTENT)
         row = msgspec.json.decode(rows[0])
-        where = f"/api/resources/{quote(self._resource.name, safe='')}/{key_text(self._resource, row)}"
+        where = f"/api/resources/{quote(self._resource.name, safe='')}/{key_steps(self._resource, row)}"
         headers = {**responses.JSON, "Location": where, "ETag": tag(row)}
         return Response(HTTPStatus.CREATED, headers, bytes(rows[0]))
 
 
 class _OneRow:
-    """What requests about a single row share. `key`: the last step of the path."""
+    """What requests about a single row share. `key`: the last steps of the path."""
 
     kind = ""
 
-    def __init__(self, resource: Resource, key: str) -> None:
+    def __init__(self, resource: Resource, key: Sequence[str]) -> None:
         self._resource = resource
         self._key = key
 
@@ -140,7 +140,7 @@ class UpdateRow(_OneRow):
     content_types = PATCH_BODY
     kind = "update"
 
-    def __init__(self, contract: Contract, resource: Resource, key: str) -> None:
+    def __init__(self, contract: Contract, resource: Resource, key: Sequence[str]) -> None:
         super().__init__(resource, key)
         self._contract = contract
 
@@ -175,26 +175,19 @@ class DeleteRow(_OneRow):
         return _failed(reply, head) if is_error(reply) else Response(HTTPStatus.NO_CONTENT)
 
 
-def key_of(resource: Resource, text: str) -> Any:
-    """The key that a step of a path names: a value, or with commas between them the values of a key of several
-    properties, in their order. Raises Refused.
-    """
+def key_of(resource: Resource, steps: Sequence[str]) -> Any:
+    """The key that steps of a path name: one for each property of the key, in their order. Raises Refused."""
     try:
-        parts = [unquote(part, errors="strict") for part in text.split(",")] if len(resource.key) > 1 else [
-            unquote(text, errors="strict")
-        ]  # fmt: skip
+        parts = [unquote(step, errors="strict") for step in steps]
     except UnicodeDecodeError:
         raise Refused("invalid_message", "the key in the path is no UTF-8", pointer="/id") from None
-    if len(parts) != len(resource.key):
-        names = ",".join(resource.key)
-        raise Refused("invalid_message", f"the path names a row by {names}", pointer="/id")
     values = [query.of_type(part, prop) for part, prop in zip(parts, resource.key_properties, strict=True)]
     return values[0] if len(values) == 1 else dict(zip(resource.key, values, strict=True))
 
 
-def key_text(resource: Resource, row: dict[str, Any]) -> str:
-    """The step of a path that names `row`."""
-    return ",".join(quote(_text(row[name]), safe="") for name in resource.key)
+def key_steps(resource: Resource, row: dict[str, Any]) -> str:
+    """The steps of a path that name `row`."""
+    return "/".join(quote(_text(row[name]), safe="") for name in resource.key)
 
 
 def tags_in(header: str | None) -> list[str] | None:

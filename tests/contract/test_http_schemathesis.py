@@ -62,7 +62,7 @@ def schemathesis(gateway: GatewayProcess, *options: str) -> str:
         check=False,
     )
     said = "\n".join(line[:400] for line in done.stdout.splitlines())
-    assert done.returncode == 0, said[:6000] + said[-3000:] + done.stderr[-2000:]
+    assert done.returncode == 0, said[:20_000] + said[-3000:] + done.stderr[-2000:]
     return said
 
 

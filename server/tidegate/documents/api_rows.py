@@ -24,7 +24,7 @@ def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:
     for resource in schemas.resources.values():
         made = _Rows(resource, examples)
         base = f"/api/resources/{quote(resource.name, safe='')}"
-        found[base] = {"get": made.list(), "post": made.create()}
+        found[base] = {"get": made.rows(), "post": made.create()}
         found[f"{base}/{'/'.join(f'{{{name}}}' for name in resource.key)}"] = {
             "parameters": made.key(),
             "get": made.get(),
@@ -45,7 +45,7 @@ class _Rows:
         self._changed = examples.changed(resource)
         self._filters = examples.filters(resource)
 
-    def list(self) -> JsonObject:
+    def rows(self) -> JsonObject:
         rows = {
             "type": "object",
             "properties": {
@@ -172,7 +172,7 @@ class _Rows:
         """Equality, for properties whose values have one spelling in a URL."""
         kinds = {"integer", "boolean", "string"}
         return [
-            _parameter(prop.name, f"Rows with this `{prop.name}`.", derive.short_value(prop, null=False))
+            _parameter(prop.name, f"Rows with this `{prop.name}`.", sent(derive.short_value(prop, null=False)))
             for prop in derive.comparable(self._resource)
             if prop.type in kinds and prop.name not in WORDS
         ]

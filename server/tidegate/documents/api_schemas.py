@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from tidegate.documents.components import reference
+from tidegate.int64 import FORMAT, PATTERN
 from tidegate.schema import Definition, Resource, RoomType, Schemas, derive, patterns
 from tidegate.schema.definition import APPLICATION_PREFIX
 from tidegate.schema.derive import SAFE_INTEGER
@@ -161,7 +162,20 @@ def _referring(sub: JsonSchema) -> JsonSchema:
     return {**sub, **reference(target.removeprefix(REF_PREFIX))}
 
 
+def with_patterns(schema: JsonSchema) -> JsonSchema:
+    """`schema` with the pattern of integers as text, whose format tools do not know."""
+    spelled: JsonSchema = mapped(schema, lambda _pointer, sub: _spelled(sub))
+    return spelled
+
+
+def _spelled(sub: Any) -> Any:
+    if sub.get("format") != FORMAT or "pattern" in sub:
+        return sub
+    return {**sub, "pattern": PATTERN}
+
+
 def _limited(sub: Any) -> Any:
+    sub = _spelled(sub)
     kind = sub.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
     limited = dict(sub)

@@ -11,7 +11,7 @@ from typing import Any
 from tidegate.documents import api_answers, api_messages, api_rows, api_schemas
 from tidegate.documents.components import component_schemas, version
 from tidegate.documents.examples import Examples
-from tidegate.schema import Bundle, contract_hash, unbundle
+from tidegate.schema import Bundle, Schemas, contract_hash, unbundle
 from tidegate.schema.older.dialects import DIALECT
 
 JsonObject = dict[str, Any]
@@ -41,11 +41,16 @@ def openapi(document: Bundle) -> JsonObject:
         ],
         "paths": {**_paths(), **api_messages.paths(schemas, examples), **api_rows.paths(schemas, examples)},
         "components": {
-            "schemas": dict(sorted({**component_schemas(schemas), **api_schemas.components()}.items())),
+            "schemas": dict(sorted(_components(schemas).items())),
             "responses": api_answers.refusals(schemas.errors),
             "securitySchemes": api_answers.schemes(),
         },
     }
+
+
+def _components(schemas: Schemas) -> JsonObject:
+    contract = {name: api_schemas.with_patterns(schema) for name, schema in component_schemas(schemas).items()}
+    return {**contract, **api_schemas.components()}
 
 
 def _paths() -> JsonObject:

@@ -15,9 +15,8 @@ from tests.support.waiting import until
 from tests.support.wire import wire
 from tests.transport.http_requests import request, response
 from tests.transport.inside import Inside, running
-from tidegate.gateway.http.paths import NEEDS_CONNECTION
 from tidegate.handlers import Connection, Refused
-from tidegate.schema.http_statuses import STATUSES, status_of
+from tidegate.schema.http_statuses import NEEDS_CONNECTION, STATUSES, status_of
 from tidegate_protocol import ERRORS
 
 JSON = "Content-Type: application/json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.cases import every_case
+from tests.support.node import built_client, node
 from tests.support.wire import wire
 from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Refused
+from tidegate_client import connect
 
 
 class News(msgspec.Struct, tag_field="type", tag="news"):
@@ -155,3 +158,38 @@ async def test_the_answer_of_an_async_function_has_to_be_awaited(tmp_path: Path)
     assert refusing(lambda: shop.gateway.room("chat-1").send({"text": "x"})) == ("unavailable", ""), "it has ended"
     with pytest.raises(HandlersError, match="does not run"):
         Shop().gateway.room("chat-1").send({"text": "x"})
+
+
+PROGRAM = """
+import {{ createRequire }} from "node:module";
+import {{ connect }} from "{client}/index.js";
+const WebSocket = createRequire("{client}/")("ws");  // Node 20 has none
+const client = connect("{url}", {{ WebSocket }});
+const heard = new Promise((resolve) => client.on("news", resolve));
+client.on("status", ({{ status }}) => status === "open" && console.log("open"));
+const message = await heard;
+console.log(message.text);
+client.close();
+"""
+
+
+@pytest.mark.process
+async def test_both_clients_hear_what_the_application_sends(tmp_path: Path) -> None:
+    shop = Shop()
+
+    @shop.action
+    async def tell(text: str, call: Call) -> Any:
+        await shop.gateway.push({"type": "news", "text": text}, to=EVERYONE)
+
+    async with open_shop(tmp_path, shop) as inside, connect(inside.url) as python, wire(inside.url) as caller:
+        heard = python.pushes("news")
+        program = PROGRAM.format(client=built_client().as_uri(), url=inside.url)
+        process = await asyncio.create_subprocess_exec(
+            node(), "--input-type=module", "-e", program, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"open\n"
+        await caller.ask({"type": "waits", "what": "tell", "with": "almost sold out"})
+        assert (await anext(heard))["text"] == "almost sold out"
+        assert await process.stdout.readline() == b"almost sold out\n"
+        await process.wait()

@@ -59,7 +59,7 @@ class CustomMessages:
         if rules.keyed and "key" in request.message and self._transactions is not None:
             await self._answer_once(session, request, handler, self._transactions)
             return
-        database = None if self._transactions is None else CallTransaction(self._transactions)
+        database = None if self._transactions is None else CallTransaction(self._transactions, session.user.id)
         frame = await self._called(session, request, handler, database)
         if frame is not None:
             self._sender.send_frame(session, frame)
@@ -77,7 +77,7 @@ class CustomMessages:
                 if reply is not None:
                     self._sender.send(session, reply)
                 return
-            database = CallTransaction(transactions, asked)
+            database = CallTransaction(transactions, session.user.id, asked)
             frame = await self._called(session, request, handler, database)
             await loop.run_in_executor(None, database.keep, frame)
             self._keys.kept(account)

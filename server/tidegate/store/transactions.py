@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import apsw
 import peewee
@@ -23,7 +23,7 @@ from tidegate.core.errors import Refused
 from tidegate.store import backends
 from tidegate.store.models import Models
 from tidegate.store.serving import refusals
-from tidegate.store.sqlite.changelog import REQUESTS
+from tidegate.store.sqlite.changelog import LOG, REQUESTS
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 log = logging.getLogger("tidegate.store")
@@ -62,6 +62,13 @@ class TransactionOver(Exception):
     """The transaction was ended while its handler ran: nothing in it is committed."""
 
 
+class Author(NamedTuple):
+    """Who writes, as the change log has it."""
+
+    user: str
+    key: str | None
+
+
 class CallModels(Models):
     """As `Models`, within one transaction: `with call.db:` is a savepoint, as `call.db.atomic()` is."""
 
@@ -85,12 +92,18 @@ class CallModels(Models):
 class HandlerTransaction:
     """One transaction, which has begun. Every method but `abort` belongs to one thread at a time."""
 
-    def __init__(self, models: CallModels, returned: Callable[[CallModels, bool], None]) -> None:
+    def __init__(self, models: CallModels, author: Author, returned: Callable[[CallModels, bool], None]) -> None:
         """`returned` gets the models back, and whether their connection can be used again."""
         self.models = models
+        self._author = author
         self._returned = returned
         self._transaction = models.database.transaction()
         self._transaction.__enter__()
+        try:
+            self._mark = _note_begin(models.database, author)
+        except BaseException as error:
+            self._transaction.__exit__(type(error), error, None)
+            raise
         self._lock = threading.Lock()
         self._over = False
 
@@ -129,6 +142,12 @@ class HandlerTransaction:
             raise TransactionOver("the transaction was ended, because its handler was not waited for any more")
         clean = False
         try:
+            try:
+                if kind is None:
+                    _note_end(self.models.database, self._author, self._mark)
+            except BaseException as error:
+                self._transaction.__exit__(type(error), error, None)
+                raise
             self._transaction.__exit__(kind, None, None)
             clean = True
         finally:
@@ -154,15 +173,17 @@ class Transactions:
         self.longest = None if backends.is_postgres(url) else LONGEST_S
         """Seconds that a transaction may take, because it holds the lock of all writers."""
 
-    def begin(self) -> HandlerTransaction:
-        """Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""
+    def begin(self, user: str, key: str | None) -> HandlerTransaction:
+        """A transaction whose changes the log has as those of `user`, with the idempotency `key` of its message.
+
+        Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""
         if not self._free.acquire(timeout=WAIT_S):
             raise Refused("unavailable", CROWDED, retry_after=1.0)
         models: CallModels | None = None
         try:
             models = self._taken()
             models.database.connect(reuse_if_open=True)
-            return HandlerTransaction(models, self._return)
+            return HandlerTransaction(models, Author(user, key), self._return)
         except peewee.PeeweeException as error:
             log.warning("a transaction for a handler could not begin: %s", str(error).strip())
             self._return(models, False)
@@ -223,6 +244,26 @@ class Transactions:
         path = str(sqlite_path(self._url).resolve())
         options: dict[str, Any] = {"lock_type": "IMMEDIATE", "thread_safe": False}
         return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, **options)
+
+
+def _note_begin(database: Any, author: Author) -> int:
+    """Say who writes, where the database has to know it before. Returns the head of SQLite's log."""
+    if isinstance(database, peewee.PostgresqlDatabase):
+        from tidegate.store.postgres.changelog import COMMITS  # noqa: PLC0415  # optional
+
+        values = f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), %s, %s)"
+        database.execute_sql(values, [author.key, author.user])
+        return 0
+    ((head,),) = database.execute_sql(f"SELECT coalesce(max(seq), 0) FROM {LOG}").fetchall()
+    return int(head)
+
+
+def _note_end(database: Any, author: Author, mark: int) -> None:
+    """Say who wrote what SQLite's log got after `mark`."""
+    of_sqlite = not isinstance(database, peewee.PostgresqlDatabase)
+    if of_sqlite:
+        sql = f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?"
+        database.execute_sql(sql, [author.key, author.user, mark])
 
 
 def _requests(database: peewee.Database) -> tuple[str, str, str]:

@@ -79,6 +79,7 @@ async def test_what_a_handler_writes_is_committed_before_its_reply_and_undone_wi
         assert (await client.ask({"type": "plain", "what": "inner", "with": "two"}))["type"] == "done"
         rows = (await other.ask({"type": "list", "resource": "notes"}))["rows"]
         assert [row["text"] for row in rows] == ["one", "one again", "two"]
+        assert {change.actor for change in await inside.store.changes(0, 100, 100)} == {"ada"}
         while sum(message["type"] == "update" for message in other.heard) < 3:
             await other.hear("update")
         changed = {"type": "update", "resource": "notes", "id": rows[0]["id"], "data": {"text": "free"}}

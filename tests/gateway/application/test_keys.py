@@ -75,6 +75,12 @@ async def test_a_repeated_message_gets_the_first_reply_and_no_second_call(tmp_pa
         assert (await ada.ask(row))["code"] == "conflict", "rows and messages share the keys of a user"
         rows = (await ada.ask({"type": "list", "resource": "notes"}))["rows"]
         assert sorted(row["text"] for row in rows) == ["failing", "stored", "stored"]
+        changes = await inside.store.changes(0, 100, 100)
+        assert [(change.actor, change.origin) for change in changes] == [
+            ("ada", "key of stored"),
+            ("bob", "key of stored"),
+            ("ada", "f"),
+        ]
     called.clear()
     async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as ada:
         request = {"type": "plain", "what": "stored", "with": "stored", "key": "key of stored"}

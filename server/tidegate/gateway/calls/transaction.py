@@ -50,8 +50,11 @@ class Transactions(Protocol):
     def longest(self) -> float | None:
         """Seconds that a transaction may take, because it holds up all other writers; None where it does not."""
 
-    def begin(self) -> Transaction:
-        """Blocks its thread. Raises Refused(unavailable)."""
+    def begin(self, user: str, key: str | None) -> Transaction:
+        """What is changed in it is logged as changed by `user`, with this idempotency key.
+
+        Blocks its thread. Raises Refused(unavailable).
+        """
 
     def kept(self, asked: Keyed) -> tuple[bytes, str] | None:
         """The digest and the reply that are kept under this key. Blocks. Raises Refused(unavailable)."""
@@ -63,9 +66,10 @@ class Transactions(Protocol):
 class CallTransaction:
     """`open` and `finish` belong to the threads of the application, `abort` to the gateway's loop."""
 
-    def __init__(self, transactions: Transactions, asked: Keyed | None = None) -> None:
-        """`asked`: the key under which the reply is to be kept."""
+    def __init__(self, transactions: Transactions, user: str, asked: Keyed | None = None) -> None:
+        """`user`: the id of the user who asks. `asked`: the key under which the reply is to be kept."""
         self._transactions = transactions
+        self._user = user
         self._asked = asked
         self._remembered = False
         self._loop = asyncio.get_running_loop()
@@ -80,7 +84,7 @@ class CallTransaction:
             raise HandlersError(IN_LOOP)
         begun = self._begun
         if begun is None:
-            begun = self._transactions.begin()
+            begun = self._begin()
             with self._lock:
                 over = self._over
                 if not over:
@@ -90,6 +94,9 @@ class CallTransaction:
                 raise HandlersError("the call is over, so it has no transaction any more")
             self._loop.call_soon_threadsafe(self._limit)
         return begun.models
+
+    def _begin(self) -> Transaction:
+        return self._transactions.begin(self._user, None if self._asked is None else self._asked.key)
 
     def _limit(self) -> None:
         if (seconds := self._transactions.longest) is not None:
@@ -111,12 +118,12 @@ class CallTransaction:
         elif begun is not None:
             self._commit(begun, outcome)
         elif self._asked is not None and not _in_loop():
-            self._commit(self._transactions.begin(), outcome)
+            self._commit(self._begin(), outcome)
 
     def keep(self, frame: object) -> None:
         """Keep the reply of an `async` handler, for which `finish` could not wait. Blocks. Raises as `finish`."""
         if self._asked is not None and not self._remembered:
-            self._commit(self._transactions.begin(), frame)
+            self._commit(self._begin(), frame)
 
     def _commit(self, begun: Transaction, outcome: Any) -> None:
         try:

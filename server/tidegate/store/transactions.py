@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import apsw
 import peewee
@@ -21,9 +21,10 @@ import peewee
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.store import backends
+from tidegate.store import handler_notes as notes
+from tidegate.store.handler_notes import AskedWithKey, Author
 from tidegate.store.models import Models
 from tidegate.store.serving import refusals
-from tidegate.store.sqlite.changelog import LOG, REQUESTS
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 log = logging.getLogger("tidegate.store")
@@ -41,32 +42,10 @@ ENDED_S = 5.0
 
 
 CROWDED = "too many handlers have a transaction; try again"
-ACTOR = {False: "user", True: "actor"}
-"""The column of the user in the table of kept replies, whether it is that of PostgreSQL."""
-
-
-class AskedWithKey(Protocol):
-    """A message with an idempotency key."""
-
-    @property
-    def user(self) -> str: ...
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def digest(self) -> bytes: ...
 
 
 class TransactionOver(Exception):
     """The transaction was ended while its handler ran: nothing in it is committed."""
-
-
-class Author(NamedTuple):
-    """Who writes, as the change log has it."""
-
-    user: str
-    key: str | None
 
 
 class CallModels(Models):
@@ -100,7 +79,7 @@ class HandlerTransaction:
         self._transaction = models.database.transaction()
         self._transaction.__enter__()
         try:
-            self._mark = _note_begin(models.database, author)
+            self._mark = notes.begin(models.database, author)
         except BaseException as error:
             self._transaction.__exit__(type(error), error, None)
             raise
@@ -109,11 +88,8 @@ class HandlerTransaction:
 
     def remember(self, asked: AskedWithKey, reply: str) -> None:
         """Keep a reply in this transaction. Raises Refused where another one is kept under the key at this moment."""
-        database: Any = self.models.database
-        table, marks, more = _requests(database)
-        values = [asked.user, asked.key, asked.digest, reply, int(time.time() * 1000)]
         try:
-            database.execute_sql(f"INSERT INTO {table} VALUES ({', '.join([marks] * 5)}{more})", values)
+            notes.keep(self.models.database, asked, reply)
         except peewee.IntegrityError:
             raise Refused("unavailable", "this message is being answered; try again", retry_after=1.0) from None
 
@@ -144,7 +120,7 @@ class HandlerTransaction:
         try:
             try:
                 if kind is None:
-                    _note_end(self.models.database, self._author, self._mark)
+                    notes.end(self.models.database, self._author, self._mark)
             except BaseException as error:
                 self._transaction.__exit__(type(error), error, None)
                 raise
@@ -201,18 +177,14 @@ class Transactions:
         try:
             models = self._taken()
             models.database.connect(reuse_if_open=True)
-            database: Any = models.database
-            table, mark, _ = _requests(database)
-            where = f"{ACTOR[isinstance(database, peewee.PostgresqlDatabase)]} = {mark} AND key = {mark}"
-            sql = f"SELECT digest, reply FROM {table} WHERE {where}"
-            found = database.execute_sql(sql, [asked.user, asked.key]).fetchone()
+            found = notes.kept(models.database, asked)
             clean = True
         except peewee.PeeweeException as error:
             log.warning("the replies that are kept could not be read: %s", str(error).strip())
             raise refusals.unavailable() from None
         finally:
             self._return(models, clean)
-        return None if found is None else (bytes(found[0]), found[1])
+        return found
 
     def close(self) -> None:
         """Close the connections that are kept, and keep none any more."""
@@ -244,35 +216,6 @@ class Transactions:
         path = str(sqlite_path(self._url).resolve())
         options: dict[str, Any] = {"lock_type": "IMMEDIATE", "thread_safe": False}
         return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, **options)
-
-
-def _note_begin(database: Any, author: Author) -> int:
-    """Say who writes, where the database has to know it before. Returns the head of SQLite's log."""
-    if isinstance(database, peewee.PostgresqlDatabase):
-        from tidegate.store.postgres.changelog import COMMITS  # noqa: PLC0415  # optional
-
-        values = f"INSERT INTO {COMMITS} (xact, origin, actor) VALUES (pg_current_xact_id(), %s, %s)"
-        database.execute_sql(values, [author.key, author.user])
-        return 0
-    ((head,),) = database.execute_sql(f"SELECT coalesce(max(seq), 0) FROM {LOG}").fetchall()
-    return int(head)
-
-
-def _note_end(database: Any, author: Author, mark: int) -> None:
-    """Say who wrote what SQLite's log got after `mark`."""
-    of_sqlite = not isinstance(database, peewee.PostgresqlDatabase)
-    if of_sqlite:
-        sql = f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?"
-        database.execute_sql(sql, [author.key, author.user, mark])
-
-
-def _requests(database: peewee.Database) -> tuple[str, str, str]:
-    """The table of kept replies with its columns, the mark of a value, and what its further columns get."""
-    if isinstance(database, peewee.PostgresqlDatabase):
-        from tidegate.store.postgres.changelog import REQUESTS as OF_POSTGRES  # noqa: PLC0415  # optional
-
-        return OF_POSTGRES, "%s", ", 0"
-    return REQUESTS, "?", ""
 
 
 def raw(database: Any) -> Any:

@@ -58,6 +58,11 @@ def read(payload: bytes) -> dict[str, Any]:
     return message
 
 
+def check(message: dict[str, Any]) -> None:
+    """Raises Refused for what `read` would refuse in a message that does not come as JSON."""
+    _search(message, nul=True)
+
+
 def code_at(place: str) -> Any:
     """The error code for something wrong at the pointer `place`."""
     return "invalid_data" if place == "/data" or place.startswith("/data/") else "invalid_message"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tidegate.documents.api_answers import JSON, JsonObject, content, idempotency_key, refused, security
-from tidegate.documents.api_schemas import message_body
+from tidegate.documents.api_schemas import as_component, message_body
 from tidegate.documents.components import reference
 from tidegate.documents.examples import Examples
 from tidegate.schema import Definition, Schemas
 from tidegate.schema.http_statuses import NEEDS_CONNECTION
 
 TAG = "messages"
+LINES = "application/jsonl"
 _IN_ROOMS = "Without joining the room, the user needs a role that the rules of the room name."
 
 
@@ -36,8 +37,10 @@ def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples
     whole = examples.message(item)
     if isinstance(whole, dict):
         body["example"] = {word: value for word, value in whole.items() if word not in {"type", "ref"}}
-    reply = schemas.server.get(item.reply or "")
-    answer = {} if reply is None else reference(reply.key)
+    answer = content("The reply.", _reply(schemas.server.get(item.reply or "")))
+    if item.part is not None:
+        answer["description"] = "The reply. As lines: the parts, and then the reply or an error."
+        answer["content"][LINES] = {"schema": {"type": "string"}}
     return {
         "operationId": f"{name}Message",
         "tags": [TAG],
@@ -46,5 +49,18 @@ def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples
         "security": security(item.schema.get("x-access", {}).get("send") if not item.protocol else None),
         **({"parameters": [idempotency_key()]} if "key" in properties else {}),
         "requestBody": {"required": True, "content": {JSON: body}},
-        "responses": {"200": content("The reply.", answer), **refused()},
+        "responses": {"200": answer, **refused()},
     }
+
+
+def _reply(item: Definition | None) -> JsonObject:
+    """The schema of a reply without its `ref`."""
+    if item is None:
+        return {}
+    required = item.schema.get("required", [])
+    if "ref" not in required:
+        return reference(item.key)
+    properties = {name: sub for name, sub in item.schema["properties"].items() if name != "ref"}
+    schema = {word: value for word, value in item.schema.items() if not word.startswith(("x-", "$"))}
+    without = {**schema, "properties": properties, "required": [name for name in required if name != "ref"]}
+    return as_component(without)

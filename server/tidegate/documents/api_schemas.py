@@ -75,7 +75,7 @@ def changes(resource: Resource) -> JsonSchema:
 
 def partial_row(resource: Resource) -> JsonSchema:
     """A row of which `fields` may name a part."""
-    return _as_component({**derive.row_schema(resource), "required": list(resource.key)})
+    return as_component({**derive.row_schema(resource), "required": list(resource.key)})
 
 
 def component(resource: Resource, suffix: str) -> JsonSchema:
@@ -150,7 +150,8 @@ def _either(alternatives: list[JsonSchema]) -> JsonSchema:
     return alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
 
 
-def _as_component(schema: JsonSchema) -> JsonSchema:
+def as_component(schema: JsonSchema) -> JsonSchema:
+    """`schema` with references to components."""
     copy: JsonSchema = mapped(schema, lambda _pointer, sub: _referring(sub))
     return copy
 

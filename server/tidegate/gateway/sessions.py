@@ -124,6 +124,12 @@ class SessionHandler:
         self._effects.run(self.sessions.ended(session, code, self._clock()))
         self._gate.lifecycle.disconnected(session)
 
+    def abandoned(self, session: Session) -> None:
+        """The client of a session that is one request is gone before the answer."""
+        self._gate.forget(session)
+        self._work.forget(session)
+        self._custom.left(session)
+
     async def settled(self, deadline: float) -> None:
         await self._work.settled(deadline)
         self._custom.give_up()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,20 @@ FILES: Mapping[str, Any] = {
         "required": ["type", "text"],
         "additionalProperties": False,
     },
+    "types/tick": {"title": "Tick", "type": "integer"},
+    "client/count": {
+        "title": "Count",
+        "x-access": {"send": "anyone"},
+        "x-part": {"$ref": "../types/tick.schema.json"},
+        "type": "object",
+        "properties": {
+            "type": {"const": "count"},
+            "ref": REF,
+            "to": {"type": "integer", "minimum": -1, "maximum": 100000},
+        },
+        "required": ["type", "to"],
+        "additionalProperties": False,
+    },
     "server/bought": {
         "title": "Bought",
         "type": "object",
@@ -130,5 +144,14 @@ def handlers() -> Gateway:
     def note(message: dict[str, Any]) -> None:
         if message["text"] == "fail":
             raise RuntimeError("the handler fails")
+
+    @gateway.on("count")
+    async def count(message: dict[str, Any]) -> AsyncIterator[int]:
+        for number in range(message["to"]):
+            yield number
+        if message["to"] < 0:
+            raise Refused("conflict", "it cannot be counted")
+        if message["to"] == 7:
+            raise Refused("conflict", "seven is enough")
 
     return gateway

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from http import HTTPStatus
 from pathlib import Path
@@ -52,6 +53,22 @@ async def test_message_of_the_application_is_answered_by_its_handler(gateway: In
         refused = await anonymous.post("buy", amount=1)
         assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
         assert (await anonymous.post("note", text="hello")).json == {"type": "ok"}
+
+
+async def test_parts_of_a_handler_are_lines_that_end_with_its_reply(gateway: Inside, client: Http) -> None:
+    counted = await client.ask("POST", "/api/count", {"to": 3}, Accept="application/jsonl")
+    assert (counted.status, counted.headers["content-type"]) == (200, "application/jsonl")
+    lines = [json.loads(line) for line in counted.body.splitlines()]
+    assert lines == [*({"type": "part", "data": number} for number in range(3)), {"type": "ok"}]
+    assert (await client.post("count", to=0)).json == {"type": "ok"}
+    failed = await client.post("count", to=7)
+    assert (failed.status, json.loads(failed.body.splitlines()[-1])["code"]) == (200, "conflict")
+    assert (await client.post("count", to=-1)).status == 409
+    assert (await client.ask("POST", "/api/count", {"to": 1}, Accept="text/html")).status == 406
+    async with http(gateway) as other:
+        other.raw.send(request("POST", "/api/count", JSON, body=b'{"to":100000}'))
+        await other.raw.head()
+    await until(lambda: not gateway.gateway.calls._running)
 
 
 async def test_handler_that_fails_is_500(client: Http, caplog: pytest.LogCaptureFixture) -> None:

@@ -199,6 +199,9 @@ WRONG_QUERIES = [
     ("filter=%7B%22amont%22:1%7D", "/filters/amont"),
     ("code", None),
     ("%ff=1", None),
+    ("code=%00", "/filters/code/eq"),
+    ("code[in]=a,b%00c", "/filters/code/in/1"),
+    ("amount=9007199254740993", "/filters/amount/eq"),
 ]
 
 

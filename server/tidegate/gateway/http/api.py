@@ -23,7 +23,7 @@ from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.http import responses
 from tidegate.gateway.http.operations import KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
-from tidegate.gateway.http.replies import REF, ReplySink
+from tidegate.gateway.http.replies import REF, ReplySink, is_part
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.work import Work
 from tidegate.transport import Exchange, Response
@@ -112,8 +112,7 @@ class HttpApi:
 
     def gone(self, exchange: Exchange) -> None:
         if exchange.state is not None:
-            self._gate.forget(exchange.state.session)
-            self._work.forget(exchange.state.session)
+            self._handler.abandoned(exchange.state.session)
 
     def _ask(self, exchange: Exchange, asked: _Asked, request: msgspec.Struct) -> None:
         """Carry out a request of a client that the application lets in."""
@@ -165,10 +164,23 @@ class HttpApi:
         return _Asked(operation, session, identity, admitted)
 
     def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
+        streams = False
+
         def take(reply: bytes) -> None:
+            nonlocal streams
+            if is_part(reply):
+                if not streams:
+                    streams = True
+                    exchange.begin(responses.STREAM)
+                exchange.send(reply + b"\n")
+                return
             if self._gate.asks:
                 self._gate.forget(session)
-            exchange.respond(operation.response(exchange.head, reply))
+            if streams:
+                exchange.send(reply + b"\n")
+                exchange.end()
+            else:
+                exchange.respond(operation.response(exchange.head, reply))
 
         address = exchange.peer.address if exchange.peer.limited else None
         exchange.sink = sink = ReplySink(exchange, take)
@@ -204,6 +216,8 @@ def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
     elif exchange.head.length:
         return responses.plain_refusal(HTTPStatus.BAD_REQUEST, "this request has no body")
     accepted = [part.partition(";")[0].strip() for part in (accept or "*/*").lower().split(",")]
-    if not {"*/*", "application/*", "application/json"}.intersection(accepted):
-        return responses.plain_refusal(HTTPStatus.NOT_ACCEPTABLE, "the answer is application/json")
+    wanted = {"*/*", "application/*", *operation.answers}
+    if not wanted.intersection(accepted):
+        text = f"the answer is {' or '.join(sorted(operation.answers))}"
+        return responses.plain_refusal(HTTPStatus.NOT_ACCEPTABLE, text)
     return None

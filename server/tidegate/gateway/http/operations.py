@@ -18,6 +18,9 @@ from tidegate_protocol import Violation
 
 Message = dict[str, Any]
 KEY_HEADER = "idempotency-key"
+JSON = frozenset({"application/json"})
+JSON_OR_LINES = frozenset({"application/json", "application/jsonl"})
+"""A handler that sends no part answers as any other does."""
 
 
 class Operation(Protocol):
@@ -25,6 +28,8 @@ class Operation(Protocol):
 
     content_types: frozenset[str]
     """Of the body; none where there is no body."""
+    answers: frozenset[str]
+    """The content types of the answer."""
 
     def message(self, head: Head, body: bytes) -> Message:
         """The message without `ref`. Raises Refused."""
@@ -39,9 +44,11 @@ class Operation(Protocol):
 class MessageOperation:
     """`POST /api/<type>`."""
 
-    content_types = frozenset({"application/json"})
+    content_types = JSON
 
     def __init__(self, contract: Contract, message_type: str) -> None:
+        rules = contract.custom_messages.get(message_type)
+        self.answers = JSON if rules is None or rules.part is None else JSON_OR_LINES
         self._contract = contract
         self._type = message_type
 

@@ -17,7 +17,7 @@ from tidegate.transport import Exchange
 REF = f"http-{secrets.token_hex(8)}"
 """The `ref` of every message that a request over HTTP becomes: each has a session for itself."""
 _LAST, _FIRST = f',"ref":"{REF}"'.encode(), f'"ref":"{REF}",'.encode()
-_ERROR = b'{"type":"error"'
+_ERROR, _PART = b'{"type":"error"', b'{"type":"part"'
 
 
 class ErrorReply(msgspec.Struct):
@@ -71,6 +71,10 @@ def payload(frame: bytes) -> bytes:
     """The text of a frame that a server made (RFC 6455, section 5.2)."""
     size = frame[1]
     return frame[2 if size < 126 else 4 if size == 126 else 10 :]
+
+
+def is_part(reply: bytes) -> bool:
+    return reply.startswith(_PART)
 
 
 def is_error(reply: bytes) -> bool:

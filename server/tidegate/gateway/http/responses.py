@@ -18,6 +18,8 @@ from tidegate.transport import Response
 from tidegate_protocol import ErrorCode, ErrorMessage
 
 JSON: Mapping[str, str] = {"Content-Type": "application/json"}
+STREAM = Response(200, {"Content-Type": "application/jsonl"})
+"""Parts and then the reply, or an error: each message is a line."""
 CODES: Mapping[HTTPStatus, ErrorCode] = {
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.NOT_FOUND: "not_found",

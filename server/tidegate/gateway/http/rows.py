@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from tidegate.contract import Contract, Resource
+from tidegate.contract.hazards import check
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
 from tidegate.core.rows.effects import WriteRows
@@ -43,13 +44,15 @@ _read_rows = msgspec.json.Decoder(RowsReply).decode
 class ListRows:
     """`GET /api/resources/NAME`. The response is the reply `rows`."""
 
-    content_types = NO_BODY
+    content_types, answers = NO_BODY, JSON_BODY
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
 
     def message(self, head: Head, body: bytes) -> Message:
-        return {"type": "list", "resource": self._resource.name, **query.list_message(head.query, self._resource)}
+        message = query.list_message(head.query, self._resource)
+        check(message)
+        return {"type": "list", "resource": self._resource.name, **message}
 
     def effects(self, head: Head, effects: Sequence[Effect]) -> Sequence[Effect]:
         return effects
@@ -61,7 +64,7 @@ class ListRows:
 class CreateRow:
     """`POST /api/resources/NAME`. The body is a row, and so is the response. For an array, it is the reply `rows`."""
 
-    content_types = JSON_BODY
+    content_types = answers = JSON_BODY
 
     def __init__(self, contract: Contract, resource: Resource) -> None:
         self._contract = contract
@@ -103,7 +106,9 @@ class _OneRow:
         self._key = key
 
     def _named(self) -> Message:
-        return {"type": self.kind, "resource": self._resource.name, "id": key_of(self._resource, self._key)}
+        message = {"type": self.kind, "resource": self._resource.name, "id": key_of(self._resource, self._key)}
+        check(message)
+        return message
 
     def effects(self, head: Head, effects: Sequence[Effect]) -> Sequence[Effect]:
         tags = tags_in(head.headers.get("if-match"))
@@ -115,7 +120,7 @@ class _OneRow:
 class GetRow(_OneRow):
     """`GET /api/resources/NAME/KEY`. The response is the row."""
 
-    content_types = NO_BODY
+    content_types, answers = NO_BODY, JSON_BODY
     kind = "get"
 
     def message(self, head: Head, body: bytes) -> Message:
@@ -137,7 +142,7 @@ class GetRow(_OneRow):
 class UpdateRow(_OneRow):
     """`PATCH /api/resources/NAME/KEY`. The body has the properties to change, the response is the whole row."""
 
-    content_types = PATCH_BODY
+    content_types, answers = PATCH_BODY, JSON_BODY
     kind = "update"
 
     def __init__(self, contract: Contract, resource: Resource, key: Sequence[str]) -> None:
@@ -162,7 +167,7 @@ class UpdateRow(_OneRow):
 class DeleteRow(_OneRow):
     """`DELETE /api/resources/NAME/KEY`."""
 
-    content_types = NO_BODY
+    content_types, answers = NO_BODY, JSON_BODY
     kind = "delete"
 
     def message(self, head: Head, body: bytes) -> Message:

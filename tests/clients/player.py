@@ -133,6 +133,15 @@ class Player:
     async def do_request(self, message: dict[str, Any], options: dict[str, Any]) -> Any:
         return await self.client.request(message, **options)
 
+    async def do_stream(self, message: dict[str, Any], options: dict[str, int]) -> dict[str, Any]:
+        parts: list[Any] = []
+        stream = self.client.stream(message)
+        async for part in stream:
+            parts.append(part)
+            if len(parts) == options.get("take"):
+                return {"parts": parts}
+        return {"parts": parts, "reply": await stream.reply()}
+
     async def do_send(self, message: dict[str, Any]) -> None:
         self.client.send(message)
 

@@ -18,6 +18,7 @@ CLASSES = {
     "Resource": ["resource"],
     "Room": ["room"],
     "LiveQuery": ["live"],
+    "Parts": ["parts"],
     "Client": ["client", "client_rows"],
 }
 HEADS = {
@@ -26,13 +27,20 @@ HEADS = {
     "Resource": "class Resource(Generic[RowT]):",
     "Room": "class Room(Iterator[Message[DataT]], Generic[DataT]):",
     "LiveQuery": "class LiveQuery(Iterator[Change[RowT]], Generic[RowT]):",
+    "Parts": "class Parts(Iterator[PartT], Generic[PartT]):",
     "Client": "class Client:",
 }
-ITEMS = {"Stream": "ItemT", "RoomEvents": "RoomEvent[DataT]", "Room": "Message[DataT]", "LiveQuery": "Change[RowT]"}
+ITEMS = {
+    "Stream": "ItemT",
+    "RoomEvents": "RoomEvent[DataT]",
+    "Room": "Message[DataT]",
+    "LiveQuery": "Change[RowT]",
+    "Parts": "PartT",
+}
 ATTRIBUTES = {"Resource": ["name: str", "model: type[RowT] | None"]}
-ENTERED = {"Room", "LiveQuery", "Client"}
+ENTERED = {"Room", "LiveQuery", "Parts", "Client"}
 HIDDEN = {"start", "push", "take", "fail"} | {name for names in BETWEEN_PARTS.values() for name in names}
-OWN = {"Client", "LiveQuery", "Resource", "Room", "RoomEvents", "Stream"}
+OWN = {"Client", "LiveQuery", "Parts", "Resource", "Room", "RoomEvents", "Stream"}
 TIMEOUT = '''
 def timeout(seconds: float) -> AbstractContextManager[None]:
     """Everything in the block ends within `seconds` in all, or raises TimeoutError; a block within a block too."""

@@ -139,7 +139,7 @@ async def test_a_call_is_cancelled_at_each_point(name: str, scripted: ScriptedGa
                     break
                 await client.ping()  # after the first the client knows an answer that was under way,
                 await client.ping()  # after the second the gateway has heard what follows from it
-                assert len(client._link._requests._outstanding) == 0
+                assert len(client._link.requests._outstanding) == 0
                 assert {session.name for session in client._rooms._sessions.values()} == gateway.rooms
                 assert set(client._queries._by_id) == gateway.subscriptions
                 assert client.user.id == gateway.user

@@ -32,6 +32,7 @@ from .live import LiveQuery
 from .models import Change, Gap, History, Member, Message, PresenceChange, Rows, Sender, User
 from .options import Clock, Token
 from .ordering import Sort
+from .parts import Parts
 from .positions import Position
 from .resource import Filters, Resource
 from .room import Room
@@ -58,6 +59,7 @@ __all__ = [
     "Member",
     "Message",
     "ModelMismatch",
+    "Parts",
     "Position",
     "PresenceChange",
     "RequestRefused",

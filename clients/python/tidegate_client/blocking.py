@@ -24,12 +24,13 @@ from . import connecting
 from .client import Client as AsyncClient
 from .errors import ClientClosed, TidegateError
 from .live import LiveQuery as AsyncLiveQuery
+from .parts import Parts as AsyncParts
 from .resource import Resource as AsyncResource
 from .room import Room as AsyncRoom
 from .room_events import RoomEvents as AsyncRoomEvents
 from .streams import Stream as AsyncStream
 
-__all__ = ["Client", "Facade", "LiveQuery", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]
+__all__ = ["Client", "Facade", "LiveQuery", "Parts", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]
 
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("tidegate_deadline", default=None)
 COPIED = frozenset({"members"})
@@ -200,6 +201,21 @@ class LiveQuery(Entered, Iterating):
     """See `tidegate_client.LiveQuery`."""
 
 
+class Parts(Entered, Iterating):
+    """See `tidegate_client.Parts`."""
+
+    def __iter__(self) -> Any:
+        try:
+            while True:
+                try:
+                    part = next(self)
+                except StopIteration:
+                    return
+                yield part
+        finally:
+            self.cancel()
+
+
 class Client(Entered):
     """See `tidegate_client.Client`."""
 
@@ -231,6 +247,7 @@ _FACADES: tuple[tuple[type, type[Facade]], ...] = (
     (AsyncLiveQuery, LiveQuery),
     (AsyncResource, Resource),
     (AsyncStream, Stream),
+    (AsyncParts, Parts),
 )
 
 

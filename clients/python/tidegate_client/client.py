@@ -50,6 +50,7 @@ from .link import Link
 from .models import User
 from .options import Options
 from .outstanding import WRITES, reading
+from .parts import Parts
 from .positions import Position, room_position
 from .queries import Queries
 from .room import Room
@@ -149,6 +150,25 @@ class Client(RowsClient):
         reply = await self._link.request(wire, repeat=repeat)
         model = SERVER_MESSAGES.get(REPLIES.get(kind, ""))
         return reply if model is None or isinstance(message, Mapping) else read_as(reply, model)
+
+    @overload
+    def stream(self, message: Mapping[str, Any] | msgspec.Struct, *, model: type[DataT]) -> Parts[DataT]: ...
+    @overload
+    def stream(self, message: Mapping[str, Any] | msgspec.Struct, *, model: None = None) -> Parts[Any]: ...
+    def stream(self, message: Mapping[str, Any] | msgspec.Struct, *, model: Any = None) -> Parts[Any]:
+        """Send one message of the application whose answer comes in parts, and iterate over them.
+
+        `model`: a Struct to convert the parts to. `await stream.reply()` is what follows the last part. When the
+        connection breaks, it raises a retryable ConnectionLost.
+
+        Example:
+            async for part in client.stream({"type": "export"}):
+                print(part["line"])
+        """
+        self._link.check()
+        wire = _wire(message)
+        wire.pop("ref", None)
+        return Parts(self._link.requests, wire, model, self._options.buffer)
 
     def send(self, message: Mapping[str, Any] | msgspec.Struct) -> None:
         """Send one message and wait for nothing; it waits for the connection to open. Raises what ended the client."""

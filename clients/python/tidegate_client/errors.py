@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "ClientClosed",
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 
+DataT = TypeVar("DataT")
 _MISSING = re.compile(r'lacks the property "([^"]+)')
 _PROPERTY = re.compile(r"/data(?:/\d+)?/([^/]+)")
 """Of one row, or of an array of rows."""
@@ -100,7 +101,24 @@ class TidegateError(Exception):
 
 
 class RequestRefused(TidegateError):
-    """The gateway answered with an `error`; `code` is one of schema/types/error_code."""
+    """The gateway answered with an `error`.
+
+    `code` is one of schema/types/error_code, or `app:` and the name of an own error of the application.
+    """
+
+    data: Any = None
+    """What an own error of the application says besides."""
+
+    def data_as(self, model: type[DataT]) -> DataT:
+        """`data` as the generated type of this error's data. ModelMismatch if it does not fit.
+
+        Example:
+            if error.code == "app:sold_out":
+                print(error.data_as(BuyRequestSoldOut).left)
+        """
+        from .wire import read_as  # noqa: PLC0415  # `wire` needs this module
+
+        return read_as(self.data, model)
 
     @property
     def fields(self) -> dict[str, list[str]]:
@@ -188,7 +206,7 @@ class ModelMismatch(TidegateError):
 def refusal(message: Mapping[str, Any]) -> RequestRefused:
     """The exception for an `error` message. A missing or wrong property has a plain default; others are ignored."""
     pointer, keyword, errors = message.get("pointer"), message.get("keyword"), message.get("errors")
-    return RequestRefused(
+    refused = RequestRefused(
         str(message.get("code", "internal")),
         str(message.get("message", "")),
         pointer=pointer if isinstance(pointer, str) else None,
@@ -197,6 +215,8 @@ def refusal(message: Mapping[str, Any]) -> RequestRefused:
         retryable=bool(message.get("temporary", False)),
         retry_after=seconds(message.get("retry_after")),
     )
+    refused.data = message.get("data")
+    return refused
 
 
 def seconds(value: object) -> float | None:

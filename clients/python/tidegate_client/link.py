@@ -59,7 +59,7 @@ class Link:
         """Why the client ended; None while it lives."""
         self._agreement = Agreement(options.address, options.contract)
         self._backoff = Backoff(options.random)
-        self._requests = Requests(options)
+        self.requests = Requests(options)
         self._line: Line | None = None
         self._opens_sessions = False
         self._runner: asyncio.Task[None] | None = None
@@ -102,12 +102,12 @@ class Link:
     async def request(self, message: dict[str, Any], *, repeat: bool | None = None) -> dict[str, Any]:
         """Send now or on the next connection, and wait for the reply (`request_timeout`, offline time included)."""
         self.check()
-        return await self._requests.ask(message, repeat=may_repeat(message) if repeat is None else repeat)
+        return await self.requests.ask(message, repeat=may_repeat(message) if repeat is None else repeat)
 
     def send(self, message: dict[str, Any]) -> None:
         """Send now or on the next connection, and wait for nothing."""
         self.check()
-        self._requests.send(message)
+        self.requests.send(message)
 
     async def authenticate(self, token: str) -> User:
         """Become the user that `token` names, now and on later connections.
@@ -117,7 +117,7 @@ class Link:
         self.check()
         trimmed = bearer(token)
         asking = asyncio.create_task(
-            self._requests.ask(
+            self.requests.ask(
                 {"type": "authenticate", "token": trimmed},
                 repeat=True,
                 on_reply=lambda reply: self._identified(self.identity.authenticated(trimmed, reply)),
@@ -142,11 +142,11 @@ class Link:
         if self._line is None:
             raise self.error or ConnectionLost(f"not connected: {message['type']!r} was not sent")
         self.check()
-        return await self._requests.ask(message, repeat=False, bound=True, on_reply=on_reply, patient=patient)
+        return await self.requests.ask(message, repeat=False, bound=True, on_reply=on_reply, patient=patient)
 
     def post(self, message: dict[str, Any]) -> None:
         """Send on the present connection, if there is one, and wait for nothing."""
-        self._requests.post(message)
+        self.requests.post(message)
 
     def start_session(self, session: Session) -> None:
         """Open `session` now if the connection's resumption is past that point; otherwise the resumption does it."""
@@ -203,7 +203,7 @@ class Link:
             return failure.ending
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._line = Line(connection, tasks, self.options, self._requests)
+                self._line = Line(connection, tasks, self.options, self.requests)
                 self._line.spawn(self._resume(self._line))
                 async for message in connection.messages():
                     try:
@@ -223,12 +223,12 @@ class Link:
         self._opens_sessions = False
         for session in self._sessions():
             session.cut()
-        self._requests.connection_lost()
+        self.requests.connection_lost()
 
     async def _resume(self, line: Line) -> None:
         connection = line.connection
         self.welcome = connection.welcome
-        self._requests.connected(line.outbox, connection.welcome)
+        self.requests.connected(line.outbox, connection.welcome)
         self._agreement.compare(connection.welcome)
         try:
             await self._identify(connection)
@@ -239,7 +239,7 @@ class Link:
         openings = [line.spawn(session.establish()) for session in self._sessions()]
         if openings:
             await asyncio.wait(openings, timeout=RESUME_TIMEOUT)
-        self._requests.resume()
+        self.requests.resume()
         self.announcements.turn("open")
         self._opened.set()
 
@@ -263,7 +263,7 @@ class Link:
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message["type"]
-        answered = self._requests.settle(message)
+        answered = self.requests.settle(message)
         if kind == "goodbye":
             self._on_goodbye()
         if kind == "identity":
@@ -278,7 +278,7 @@ class Link:
 
     def _on_goodbye(self) -> None:
         """Start nothing new on this connection: a new request waits for the next one."""
-        self._requests.hold()
+        self.requests.hold()
         if self._line is not None:
             self._line.said_goodbye()
 
@@ -294,6 +294,6 @@ class Link:
         self.announcements.turn("closed")
         for session in self._sessions():
             session.fail(error)
-        self._requests.fail_all(error)
+        self.requests.fail_all(error)
         self.announcements.close()
         self._opened.set()

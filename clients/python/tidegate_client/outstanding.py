@@ -18,7 +18,18 @@ import msgspec
 
 from .errors import ConnectionLost, TidegateError, refusal
 
-__all__ = ["MAX_SENDS", "READS", "UNREADABLE", "WRITES", "Outstanding", "Reply", "Request", "may_repeat", "reading"]
+__all__ = [
+    "MAX_SENDS",
+    "READS",
+    "UNREADABLE",
+    "WRITES",
+    "Outstanding",
+    "PartedRequest",
+    "Reply",
+    "Request",
+    "may_repeat",
+    "reading",
+]
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
 """What reading a message of an unexpected shape raises."""
@@ -62,6 +73,8 @@ class Request:
     """It is about the present connection alone."""
     on_reply: Callable[[Reply], None] | None = None
     """Called with the reply before the client looks at any later message."""
+    on_part: Callable[[Any], None] | None = None
+    """Called with the data of each part that comes before the reply."""
     sends: int = 0
     """How often it was written to a connection."""
     given: bool = False
@@ -94,6 +107,13 @@ class Request:
             self.reply.exception()  # the caller still gets it; asyncio logs nothing if the caller has gone
 
 
+@dataclass(slots=True, eq=False)
+class PartedRequest(Request):
+    """A request whose answer comes in parts."""
+
+    reply: asyncio.Future[Reply]
+
+
 class Outstanding:
     """What was not sent yet, and what has no reply yet, in the order in which it was made."""
 
@@ -120,6 +140,10 @@ class Outstanding:
     def settle(self, message: Reply) -> bool:
         """Give `message` to the request whose ref it carries; False if there is none."""
         request = self._asked_by(message)
+        if message["type"] == "part":
+            if request is not None and request.on_part is not None and request.wanted:
+                request.on_part(message.get("data"))
+            return True
         if request is None:
             return False
         self.drop(request)

@@ -15,7 +15,7 @@ from typing import Any
 from .errors import RequestTimeout, TidegateError
 from .options import Options
 from .outbox import Outbox
-from .outstanding import Outstanding, Reply, Request
+from .outstanding import Outstanding, PartedRequest, Reply, Request
 from .wire import encode
 
 __all__ = ["Requests"]
@@ -78,6 +78,23 @@ class Requests:
         except TimeoutError:
             raise RequestTimeout(f"{request.type!r} was not answered within {seconds:g} s") from None
         finally:
+            self._outstanding.drop(request)
+
+    def begin(self, message: Mapping[str, Any], on_part: Callable[[Any], None]) -> PartedRequest:
+        """Send now or when the connection opens. The gateway ends it in time, so it has no timeout."""
+        self._check()
+        ref = self._outstanding.next_ref()
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        request = PartedRequest(ref, message["type"], self._payload({**message, "ref": ref}), reply, on_part=on_part)
+        self._add(request)
+        return request
+
+    def cancel(self, request: PartedRequest, error: TidegateError) -> None:
+        """End `request` with `error`. What the gateway has is cancelled there, and its end is waited for."""
+        request.fail(error)
+        if request.given and request.sends:
+            self.post({"type": "cancel", "ref": request.ref})
+        else:
             self._outstanding.drop(request)
 
     def send(self, message: Mapping[str, Any]) -> None:

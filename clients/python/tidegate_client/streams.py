@@ -53,6 +53,11 @@ class Stream(AsyncIterator[ItemT], Generic[ItemT]):
         """Whether items wait for the consumer."""
         return bool(self._items)
 
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many items as it may."""
+        return len(self._items) >= self.capacity
+
     def take(self) -> list[ItemT]:
         """All items that wait, which the consumer does not get any more."""
         items = list(self._items)

@@ -62,6 +62,7 @@ from contextlib import AbstractContextManager
 
 DataT = TypeVar("DataT")
 ItemT = TypeVar("ItemT")
+PartT = TypeVar("PartT")
 RowT = TypeVar("RowT")
 
 
@@ -73,6 +74,10 @@ class Stream(Iterator[ItemT], Generic[ItemT]):
     @property
     def unread(self) -> bool:
         """Whether items wait for the consumer."""
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as many items as it may."""
 
     def close(self) -> None:
         """No more items will come: the iterator ends after what is buffered."""
@@ -297,6 +302,21 @@ class LiveQuery(Iterator[Change[RowT]], Generic[RowT]):
     ) -> None: ...
 
 
+class Parts(Iterator[PartT], Generic[PartT]):
+    def reply(self) -> dict[str, Any]:
+        """The reply after the last part. Raises what ends the iteration."""
+
+    def cancel(self) -> None:
+        """End it: the gateway closes its handler, and what waits here raises `cancelled`. Idempotent."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> PartT: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Client:
     @property
     def user(self) -> User:
@@ -349,6 +369,10 @@ class Client:
     def request(self, message: PingRequest, *, repeat: bool | None = None) -> Pong: ...
     @overload
     def request(self, message: msgspec.Struct, *, repeat: bool | None = None) -> Any: ...
+    @overload
+    def stream(self, message: Mapping[str, Any] | msgspec.Struct, *, model: type[DataT]) -> Parts[DataT]: ...
+    @overload
+    def stream(self, message: Mapping[str, Any] | msgspec.Struct, *, model: None = None) -> Parts[Any]: ...
     def send(self, message: Mapping[str, Any] | msgspec.Struct) -> None:
         """Send one message and wait for nothing; it waits for the connection to open. Raises what ended the client."""
 

@@ -6,16 +6,27 @@
 
 import type { Authenticated, Principal, Welcome } from "../../../generated/typescript/protocol.js";
 import { Emitter, guard } from "./emitter.js";
-import { ClientClosed, type TidegateError } from "./errors.js";
+import { ClientClosed, RequestRefused, type TidegateError } from "./errors.js";
 import { idempotencyKey } from "./idempotency.js";
 import { Link, type Status } from "./link.js";
 import type { JoinOptions, RoomPort } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
 import { type Part, PORT, portOf, type WithPort } from "./part.js";
+import { Parts, type PartsOptions } from "./parts.js";
 import { Room } from "./room.js";
 import { bearer } from "./token.js";
-import type { AnyApp, AppContract, Asked, DataOf, PushesOf, RepliesOf, RequestsOf } from "./types.js";
+import type {
+  AnyApp,
+  AppContract,
+  Asked,
+  DataOf,
+  PartsOf,
+  PushesOf,
+  RefusalOf,
+  RepliesOf,
+  RequestsOf,
+} from "./types.js";
 import type { WireMessage } from "./wire.js";
 
 type Events<A extends AppContract> = PushesOf<A> & { status: { status: Status; error?: TidegateError | undefined } };
@@ -91,6 +102,22 @@ export class Client<A extends AppContract = AnyApp> {
   ): Promise<RepliesOf<A>[T]> {
     const asked = this.#ask(message as unknown as WireMessage, options?.repeat);
     return asked as unknown as Promise<RepliesOf<A>[T]>;
+  }
+
+  /**
+   * Send a message whose answer comes in parts: `for await (const part of client.stream({ type: ... }))`. Its `reply`
+   * follows the last part. When the connection breaks, it fails with ConnectionLost.
+   */
+  stream<T extends keyof PartsOf<A> & keyof RequestsOf<A> & keyof RepliesOf<A>>(
+    message: Asked<RequestsOf<A>[T]> & { type: T },
+    options?: PartsOptions,
+  ): Parts<PartsOf<A>[T], RepliesOf<A>[T]> {
+    return new Parts(this.#link, message as unknown as WireMessage, options);
+  }
+
+  /** Whether `error` refuses a request of this type. Its `code` then decides the type of its `data`. */
+  refused<T extends keyof RequestsOf<A>>(error: unknown, _type: T): error is RefusalOf<A, T> {
+    return error instanceof RequestRefused;
   }
 
   /** Send a message and wait for nothing; the message waits for the connection to open. Throws after the end. */

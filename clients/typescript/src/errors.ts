@@ -11,7 +11,7 @@
 //
 // Invariant: every error answers `retryable`: whether the same call may succeed later.
 
-import type { ErrorCode, ErrorMessage, Violation } from "../../../generated/typescript/protocol.js";
+import type { ApplicationCode, ErrorCode, ErrorMessage, Violation } from "../../../generated/typescript/protocol.js";
 
 /** What an error says beside its code and its message. */
 export interface ErrorDetails {
@@ -46,17 +46,23 @@ export class TidegateError extends Error {
   }
 }
 
-/** The gateway refused a request; `code` is one of `ERRORS`, and `pointer` says where in the message. */
+/**
+ * The gateway refused a request; `code` is one of `ERRORS`, or `app:` and the name of an own error of the application, and
+ * `pointer` says where in the message. `client.refused` narrows it to the errors of one request.
+ */
 export class RequestRefused extends TidegateError {
   override readonly name = "RequestRefused";
-  declare readonly code: ErrorCode;
+  declare readonly code: ErrorCode | ApplicationCode;
+  /** What an own error of the application says besides. */
+  declare readonly data: unknown;
   /** For forms: what is wrong with each property of the `data` that was sent. */
   declare readonly fields: Readonly<Record<string, readonly string[]>>;
 
   constructor(error: ErrorMessage) {
-    const { code, message, pointer, temporary: retryable, retry_after: retryAfter } = error;
+    const { code, message, pointer, data, temporary: retryable, retry_after: retryAfter } = error;
     const details = { ...error, retryable, retryAfter };
     super(code, pointer ? `${message} (at ${pointer})` : message, details);
+    this.data = data;
     this.fields = fieldsOf([error.errors ?? error].flat());
   }
 }

@@ -24,6 +24,7 @@ export type {
   RoomStatus,
 } from "./membership.js";
 export type { Clock, Options, PropertyType, ResourceShape, Socket, SocketConstructor, Token } from "./options.js";
+export type { Parts, PartsOptions } from "./parts.js";
 export type { Position } from "./positions.js";
 export type { Room } from "./room.js";
 export type { LiveQuery } from "./rows/live.js";
@@ -45,7 +46,9 @@ export type {
   DataOf,
   FiltersOf,
   KeyOf,
+  PartsOf,
   PushesOf,
+  RefusalOf,
   Register,
   Registered,
   RepliesOf,

@@ -62,13 +62,18 @@ export class Link {
     queueMicrotask(this.#connect);
   }
 
-  /** Send a request now, or when the connection opens. */
-  request(request: Request): void {
+  /** Send a request now, or when the connection opens. Returns its ref, unless it has failed. */
+  request(request: Request): string | undefined {
     try {
-      this.#add(request);
+      return this.#add(request);
     } catch (error) {
       request.failed?.(error as TidegateError);
     }
+  }
+
+  /** The program no longer wants the answer to the request with this `ref`. */
+  cancel(ref: string | undefined): void {
+    if (ref) this.outstanding.cancel(ref, this.#connection);
   }
 
   /** Send a message now, or when the connection opens; there is no reply. Throws what refuses it at once. */
@@ -105,9 +110,9 @@ export class Link {
     this.#end(new ClientClosed());
   }
 
-  #add(request: Request): void {
+  #add(request: Request): string {
     if (this.ended) throw this.ended;
-    this.outstanding.add(request, this.#carrier);
+    return this.outstanding.add(request, this.#carrier);
   }
 
   // -- connecting -----------------------------------------------------------------------------------------------------

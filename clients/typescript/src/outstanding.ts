@@ -28,6 +28,10 @@ export interface Request {
   /** Called in the turn in which the reply came, before the client looks at any later message. Without it, none is wanted. */
   replied?(reply: WireMessage): void;
   failed?(error: TidegateError): void;
+  /**
+   * Called with the data of each part that comes before the reply. It has no timeout then: the gateway ends it in time.
+   */
+  parted?(data: unknown): void;
   /** Whether the client may send it again on the next connection. */
   repeat?: boolean;
   /** Whether it is about the present connection alone: it waits as long as that lives, and has no timeout. */
@@ -71,8 +75,11 @@ export class Outstanding {
     return this.#unsent.some(({ message }) => message.room === room);
   }
 
-  /** Send `request` on `connection` or, without one, on the next. Throws `not_json`, `too_large` or `too_many_waiting`. */
-  add(request: Request, connection: Connection | undefined): void {
+  /**
+   * Send `request` on `connection` or, without one, on the next; returns its ref. Throws `not_json`, `too_large` or
+   * `too_many_waiting`.
+   */
+  add(request: Request, connection: Connection | undefined): string {
     const { clock, requestTimeout, maxWaiting } = this.#settings;
     // What the client itself asks for its rooms and queries has a place, and is never too much.
     if ((request.bound ?? request.place) === undefined && this.#pending.size >= maxWaiting) {
@@ -85,13 +92,21 @@ export class Outstanding {
     const pending: Pending = { place, ...request, ref, text, sends: 0, sent: false };
     this.#check(pending);
     this.#pending.set(ref, pending);
-    if (replied && !request.bound) {
+    if (replied && !request.bound && !request.parted) {
       pending.timer = clock.setTimeout(() => {
         this.#fail(pending, new RequestTimeout(message.type, requestTimeout));
         this.#late();
       }, requestTimeout * 1000);
     }
     if (connection) this.#carry([pending], connection);
+    return ref;
+  }
+
+  /** The program no longer wants the answer. What the gateway has is cancelled there, and waits for its end. */
+  cancel(ref: string, connection: Connection | undefined): void {
+    const pending = this.#pending.get(ref);
+    if (pending?.sent) connection?.send(encode({ type: "cancel", ref }));
+    else if (pending) this.#drop(pending);
   }
 
   /** Send what waits, and what is added meanwhile. */
@@ -128,8 +143,9 @@ export class Outstanding {
       const [only, another] = [...this.#pending.values()].filter(({ sent }) => sent);
       if (!another) pending = only;
     }
-    if (!pending) return false;
-    if (type === "error") this.#fail(pending, new RequestRefused(message as unknown as ErrorMessage));
+    if (!pending) return type === "part";
+    if (type === "part") pending.parted?.(message.data);
+    else if (type === "error") this.#fail(pending, new RequestRefused(message as unknown as ErrorMessage));
     else if (this.#drop(pending)) pending.replied?.(message);
     return true;
   }

@@ -1,6 +1,15 @@
 // From an application's generated contract (`app.ts`) to the types of the client's methods.
 
-import type { ClientMessages, Replies, Row, RowKey, ServerMessages } from "../../../generated/typescript/protocol.js";
+import type {
+  ClientMessages,
+  ErrorCode,
+  Replies,
+  Row,
+  RowKey,
+  ServerMessages,
+} from "../../../generated/typescript/protocol.js";
+
+import type { RequestRefused } from "./errors.js";
 
 /** What `connect<App>` takes: the `App` of a generated app.ts, or nothing for an untyped client. */
 export interface AppContract {
@@ -9,6 +18,8 @@ export interface AppContract {
   clientMessages?: object;
   serverMessages?: object;
   replies?: object;
+  parts?: object;
+  refusals?: object;
 }
 
 /**
@@ -47,6 +58,21 @@ export type KeyOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N,
 /** Messages of a client, the application's own among them, by type. */
 export type RequestsOf<A extends AppContract> = ClientMessages & Own<A, "clientMessages">;
 export type RepliesOf<A extends AppContract> = Replies & Own<A, "replies">;
+/** The parts that come before the reply, by the type of the request. */
+export type PartsOf<A extends AppContract> = Own<A, "parts">;
+
+type OwnRefusals<Data> = {
+  [N in keyof Data & string]: Omit<RequestRefused, "code" | "data"> & {
+    readonly code: `app:${N}`;
+    readonly data: Data[N];
+  };
+}[keyof Data & string];
+
+/** How a request of the type `T` can be refused: `code` decides the type of `data`. */
+export type RefusalOf<A extends AppContract, T> =
+  | (Omit<RequestRefused, "code" | "data"> & { readonly code: ErrorCode; readonly data?: undefined })
+  | (Own<A, "refusals"> extends infer R ? (T extends keyof R ? OwnRefusals<R[T]> : never) : never);
+
 /** Messages of the gateway, by type. */
 export type PushesOf<A extends AppContract> = ServerMessages & Own<A, "serverMessages">;
 

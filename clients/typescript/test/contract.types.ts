@@ -261,3 +261,37 @@ export function Hooks(): unknown {
   useClient().on("scored", () => {});
   return [title, email];
 }
+
+interface Shop extends AppContract {
+  resources: Record<never, never>;
+  rooms: Record<never, never>;
+  clientMessages: {
+    buy: { type: "buy"; amount: number; ref?: string | number };
+    count: { type: "count"; ref?: string | number };
+  };
+  replies: { buy: { type: "bought" }; count: { type: "counted"; total: number } };
+  parts: { count: { n: number } };
+  refusals: { buy: { sold_out: { left: number }; closed: { day: string } } };
+}
+
+export async function ownErrorsAndParts(shop: Client<Shop>): Promise<void> {
+  try {
+    await shop.request({ type: "buy", amount: 1 });
+  } catch (error) {
+    if (!shop.refused(error, "buy")) throw error;
+    error.retryable.valueOf();
+    if (error.code === "app:sold_out") error.data.left.toFixed();
+    else if (error.code === "app:closed") error.data.day.trim();
+    // @ts-expect-error: the application has no such error
+    else if (error.code === "app:late") throw error;
+    // @ts-expect-error: an error of the protocol has no data
+    else error.data.left;
+    // @ts-expect-error: these are the data of another error
+    if (error.code === "app:closed") error.data.left;
+  }
+  const stream = shop.stream({ type: "count" }, { signal: new AbortController().signal });
+  for await (const part of stream) part.n.toFixed();
+  (await stream.reply).total.toFixed();
+  // @ts-expect-error: the answer to this message has no parts
+  shop.stream({ type: "buy", amount: 1 });
+}

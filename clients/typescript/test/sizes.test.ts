@@ -63,8 +63,8 @@ const HOOKS =
   "TidegateProvider, useClient, useConnection, useLiveQuery, useMutation, useMyPresence, useOthers, useRequest, useRoom, useRow";
 
 const LIMITS: [what: string, limit: number, program: string, over?: string][] = [
-  ["requests and rooms", 6000, REQUESTS_AND_ROOMS],
-  ["everything of tidegate", 9000, ALL],
+  ["requests and rooms", 6300, REQUESTS_AND_ROOMS],
+  ["everything of tidegate", 9500, ALL],
   ["+ tidegate/react", 3500, ...beside("react")],
   ["+ all hooks of a provider", 3000, `${ALL} export { ${HOOKS} } from "tidegate/react";`, ALL],
   ["+ tidegate/optimistic", 2000, ...beside("optimistic")],

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, vi } from "vitest";
 import {
+  type AppContract,
   type Client,
   type LiveQuery,
   type Options,
@@ -97,6 +98,13 @@ export function optionsOf({ options = {} }: Scenario): Options {
   return { ...others, token: next };
 }
 
+/** A contract with answers in parts, of which a scenario says the rest. */
+interface OfParts extends AppContract {
+  clientMessages: { count: Fields };
+  replies: { count: Fields };
+  parts: { count: unknown };
+}
+
 /** What the program does, and what comes of it. */
 abstract class Player {
   protected readonly client: Client;
@@ -169,6 +177,12 @@ abstract class Player {
   readonly #operations: Record<string, (...rest: Rest) => unknown> = {
     ping: () => this.client.ping(),
     request: (message, options) => this.client.request(message, options),
+    stream: async (message, { take }) => {
+      const parts: unknown[] = [];
+      const stream = (this.client as unknown as Client<OfParts>).stream(message);
+      for await (const part of stream) if (parts.push(part) === take) return { parts };
+      return { parts, reply: await stream.reply };
+    },
     send: (message) => this.client.send(message),
     authenticate: async (token) => {
       await this.client.authenticate(this.token(token));

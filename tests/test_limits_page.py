@@ -115,6 +115,10 @@ def expected() -> dict[str, float]:
         "seconds that each function of `on_start` may take": life.START_S,
         "events that wait for `on_join` and the like": events.LIMIT,
         "events that are told at a time": events.AT_ONCE,
+        "bytes in a part of an answer": outcome.PART_LIMIT,
+        "bytes in the data of an own error": refusals.DATA_LIMIT,
+        "streams of one connection": calls.STREAMS,
+        "bytes that wait for a client, above which its streams stand still": parts.UNSENT_BYTES,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
         "bytes of recent changes kept in memory": feed_cursor.KEPT_BYTES,
     }

@@ -63,7 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = None
     handler_timeout: Annotated[
         float,
-        _about("Seconds that a handler may take to answer; then the client gets `internal`."),
+        _about("Seconds that a handler may take to answer; then the client gets `timeout`."),
         msgspec.Meta(gt=0, le=86400),
     ] = 20.0
     secret: Annotated[

@@ -18,7 +18,7 @@ from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import condition_limits, costly_changes, feed_cursor, subscription_index
 from tidegate.gateway import pace, work
 from tidegate.gateway.application import crossing, events, gate, life, side
-from tidegate.gateway.calls import keyed, outcome
+from tidegate.gateway.calls import calls, keyed, outcome, parts, refusals
 from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS

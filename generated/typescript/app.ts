@@ -281,6 +281,6 @@ export interface App {
   clientMessages: ClientMessages;
   serverMessages: ServerMessages;
   replies: Replies;
-  parts: PartData;
-  refusals: RefusalData;
+  partData: PartData;
+  refusalData: RefusalData;
 }

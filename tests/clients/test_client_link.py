@@ -242,7 +242,7 @@ async def test_timeout_and_late_reply(scripted: ScriptedGateway, clock: FakeCloc
         peer = await scripted.accept()
         with pytest.raises(RequestTimeout):
             await client.ping()
-        client._link.requests._options = replace(client._link._requests._options, request_timeout=DEADLINE_S)
+        client._link.requests._options = replace(client._link.requests._options, request_timeout=DEADLINE_S)
         await peer.reply(await peer.expect("ping"), "pong", time=1)
         asked = begun(client.ping())
         await peer.reply(await peer.expect("ping"), "pong", time=2)

@@ -95,7 +95,7 @@ def typescript() -> dict[str, set[str]]:
         "Errors": set(re.findall(r"^export class (\w+)", source("errors"), re.M)),
         "Properties of every error": (members("errors", "class", "TidegateError") - {"name"})
         | members("errors", "class", "ConnectionClosed") - {"name"}
-        | {"message"},
+        | {"message", "data"},
         "Codes of the client itself, beside those of the gateway": set(
             re.findall(r'(?:super|new TidegateError)\("(\w+)"', everything)
         ),

@@ -24,6 +24,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
+from tidegate_protocol.typed import typed
+
 __all__ = [
     "ClientClosed",
     "ConnectionClosed",
@@ -116,9 +120,10 @@ class RequestRefused(TidegateError):
             if error.code == "app:sold_out":
                 print(error.data_as(BuyRequestSoldOut).left)
         """
-        from .wire import read_as  # noqa: PLC0415  # `wire` needs this module
-
-        return read_as(self.data, model)
+        try:
+            return typed(self.data, model)
+        except msgspec.ValidationError as error:
+            raise ModelMismatch(f"the data of {self.code!r} don't fit {model.__name__}: {error}") from error
 
     @property
     def fields(self) -> dict[str, list[str]]:

@@ -9,6 +9,6 @@
 `blocking` does the work. `sync.pyi` has the types, made by `python -m tests.clients.sync_stub` from the asyncio client.
 """
 
-from .blocking import Client, LiveQuery, Resource, Room, RoomEvents, Stream, connect, timeout
+from .blocking import Client, LiveQuery, Parts, Resource, Room, RoomEvents, Stream, connect, timeout
 
-__all__ = ["Client", "LiveQuery", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]
+__all__ = ["Client", "LiveQuery", "Parts", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]

@@ -116,7 +116,7 @@ export class Client<A extends AppContract = AnyApp> {
   }
 
   /** Whether `error` refuses a request of this type. Its `code` then decides the type of its `data`. */
-  refused<T extends keyof RequestsOf<A>>(error: unknown, _type: T): error is RefusalOf<A, T> {
+  isRefusal<T extends keyof RequestsOf<A>>(error: unknown, _type: T): error is RefusalOf<A, T> {
     return error instanceof RequestRefused;
   }
 

@@ -48,7 +48,7 @@ export class TidegateError extends Error {
 
 /**
  * The gateway refused a request; `code` is one of `ERRORS`, or `app:` and the name of an own error of the application, and
- * `pointer` says where in the message. `client.refused` narrows it to the errors of one request.
+ * `pointer` says where in the message. `client.isRefusal` narrows it to the errors of one request.
  */
 export class RequestRefused extends TidegateError {
   override readonly name = "RequestRefused";

@@ -18,8 +18,8 @@ export interface AppContract {
   clientMessages?: object;
   serverMessages?: object;
   replies?: object;
-  parts?: object;
-  refusals?: object;
+  partData?: object;
+  refusalData?: object;
 }
 
 /**
@@ -59,7 +59,7 @@ export type KeyOf<A extends AppContract, N extends ResourceName<A>> = Part<A, N,
 export type RequestsOf<A extends AppContract> = ClientMessages & Own<A, "clientMessages">;
 export type RepliesOf<A extends AppContract> = Replies & Own<A, "replies">;
 /** The parts that come before the reply, by the type of the request. */
-export type PartsOf<A extends AppContract> = Own<A, "parts">;
+export type PartsOf<A extends AppContract> = Own<A, "partData">;
 
 type OwnRefusals<Data> = {
   [N in keyof Data & string]: Omit<RequestRefused, "code" | "data"> & {
@@ -71,7 +71,7 @@ type OwnRefusals<Data> = {
 /** How a request of the type `T` can be refused: `code` decides the type of `data`. */
 export type RefusalOf<A extends AppContract, T> =
   | (Omit<RequestRefused, "code" | "data"> & { readonly code: ErrorCode; readonly data?: undefined })
-  | (Own<A, "refusals"> extends infer R ? (T extends keyof R ? OwnRefusals<R[T]> : never) : never);
+  | (Own<A, "refusalData"> extends infer R ? (T extends keyof R ? OwnRefusals<R[T]> : never) : never);
 
 /** Messages of the gateway, by type. */
 export type PushesOf<A extends AppContract> = ServerMessages & Own<A, "serverMessages">;

@@ -270,15 +270,15 @@ interface Shop extends AppContract {
     count: { type: "count"; ref?: string | number };
   };
   replies: { buy: { type: "bought" }; count: { type: "counted"; total: number } };
-  parts: { count: { n: number } };
-  refusals: { buy: { sold_out: { left: number }; closed: { day: string } } };
+  partData: { count: { n: number } };
+  refusalData: { buy: { sold_out: { left: number }; closed: { day: string } } };
 }
 
 export async function ownErrorsAndParts(shop: Client<Shop>): Promise<void> {
   try {
     await shop.request({ type: "buy", amount: 1 });
   } catch (error) {
-    if (!shop.refused(error, "buy")) throw error;
+    if (!shop.isRefusal(error, "buy")) throw error;
     error.retryable.valueOf();
     if (error.code === "app:sold_out") error.data.left.toFixed();
     else if (error.code === "app:closed") error.data.day.trim();

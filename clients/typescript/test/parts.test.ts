@@ -7,7 +7,7 @@ import { type Line, Scripted, turn } from "./support/scripted.js";
 interface Counting extends AppContract {
   clientMessages: { count: { type: "count"; ref?: string | number } };
   replies: { count: { type: "counted"; total: number } };
-  parts: { count: number };
+  partData: { count: number };
 }
 
 let client: Client<Counting>;
@@ -76,8 +76,8 @@ it("an error of a request says which data it has", async () => {
   await turn();
   line.refuse(line.take("count"), "app:sold_out", { data: { left: 0 } });
   const error = await asked;
-  expect(client.refused(error, "count")).toBe(true);
+  expect(client.isRefusal(error, "count")).toBe(true);
   expect((error as RequestRefused).data).toEqual({ left: 0 });
-  expect(client.refused(new Error(), "count")).toBe(false);
+  expect(client.isRefusal(new Error(), "count")).toBe(false);
   expect(error).toBeInstanceOf(RequestRefused);
 });

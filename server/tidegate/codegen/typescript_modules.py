@@ -106,8 +106,8 @@ def application_module(found: Collection, contract: str) -> str:
                 "clientMessages": "ClientMessages",
                 "serverMessages": "ServerMessages",
                 "replies": "Replies",
-                "parts": "PartData",
-                "refusals": "RefusalData",
+                "partData": "PartData",
+                "refusalData": "RefusalData",
             },
         ),
     )

@@ -27,6 +27,7 @@ from tidegate.schema import (
     patterns,
 )
 from tidegate.schema import unbundle as schemas_of
+from tidegate.schema.resource import REF_PREFIX
 
 _INTRODUCTION = (
     "Open a WebSocket at `/ws`. Each message is one JSON object in a text frame with a `type`; "
@@ -127,8 +128,17 @@ class _Page:
             description(item.schema),
             access(item.schema.get("x-access", {})) if own else Markup(),
             self._fields.table(item.schema),
+            *self._answers(item),
             example("Example", self._examples.message(item)),
         ]
+
+    def _answers(self, item: Definition) -> Iterable[Markup]:
+        """What answers a request of the application besides its reply."""
+        if item.part is not None:
+            yield element("p", "Parts before the reply: ", self._fields.type_of({"$ref": REF_PREFIX + item.part}))
+        for name, key in item.refusals.items():
+            data = self._fields.type_of({"$ref": REF_PREFIX + key})
+            yield element("p", "Own error ", element("code", f"app:{name}"), ", with the data ", data)
 
     def _resources(self) -> Group:
         group = Group("resources", "Resources", "The rows that the gateway shares.")

@@ -102,7 +102,7 @@ export function optionsOf({ options = {} }: Scenario): Options {
 interface OfParts extends AppContract {
   clientMessages: { count: Fields };
   replies: { count: Fields };
-  parts: { count: unknown };
+  partData: { count: unknown };
 }
 
 /** What the program does, and what comes of it. */

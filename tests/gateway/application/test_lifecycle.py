@@ -157,6 +157,29 @@ async def test_background_tasks_run_again_after_they_failed_and_end_with_the_gat
     assert "no such queue" in caplog.text
 
 
+async def test_a_background_task_goes_on_in_another_loop_where_its_own_was_blocked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "FIRST_S", 0.01)
+    monkeypatch.setattr(background, "LOOK_S", 0.01)
+    shop = Shop()
+    runs: list[threading.Thread] = []
+    go_on = threading.Event()
+
+    @shop.gateway.background
+    async def blocks() -> None:
+        runs.append(threading.current_thread())
+        if len(runs) == 1:
+            assert go_on.wait(60)
+        await asyncio.Event().wait()
+
+    async with open_shop(tmp_path, shop, handler_timeout=0.1):
+        await until(lambda: len(runs) == 2)
+        assert runs[0] is not runs[1]
+        go_on.set()
+    assert "its event loop was blocked" in caplog.text
+
+
 def test_a_function_that_cannot_take_what_it_is_given_is_refused() -> None:
     gateway = Gateway()
     wrong: list[tuple[Any, Any]] = [

@@ -17,8 +17,14 @@ from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tests.support.wire import wire
+from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.session import Session
 from tidegate.gateway.application import gate
-from tidegate.handlers import SYSTEM, Connection, Refused
+from tidegate.gateway.calls.functions import FunctionCalls, Outcome
+from tidegate.gateway.calls.loop import HandlerLoop
+from tidegate.gateway.lifecycle import Lifecycle
+from tidegate.handlers import SYSTEM, Connection, Principal, Refused
+from tidegate.handlers.function import Function
 
 TURNED_AWAY = [
     ("banned", "forbidden", 4003),
@@ -113,6 +119,56 @@ async def test_added_claims_decide_what_a_user_sees_and_follow_its_user(tmp_path
         await client.ask({"type": "authenticate", "token": token("bob")})
         assert await seen(client) == []
         assert asked == ["ada", "ada", "bob"]
+
+
+class Sink:
+    """In the place of a connection: it keeps whether it is read from."""
+
+    def __init__(self) -> None:
+        self.paused = False
+
+    def pause_reading(self, reason: int) -> None:
+        self.paused = True
+
+    def resume_reading(self, reason: int) -> None:
+        self.paused = False
+
+
+async def test_what_was_read_already_is_done_after_the_answer_and_up_to_the_next_question() -> None:
+    go_on = asyncio.Semaphore(0)
+    calls: Any = FunctionCalls(HandlerLoop)
+
+    async def outcome(function: Function, *given: Any, seconds: float) -> Outcome:
+        await go_on.acquire()
+        return Outcome(None)
+
+    calls.outcome = outcome
+    tokens: Any = None
+    made = gate.Gate(tokens, Lifecycle(), [Function(lambda connection: None, False, "admit")], calls)
+    sink, done = Sink(), list[str]()
+    ada, bob = (Principal(id=name, name=name, roles=[], anonymous=False) for name in ("ada", "bob"))
+    session = Session("c", sink, ada)
+
+    def become(user: Principal) -> None:
+        made.admit(session, VerifiedIdentity(user, None), lambda known: done.append(known.user.id), raising)
+
+    become(ada)
+    assert sink.paused
+    made.hold(session, lambda: done.append("one"))
+    made.hold(session, lambda: done.append("two"))
+    made.hold(session, lambda: become(bob))
+    made.hold(session, lambda: done.append("three"))
+    go_on.release()
+    await until(lambda: len(done) == 3)
+    assert (done, sink.paused) == (["ada", "one", "two"], True)
+    go_on.release()
+    await until(lambda: not sink.paused)
+    assert done == ["ada", "one", "two", "bob", "three"]
+    made.forget(session)
+
+
+def raising(refused: Exception) -> None:
+    raise refused
 
 
 async def test_what_a_client_sends_meanwhile_waits_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,6 +253,21 @@ ELSEWHERE: tuple[Pair, ...] = (
         "note ask /x-reply",
     ),
     pair(
+        "parts that may lack what they had",
+        ask(A, **{"x-part": {"type": "object", "properties": {"a": TEXT}, "required": ["a"]}}),
+        ask(A, **{"x-part": {"type": "object", "properties": {"a": TEXT}}}),
+        "breaking ask /x-part/required",
+    ),
+    pair("no parts any more", ask(A, **{"x-part": TEXT}), ask(A), "breaking ask "),
+    pair("parts where none were", ask(A), ask(A, **{"x-part": TEXT}), "note ask /x-part"),
+    pair("a new error", ask(A), ask(A, **{"x-refusals": {"late": {}}})),
+    pair(
+        "data of an error of another type",
+        ask(A, **{"x-refusals": {"late": TEXT}}),
+        ask(A, **{"x-refusals": {"late": NUMBER}}),
+        "breaking ask /x-refusals/late",
+    ),
+    pair(
         "a default", ask({"v": TEXT}), ask({"v": {"type": "string", "default": "a"}}), "note ask /properties/v/default"
     ),
     pair(

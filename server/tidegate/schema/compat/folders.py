@@ -47,6 +47,21 @@ def _client_messages(old: Schemas, new: Schemas, changes: Changes) -> None:
                 before is not None, now.file, pointer, f"the reply was {_reply(before)}, is {_reply(after)}"
             )
 
+        _parts_and_errors(was, now, old, new, changes)
+
+
+def _parts_and_errors(was: Definition, now: Definition, old: Schemas, new: Schemas, changes: Changes) -> None:
+    """Clients read them. An error that is new, or comes no more, breaks none: each client expects unknown codes."""
+    before, after = ({item.key: item for item in schemas.definitions} for schemas in (old, new))
+    if was.part is not None and now.part is not None:
+        changes.received(before[was.part], after[now.part])
+    elif was.part is not None:
+        changes.report.add(True, now.file, "", "the answer has no parts any more")
+    elif now.part is not None:  # a client that expects no parts ignores them
+        changes.report.add(False, now.file, "/x-part", "the answer has parts, which were none")
+    for name in was.refusals.keys() & now.refusals.keys():
+        changes.received(before[was.refusals[name]], after[now.refusals[name]])
+
 
 def _reply(name: str | None) -> str:
     return "none" if name is None else repr(name)

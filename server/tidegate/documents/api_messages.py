@@ -19,7 +19,7 @@ def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:
     return {
         f"/api/{name}": {"post": _operation(name, item, schemas, examples)}
         for name, item in schemas.client.items()
-        if name not in NEEDS_CONNECTION and item.part is None and not _impossible(item, schemas)
+        if name not in NEEDS_CONNECTION and not _impossible(item, schemas)
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from tests.gateway.handlers.answers import serving, write
 from tests.gateway.http.client import http
 from tidegate import application, config, schema
-from tidegate.documents import asyncapi, openapi, protocol_page
+from tidegate.documents import asyncapi, protocol_page
 from tidegate.handlers import Gateway, Refused
 
 YIELDS = """
@@ -39,15 +38,12 @@ def test_the_documents_name_own_errors_and_parts(tmp_path: Path) -> None:
         "Part", "App.Counted", "ErrorMessage",
     ]  # fmt: skip
     assert made["operations"]["receive.App.HurryRequest"]["x-timeout"] == 0.2
-    paths = openapi(bundle)["paths"]
-    assert "/api/buy" in paths
-    assert "/api/count" not in paths, "an answer over HTTP is one"
     page = protocol_page(bundle)
     assert "app:sold_out" in page
     assert "Parts before the reply" in page
 
 
-async def test_own_errors_over_http_are_409_and_parts_need_a_connection(tmp_path: Path) -> None:
+async def test_own_errors_over_http_are_409_with_their_data(tmp_path: Path) -> None:
     gateway = Gateway()
 
     @gateway.on("buy")
@@ -57,9 +53,6 @@ async def test_own_errors_over_http_are_409_and_parts_need_a_connection(tmp_path
     async with serving(tmp_path, gateway) as inside, http(inside) as client:
         refused = await client.post("buy")
         assert (refused.status, refused.json["code"], refused.json["data"]) == (409, "app:sold_out", {"left": 0})
-        parted = await client.post("count")
-        assert parted.status == 400
-        assert "about a connection" in json.dumps(parted.json)
 
 
 def test_a_handler_that_yields_needs_a_schema_of_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

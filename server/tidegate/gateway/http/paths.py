@@ -24,13 +24,10 @@ class Paths:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        parted = {name for name, rules in contract.custom_messages.items() if rules.part is not None}
-        self._need_connection = NEEDS_CONNECTION | parted
-        """Also messages whose answer has several parts: a response is one."""
         self._messages: dict[str, Operations] = {
             name: {"POST": MessageOperation(contract, name)}
             for name in contract.message_types
-            if name not in self._need_connection
+            if name not in NEEDS_CONNECTION
         }
 
     def find(self, path: str) -> Operations | None:
@@ -42,7 +39,7 @@ class Paths:
     def needs_connection(self, path: str) -> str | None:
         """The type of the message that `path` names, where it makes sense on a connection only."""
         name = path.removeprefix(MESSAGES)
-        return name if name in self._need_connection else None
+        return name if name in NEEDS_CONNECTION else None
 
     def methods(self, path: str) -> str:
         """The methods that `path` takes, as `Allow` says them. Empty where there is nothing."""

@@ -107,9 +107,11 @@ async def test_on_start_runs_before_clients_and_a_failure_is_the_end(tmp_path: P
     async def stop() -> None:
         begun.append("stop")
 
-    async with open_shop(tmp_path, shop):
+    async with open_shop(tmp_path, shop) as inside:
         assert begun == ["first", "second"]
-    assert begun[2:] == ["stop"]
+        inside.gateway.life.stop()
+        await inside.gateway.work.settled()
+        assert begun[2:] == ["stop"]
 
     @shop.gateway.on_start
     def third() -> None:

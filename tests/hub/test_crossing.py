@@ -65,6 +65,7 @@ MUTATIONS = some.builds(
     allowed=FILTERS,
     payer=some.builds(Payer, TEXT, TEXT),
     array=some.booleans(),
+    tags=some.none() | some.lists(some.text(), max_size=3).map(tuple),
 )
 
 

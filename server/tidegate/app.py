@@ -30,6 +30,7 @@ from tidegate import (
     stopping,
     systemd,
     trimming,
+    webhooks,
 )
 from tidegate.application import Application, load_application
 from tidegate.auth.tokens import TokenIdentities
@@ -136,13 +137,18 @@ async def _serve(
     """Serve until `stop`. `tasks` gets everything that is under way."""
     outbox = Outbox(asyncio.get_running_loop())
     book = start.addresses(settings)
+    hooks = webhooks.checked(settings, application.contract, store)
     gateway, engine = await build(settings, application, store, outbox, tasks, book)
     try:
+        if hooks is not None:
+            hooks.start(gateway.lifecycle)
         await _start(gateway)
         made = make_documents(application.contract, development(settings))
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
         await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending, start)
     finally:
+        if hooks is not None:
+            await hooks.aclose()
         await engine.aclose()
 
 

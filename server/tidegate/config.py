@@ -17,6 +17,8 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 
 from tidegate import memory_limit, setting_sources, urls
+from tidegate.hooks import hook as webhooks
+from tidegate.hooks.hook import Hook
 from tidegate.networks import network
 from tidegate.setting_sources import CONFIG_FILE, ConfigError
 from tidegate.workers import cores
@@ -180,6 +182,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _about("Seconds after which a worker whose event loop does not turn is killed and replaced; 3 or more."),
         msgspec.Meta(ge=3),
     ] = 20.0
+    hooks: Annotated[
+        tuple[Hook, ...],
+        _about("Webhooks: tables `[[hooks]]` of the settings file, or a JSON array in the environment."),
+    ] = ()
     log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property
@@ -263,6 +269,7 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         if not makes_schema_folder:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     readers: dict[str, Callable[[Any], object]] = {
+        "hooks": webhooks.check,
         "database": urls.check,
         "engine": urls.check,
         "memory": memory_limit.parse,

@@ -6,6 +6,7 @@ It knows the names of settings, and not what they mean.
 from __future__ import annotations
 
 import argparse
+import json
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -45,8 +46,18 @@ def from_environment(environ: Mapping[str, str], known: Collection[str]) -> dict
             raise ConfigError(
                 f"{variable}: no such setting; `tidegate serve --help` and docs/reference/settings.md list them"
             )
+        if name == "hooks":
+            given[name] = _json(variable, value)
+            continue
         given[name] = [part.strip() for part in value.split(",") if part.strip()] if name in LISTS else value
     return given
+
+
+def _json(variable: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{variable}: is not JSON: {error}") from None
 
 
 def from_arguments(args: argparse.Namespace, known: Collection[str]) -> dict[str, Any]:

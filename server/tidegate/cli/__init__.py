@@ -16,7 +16,19 @@ from importlib import import_module
 from tidegate import __version__
 from tidegate.config import ConfigError
 
-COMMANDS = ("init", "dev", "introspect", "serve", "health", "generate", "migrate", "database", "token", "check")
+COMMANDS = (
+    "init",
+    "dev",
+    "introspect",
+    "serve",
+    "health",
+    "generate",
+    "migrate",
+    "database",
+    "token",
+    "check",
+    "hooks",
+)
 """The commands in the order of `tidegate --help`. Each is a module of this package."""
 
 EPILOG = """\

@@ -64,6 +64,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
+    from tidegate import webhooks  # noqa: PLC0415  # the other commands do not load it
     from tidegate.loading import load_contract  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store import StoreError, backends  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store.migration import files  # noqa: PLC0415
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
             settings.database, resources, folder, progress_on_terminal(), settings.lock_timeout
         )
         _say([f"{backends.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
+        if not args.down and webhooks.create_tables(settings):
+            _say(["  create the tables of webhooks"])
         _say(migrate.notes(settings.database, resources))
         if args.down:
             _say([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from tidegate import config
+from tidegate import config, webhooks
 from tidegate.application import Application, load_application
 from tidegate.config import ConfigError, Settings
 from tidegate.handlers import Gateway
@@ -56,6 +56,7 @@ def running(
         application = load_application(chosen, None if isinstance(handlers, str) else handlers)
         resources = application.contract.resources
         backends.migrations(chosen.database).apply(chosen.database, resources, None)
+        webhooks.create_tables(chosen)
         if seed is not None:
             backends.seed(chosen.database, resources, _rows(seed))
         with _thread(chosen, application) as (gateway, loop, clock):
@@ -89,7 +90,9 @@ def _thread(
         try:
             with asyncio.Runner(loop_factory=lambda: ShiftedLoop(clock)) as runner:
                 runner.run(serve())
-        except BaseException as error:  # the boundary: the test's thread raises it
+        except BaseException as raised:  # the boundary: the test's thread raises it
+            group = raised if isinstance(raised, BaseExceptionGroup) and len(raised.exceptions) == 1 else None
+            error = raised if group is None else group.exceptions[0]
             if not started.done():
                 started.set_exception(error)
             else:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from tidegate import admission, app, stopping
+from tidegate import admission, app, stopping, webhooks
 from tidegate.application import Application
 from tidegate.config import Settings
 from tidegate.gateway.http_routes import routes
@@ -65,8 +65,11 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
     try:
         async with asyncio.TaskGroup() as tasks:
             book = admission.addresses(settings)
+            hooks = webhooks.checked(settings, application.contract, store)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book, clock.wall)
             try:
+                if hooks is not None:
+                    hooks.start(gateway.lifecycle)
                 await gateway.life.start()
                 documents = app.make_documents(application.contract, app.development(settings))
                 pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
@@ -89,6 +92,8 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
                     await listener.stop(STOP_S, stopping.RESTART)
             finally:
                 await gateway.aclose()
+                if hooks is not None:
+                    await hooks.aclose()
                 await engine.aclose()
     finally:
         tickers.close()

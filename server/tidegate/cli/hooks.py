@@ -1,0 +1,87 @@
+"""`tidegate hooks`: what waits for the receivers of webhooks, and what they did not take.
+
+It parses options and prints; `store.hook_outbox` has the events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tidegate import config
+from tidegate.config import ConfigError, Settings
+
+if TYPE_CHECKING:
+    from tidegate.store.hook_outbox import HookOutbox
+
+EPILOG = """\
+examples:
+  tidegate hooks list                    each webhook, what waits for it, and its messages that were given up
+  tidegate hooks retry 17 18             send these messages again
+  tidegate hooks retry --hook crm        send all messages of the webhook again, and go on with one that answered 410
+  tidegate hooks drop --hook crm         forget its messages that were given up
+
+A message is given up after about three days of tries. The gateway sends again what `retry` names within a second.
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "hooks",
+        help="list and repeat messages of webhooks",
+        description="List the messages of webhooks that were given up, send them again, or forget them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("action", choices=("list", "retry", "drop"), help="what to do")
+    parser.add_argument("messages", nargs="*", type=int, metavar="ID", help="messages, by the number that `list` shows")
+    parser.add_argument("--hook", metavar="NAME", help="all messages of this webhook that were given up")
+    config.add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from tidegate.store import StoreError  # noqa: PLC0415  # the other commands do not load it
+    from tidegate.store.hook_outbox import HookOutbox  # noqa: PLC0415
+
+    settings = config.load(args)
+    if args.action != "list" and bool(args.messages) == (args.hook is not None):
+        raise ConfigError(f"hooks {args.action}: name messages by their numbers, or --hook NAME for all of a webhook")
+    if args.hook is not None and args.hook not in {hook.name for hook in settings.hooks}:
+        raise ConfigError(f"--hook: the settings have no webhook {args.hook!r}")
+    outbox = HookOutbox(settings.database)
+    try:
+        outbox.check()
+        if args.action == "list":
+            _list(settings, outbox, args.hook)
+            return 0
+        chosen = args.messages or [each.id for each in outbox.dead(args.hook)]
+        if args.action == "drop":
+            number = outbox.drop(chosen)
+        else:
+            number = outbox.retry(chosen, int(time.time() * 1000))
+            if args.hook is not None:
+                outbox.enable(args.hook)
+    except StoreError as error:
+        raise ConfigError(str(error)) from None
+    finally:
+        outbox.close()
+    print(f"{number} messages {'are forgotten' if args.action == 'drop' else 'are sent again'}")
+    return 0 if number or args.hook is not None else 1
+
+
+def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
+    disabled = outbox.disabled()
+    names: Sequence[str] = [hook.name for hook in settings.hooks if only in {None, hook.name}]
+    if not names:
+        print("the settings have no webhooks", file=sys.stderr)
+    for name in names:
+        state = f"  not sent to: {disabled[name]}" if name in disabled else ""
+        print(f"{name}: {outbox.count(name)} waiting, {len(outbox.dead(name))} given up{state}")
+        for each in outbox.dead(name):
+            at = datetime.fromtimestamp(each.time / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            print(f"  {each.id}  {at}  {each.type}  {each.key}  {each.tries} tries  {each.problem}")

@@ -1,0 +1,193 @@
+"""Sends what is in the outbox: one gateway of all that share the database does it, in a task of its loop.
+
+It brings committed changes into the outbox, hook by hook, and gives what is due to threads that post it. The database
+is asked in one thread and the receivers in others, so that none of them delays a client, nor one receiver another.
+Invariant: of one hook and key, no event is sent while an earlier one waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from tidegate.core.filters.tree import NOTHING
+from tidegate.core.rows.ports import LogPruned, ReadQuery, Store
+from tidegate.counted import Counted
+from tidegate.hooks import retries, signing
+from tidegate.hooks.delivery import Delivered, deliver
+from tidegate.hooks.events import Event, Meets, of_change, of_gap
+from tidegate.hooks.hook import Hook
+from tidegate.hooks.ports import Outbox, Waiting
+
+log = logging.getLogger("tidegate.hooks")
+
+T = TypeVar("T")
+
+LOOK_S = 0.25
+"""Seconds between two looks for something to do."""
+CHANGES = 500
+"""Changes that are read at a time."""
+WAITING = 5_000
+"""While so many events of a hook wait, its changes stay in the change log."""
+LOOKED_AT = 1_000
+AT_ONCE = 4
+"""Messages that are on their way to one receiver."""
+FAILED = Counted(log, logging.WARNING, "webhook %r: a message was not taken, and is sent again later: %s")
+DEAD = Counted(log, logging.ERROR, "webhook %r: a message was not taken for days, and is kept: tidegate hooks list")
+BROKEN = Counted(log, logging.ERROR, "the outbox of webhooks cannot be asked, and everything waits: %s")
+GAP = Counted(log, logging.ERROR, "webhook %r: changes went from the log before they were sent: it is told of a gap")
+
+
+class HookSender:
+    """Of one gateway. Every method belongs to its loop."""
+
+    def __init__(
+        self,
+        hooks: Sequence[Hook],
+        meets: Mapping[str, Meets],
+        store: Store,
+        resource: str | None,
+        open_outbox: Callable[[], Outbox],
+    ) -> None:
+        """`meets`: the compiled filter of each hook, by its name. `resource`: one of the schema; None where it has none,
+        and then no rows are told.
+        """
+        self._resource = resource
+        self._hooks = {hook.name: hook for hook in hooks}
+        self._keys = {hook.name: hook.secrets() for hook in hooks}
+        self._meets = meets
+        self._store = store
+        self._open_outbox = open_outbox
+        self._outbox: Outbox | None = None
+        self._database = ThreadPoolExecutor(1, "tidegate-hooks-outbox")
+        self._receivers = {hook.name: ThreadPoolExecutor(AT_ONCE, f"tidegate-hook-{hook.name}") for hook in hooks}
+        self._under_way: dict[int, Waiting] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Send until the task is cancelled."""
+        try:
+            while True:
+                try:
+                    await self._turn()
+                except Exception as error:  # the boundary: the database may fail in any way, and comes back
+                    BROKEN(type(error).__name__)
+                    await asyncio.sleep(1.0)
+                await asyncio.sleep(LOOK_S)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            for pool in self._receivers.values():
+                pool.shutdown(wait=False, cancel_futures=True)
+            if self._outbox is not None:
+                self._database.submit(self._outbox.close)
+            self._database.shutdown(wait=False)
+
+    async def _turn(self) -> None:
+        if self._outbox is None:
+            self._outbox = await self._in_database(self._open_outbox)
+        outbox = self._outbox
+        if not await self._in_database(outbox.lead):
+            return
+        disabled = await self._in_database(outbox.disabled)
+        active = [hook for name, hook in self._hooks.items() if name not in disabled]
+        for hook in active:
+            if hook.wants_rows and self._resource is not None:
+                await self._collect(outbox, hook)
+        names = [hook.name for hook in active]
+        for waiting in self._due(await self._in_database(lambda: outbox.waiting(names, LOOKED_AT))):
+            self._under_way[waiting.id] = waiting
+            task = asyncio.get_running_loop().create_task(self._send(outbox, waiting))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _collect(self, outbox: Outbox, hook: Hook) -> None:
+        """Bring the changes since the hook's position into the outbox."""
+        while await self._in_database(lambda: outbox.count(hook.name)) < WAITING:
+            head, epoch = await self._head(), self._store.epoch
+            known = await self._in_database(lambda: outbox.position(hook.name))
+            if known is None:  # a new hook is told what happens from now on
+                await self._move(outbox, hook, head, [])
+                return
+            after = known[1]
+            events: list[Event | None] = []
+            if known[0] != epoch:
+                events, after = [of_gap(hook, after, head, epoch, _now())], head
+                GAP(hook.name)
+            elif after >= head:
+                return
+            else:
+                try:
+                    changes = await self._store.changes(after, head, CHANGES)
+                    events = [of_change(hook, self._meets[hook.name], change, epoch) for change in changes]
+                    after = changes[-1].seq if len(changes) == CHANGES else head
+                except LogPruned:
+                    events, after = [of_gap(hook, after, head, epoch, _now())], head
+                    GAP(hook.name)
+            await self._move(outbox, hook, after, [event for event in events if event is not None])
+
+    async def _head(self) -> int:
+        """The newest committed seq, by a read of no row."""
+        assert self._resource is not None
+        return (await self._store.read(ReadQuery(resource=self._resource, where=NOTHING, limit=1))).seq
+
+    async def _move(self, outbox: Outbox, hook: Hook, seq: int, events: Sequence[Event]) -> None:
+        await self._in_database(partial(outbox.move, hook.name, self._store.epoch, seq, events, _now()))
+
+    def _due(self, waiting: Sequence[Waiting]) -> list[Waiting]:
+        """What may be sent now: of each hook and key the first one, if its time has come."""
+        now, seen, due = _now(), set[tuple[str, str]](), list[Waiting]()
+        busy = {name: 0 for name in self._hooks}
+        for each in self._under_way.values():
+            busy[each.hook] += 1
+            seen.add((each.hook, each.key))
+        for each in waiting:
+            if (each.hook, each.key) in seen or each.id in self._under_way:
+                continue
+            seen.add((each.hook, each.key))
+            if each.due <= now and busy[each.hook] < AT_ONCE:
+                busy[each.hook] += 1
+                due.append(each)
+        return due
+
+    async def _send(self, outbox: Outbox, waiting: Waiting) -> None:
+        hook = self._hooks[waiting.hook]
+        try:
+            headers = signing.headers(waiting.message, int(time.time()), waiting.body, self._keys[hook.name])
+            work = partial(deliver, hook.url, headers, waiting.body, hook.timeout)
+            found = await asyncio.get_running_loop().run_in_executor(self._receivers[hook.name], work)
+            await self._settle(outbox, waiting, found)
+        except Exception as error:  # the boundary: it stays in the outbox, and is sent again
+            BROKEN(type(error).__name__)
+        finally:
+            del self._under_way[waiting.id]
+
+    async def _settle(self, outbox: Outbox, waiting: Waiting, found: Delivered) -> None:
+        if found.problem is None:
+            await self._in_database(lambda: outbox.sent(waiting.id))
+            return
+        if found.gone:
+            log.error("webhook %r is not sent to any more: its receiver answered 410", waiting.hook)
+            await self._in_database(lambda: outbox.disable(waiting.hook, "its receiver answered HTTP 410"))
+            return
+        tries, problem = waiting.tries + 1, found.problem
+        seconds = retries.delay(tries, random.random(), found.retry_after)  # noqa: S311  # spread
+        due = None if seconds is None else _now() + int(seconds * 1000)
+        await self._in_database(lambda: outbox.failed(waiting.id, tries, due, problem))
+        if due is None:
+            DEAD(waiting.hook)
+        else:
+            FAILED(waiting.hook, problem)
+
+    async def _in_database(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._database, work)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

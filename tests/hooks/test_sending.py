@@ -59,7 +59,7 @@ def user(number: int, **more: Any) -> dict[str, Any]:
     return {"name": f"n{number}", "email": f"{number}@example.com", **more}
 
 
-def test_rows_arrive_signed_in_their_order_whoever_wrote_them(database: str, receiver: Receiver) -> None:
+def test_rows_of_all_writers_arrive_signed_and_in_order(database: str, receiver: Receiver) -> None:
     chosen = hook(receiver, "row.*", resources=["users"], filter={"status": "active"})
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, chosen).blocking_client("7", roles=["admin"]))

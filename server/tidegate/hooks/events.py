@@ -49,7 +49,7 @@ def of_change(hook: Hook, meets: Meets, change: Change, epoch: str) -> Event | N
 
 
 def of_gap(hook: Hook, after: int, head: int, epoch: str, time_ms: int) -> Event:
-    """Changes are gone before the hook was told of them: it has to read the rows again."""
+    """Changes are gone before they were in the outbox: it has to read the rows again."""
     data = {"after": {"epoch": epoch, "seq": after}, "position": {"epoch": epoch, "seq": head}}
     return _event(hook, "gap", "gap", time_ms, data)
 

@@ -1,4 +1,4 @@
-"""Puts events of connections and rooms into the outbox, from the loop's thread by way of one of its own.
+"""Puts events of connections and rooms into the outbox, from the loop's thread by way of another one.
 
 Invariant: the loop never waits; events beyond `LIMIT` that wait for the database are not recorded, and the log counts
 them.
@@ -74,6 +74,7 @@ class Recorder:
             outbox.add(batch, int(time.time() * 1000))
         except Exception as error:  # the boundary: whatever the database failed with, the events wait
             FAILED(type(error).__name__)
+            outbox.close()  # its connection may be broken; the next try opens another one
             if self._ended:
                 return False
             time.sleep(AGAIN_S)

@@ -29,8 +29,8 @@ log = logging.getLogger("tidegate.hooks")
 
 T = TypeVar("T")
 
-LOOK_S = 0.25
-"""Seconds between two looks for something to do."""
+LOOK_S, LONGEST_LOOK_S = 0.1, 1.0
+"""Seconds between two looks for something to do: more and more while there is nothing."""
 CHANGES = 500
 """Changes that are read at a time."""
 WAITING = 5_000
@@ -41,7 +41,7 @@ AT_ONCE = 4
 FAILED = Counted(log, logging.WARNING, "webhook %r: a message was not taken, and is sent again later: %s")
 DEAD = Counted(log, logging.ERROR, "webhook %r: a message was not taken for days, and is kept: tidegate hooks list")
 BROKEN = Counted(log, logging.ERROR, "the outbox of webhooks cannot be asked, and everything waits: %s")
-GAP = Counted(log, logging.ERROR, "webhook %r: changes went from the log before they were sent: it is told of a gap")
+GAP = Counted(log, logging.ERROR, "webhook %r: changes went from the log before they were sent: it gets a gap")
 
 
 class HookSender:
@@ -55,8 +55,8 @@ class HookSender:
         resource: str | None,
         open_outbox: Callable[[], Outbox],
     ) -> None:
-        """`meets`: the compiled filter of each hook, by its name. `resource`: one of the schema; None where it has none,
-        and then no rows are told.
+        """`meets`: the compiled filter of each hook, by its name. `resource`: any one of the schema; without one, no
+        rows are told.
         """
         self._resource = resource
         self._hooks = {hook.name: hook for hook in hooks}
@@ -72,14 +72,16 @@ class HookSender:
 
     async def run(self) -> None:
         """Send until the task is cancelled."""
+        pause = LOOK_S
         try:
             while True:
                 try:
-                    await self._turn()
+                    pause = LOOK_S if await self._turn() else min(2 * pause, LONGEST_LOOK_S)
                 except Exception as error:  # the boundary: the database may fail in any way, and comes back
                     BROKEN(type(error).__name__)
-                    await asyncio.sleep(1.0)
-                await asyncio.sleep(LOOK_S)
+                    await self._reopen()
+                    pause = LONGEST_LOOK_S
+                await asyncio.sleep(pause)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -89,23 +91,32 @@ class HookSender:
                 self._database.submit(self._outbox.close)
             self._database.shutdown(wait=False)
 
-    async def _turn(self) -> None:
+    async def _reopen(self) -> None:
+        """The connection may be broken. Another gateway may send from here on."""
+        outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            await self._in_database(outbox.close)
+
+    async def _turn(self) -> bool:
+        """Returns whether there was something to do."""
         if self._outbox is None:
             self._outbox = await self._in_database(self._open_outbox)
         outbox = self._outbox
         if not await self._in_database(outbox.lead):
-            return
+            return False
         disabled = await self._in_database(outbox.disabled)
         active = [hook for name, hook in self._hooks.items() if name not in disabled]
         for hook in active:
             if hook.wants_rows and self._resource is not None:
                 await self._collect(outbox, hook)
         names = [hook.name for hook in active]
-        for waiting in self._due(await self._in_database(lambda: outbox.waiting(names, LOOKED_AT))):
+        due = self._due(await self._in_database(lambda: outbox.waiting(names, LOOKED_AT)))
+        for waiting in due:
             self._under_way[waiting.id] = waiting
             task = asyncio.get_running_loop().create_task(self._send(outbox, waiting))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        return bool(due)
 
     async def _collect(self, outbox: Outbox, hook: Hook) -> None:
         """Bring the changes since the hook's position into the outbox."""

@@ -117,6 +117,9 @@ class Membership(Session):
                 self._joined(push)
             case "gap":
                 self._lost(self.state.gap(push))
+            case "left" if push.get("reason") == "unavailable":
+                self.cut()
+                self.link.spawn(self.retry(withdrawn(f"the membership in {self}", "unavailable")))
             case "left":
                 self.fail(withdrawn(f"the membership in {self}", push.get("reason")))
 

@@ -101,7 +101,7 @@ class Session(ABC):
             return
         except TidegateError as error:
             if self.opened and error.retryable:
-                self.link.spawn(self._retry(error))
+                self.link.spawn(self.retry(error))
             else:
                 self.fail(error)
         except UNREADABLE as error:
@@ -155,7 +155,8 @@ class Session(ABC):
     def on_failed(self, error: TidegateError) -> None:
         """Tell the room or the live queries of this session."""
 
-    async def _retry(self, error: TidegateError) -> None:
+    async def retry(self, error: TidegateError) -> None:
+        """Open again after what `error` says, or after a moment."""
         options = self.link.options
         spread = 1.0 + options.random()  # so that clients that were refused together do not come back together
         await options.clock.sleep((error.retry_after or RETRY_AFTER) * spread)

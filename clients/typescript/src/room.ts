@@ -146,7 +146,9 @@ export class Room<T = unknown> {
     if (message.type === "gap" || (message.type === "joined" && !asked)) this.#missed(message as Gap);
     if (message.type === "left" && !asked) {
       const reason = message.reason ? `: ${message.reason}` : "";
-      this.closed(withdrawn(`the membership in room '${this.name}'${reason}`));
+      const error = withdrawn(`the membership in room '${this.name}'${reason}`);
+      if (message.reason === "unavailable") this.#comeBack(error);
+      else this.closed(error);
     }
   }
 
@@ -273,6 +275,15 @@ export class Room<T = unknown> {
       this.#port.link.again(error, () => {
         if (joined === this.#joined) this.opened();
       });
+  }
+
+  /** The gateway cannot say for the moment whether this client may be in the room: join again a little later. */
+  #comeBack(error: TidegateError): void {
+    const joined = this.#joined;
+    this.lost();
+    this.#port.link.again(error, () => {
+      if (joined === this.#joined && this.status === "behind") this.opened();
+    });
   }
 
   #notJoined(): ClientClosed {

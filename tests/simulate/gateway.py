@@ -25,6 +25,7 @@ from tidegate.core.closes import SLOW_CONSUMER
 from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
+from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
@@ -64,7 +65,7 @@ class Identities:
 
 
 @cache
-def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
+def _parts() -> tuple[Contract, dict[str, ResourceRules]]:
     contract = Contract(schema.bundle(schema.load(SCHEMA)))
     access = row_access.of_resources(contract, {})
     return contract, {
@@ -72,8 +73,20 @@ def _contract() -> tuple[Contract, dict[str, ResourceRules]]:
     }
 
 
+def contract() -> Contract:
+    return _parts()[0]
+
+
 class SimulatedGateway:
     """Runs from `start` until its task group ends."""
+
+    store_type = SimulatedStore
+    sender_type = Sender
+
+    @staticmethod
+    def room_rules(name: str) -> RoomRules | None:
+        """The rules of a room: there are no rooms in histories of rows."""
+        return None
 
     def __init__(
         self,
@@ -84,22 +97,22 @@ class SimulatedGateway:
         chance: random.Random,
         tempo: Tempo,
     ) -> None:
-        self.store = SimulatedStore(loop, database, chance, tempo)
+        self.store = self.store_type(loop, database, chance, tempo)
         self._name = name
         self._loop = loop
         self._chance = chance
         self._connections = 0
-        contract, resources = _contract()
+        served, resources = _parts()
         self._protocol = Protocol(
             resources,
-            lambda name: None,
+            self.room_rules,
             FeedCursor(EPOCH, database.head, keep=chance.choice((1, 3, 6, 15, 2000))),
             SessionLimits(subscriptions=chance.choice((2, 100, 100))),
         )
         self._identities = identities
         self._outbox, self._tickers = Outbox(loop), Tickers(loop)
-        greeting = Greeting(chance.choice((0.02, 0.1)), LIMITS, contract.hash)
-        self._sender = Sender(contract, self._outbox, check=chance.random() < 0.03)
+        greeting = Greeting(chance.choice((0.02, 0.1)), LIMITS, served.hash)
+        self._sender = self.sender_type(served, self._outbox, check=chance.random() < 0.03)
         self._sessions = Sessions(self._protocol, greeting, identities.identity_token, loop.time())
         settings = TransportSettings(
             max_backlog=chance.choice((1000, 1 << 20)),
@@ -112,7 +125,7 @@ class SimulatedGateway:
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
         self._gateway = assemble(
-            contract=_contract()[0],
+            contract=contract(),
             sessions=self._sessions,
             handlers=Handlers(),
             sender=self._sender,

@@ -1,4 +1,4 @@
-"""`python -m tests.simulate.run`: histories of rows and of rooms for a while, each from the next seed.
+"""`python -m tests.simulate.run`: histories of rows, of rooms and of their rules for a while, each from the next seed.
 
 A violation shows its seed.
 """
@@ -15,11 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.simulate import history
+from tests.simulate.access import history as access
 from tests.simulate.history import Outcome
 from tests.simulate.rooms import history as rooms
 
 SHOWN = 5
-KINDS: dict[str, Callable[[int], Outcome]] = {"rows": history.play, "rooms": rooms.play}
+KINDS: dict[str, Callable[[int], Outcome]] = {"rows": history.play, "rooms": rooms.play, "access": access.play}
 """What a seed of each kind plays."""
 
 
@@ -90,7 +91,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long (default: 60); 0: one history")
     parser.add_argument("--seed", type=int, default=None, help="the first seed")
     parser.add_argument(
-        "--kind", choices=sorted(KINDS), help="histories of one kind only (default: half of the time each)"
+        "--kind", choices=sorted(KINDS), help="histories of one kind only (default: an equal part of the time each)"
     )
     args = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":  # the order of a set is part of what a seed repeats

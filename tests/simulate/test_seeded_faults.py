@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.simulate import faults, faults_of_groups
+from tests.simulate.access import faults as faults_of_access
+from tests.simulate.access.history import play as play_access
 from tests.simulate.history import play
 from tests.simulate.rooms import faults as faults_of_rooms
 from tests.simulate.rooms.history import play as play_rooms
@@ -29,5 +31,13 @@ def test_a_seeded_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_seeded_fault_in_rooms_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     faults_of_rooms.FAULTS[fault](monkeypatch)
     found = next((outcome for outcome in map(play_rooms, range(HISTORIES_OF_ROOMS)) if outcome.violations), None)
+    assert found is not None
+    print(f"seed {found.seed}: {found.violations[0]}")
+
+
+@pytest.mark.parametrize("fault", faults_of_access.FAULTS)
+def test_a_seeded_fault_in_the_rules_of_rooms_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults_of_access.FAULTS[fault](monkeypatch)
+    found = next((outcome for outcome in map(play_access, range(HISTORIES_OF_ROOMS)) if outcome.violations), None)
     assert found is not None
     print(f"seed {found.seed}: {found.violations[0]}")

@@ -32,6 +32,13 @@ def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
     assert played.messages > 100 * played.histories
 
 
+def test_no_history_shows_a_room_to_a_user_that_its_rule_does_not_let_in() -> None:
+    played = simulate(0, seed=1, histories=HISTORIES // 15, kind="access")
+    print(played)
+    assert played.wrong == []
+    assert played.messages > 10 * played.histories
+
+
 def test_a_seed_tells_the_same_history_again() -> None:
     assert [play(seed) for seed in range(20)] == [play(seed) for seed in range(20)]
     # asyncio keeps tasks in sets: how many callbacks their end takes depends on where they are in memory.

@@ -43,6 +43,7 @@ class Guard:
             return None
         known = self.grants.of(session, room.name)
         if known is not None:
+            assert not known.asked, "the request waits"
             known.room = room  # the room may have been opened, or opened again, while rows were read
             return None
         grant = self.grants.begin(session, room, session.user, session.claims)

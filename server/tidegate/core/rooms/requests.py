@@ -41,10 +41,11 @@ class RoomRequests:
         """The rows that decide about a `join` were read. Raises Refused."""
         if grant.stale:
             self._rooms.guard.grants.end(grant)
-        else:
-            self._rooms.guard.answered(grant)
+            return self.receive(grant.session, request, now)  # another `join` may have come meanwhile
+        self._rooms.guard.answered(grant)
         return self._rooms.join(grant.session, request, now)
 
     def not_asked(self, grant: Grant) -> None:
-        """The rows could not be read: the session is not in the room."""
-        self._rooms.guard.grants.end(grant)
+        """The rows could not be read. A session that was let in meanwhile stays."""
+        if grant.asked:
+            self._rooms.guard.grants.end(grant)

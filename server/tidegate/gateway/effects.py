@@ -47,7 +47,7 @@ class Effects:
         self._catch_up = catch_up
         pace = Pace()
         self._answers = Answers(sender, work.ledger, pace)
-        asks = RoomAsks(sessions.protocol, store, work, self.run)
+        asks = RoomAsks(sessions, store, work, self.run)
         rooms = RoomEffects(sessions.protocol.rooms, engine, sender, work, self.run, pace)
         self._carry: dict[type[fx.Effect], Callable[[Any], None]] = {
             fx.Reply: self._reply,

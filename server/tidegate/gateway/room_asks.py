@@ -14,11 +14,11 @@ from msgspec import UNSET
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given_ref
-from tidegate.core.protocol import Protocol
 from tidegate.core.rooms.effects import AskRows
 from tidegate.core.rooms.guard import unavailable
 from tidegate.core.rows.ports import ReadQuery, Store
 from tidegate.core.session import Session
+from tidegate.core.sessions import Sessions
 from tidegate.core.watches.watch import KEPT_KEYS, Watch
 from tidegate.gateway.work import Work
 
@@ -26,9 +26,10 @@ from tidegate.gateway.work import Work
 class RoomAsks:
     """Carries out `AskRows`."""
 
-    def __init__(self, protocol: Protocol, store: Store, work: Work, run: Callable[[Sequence[Effect]], None]) -> None:
-        self._requests = protocol.room_requests
-        self._watches = protocol.watches
+    def __init__(self, sessions: Sessions, store: Store, work: Work, run: Callable[[Sequence[Effect]], None]) -> None:
+        self._sessions = sessions
+        self._requests = sessions.protocol.room_requests
+        self._watches = sessions.protocol.watches
         self._store = store
         self._work = work
         self._run = run
@@ -68,6 +69,8 @@ class RoomAsks:
         """Do what the session asked of the room meanwhile."""
         session, requests = effect.session, effect.grant.queue
         effect.grant.queue = []
+        if session not in self._sessions:
+            return
         for request in requests:
             try:
                 self._run(self._requests.receive(session, request, effect.now))

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.room_rules import MEMBER
 from tests.e2e.test_row_rules import ids, signed_in
 from tests.support.gateway import ROOT, GatewayProcess, tidegate
 from tests.support.wire import Wire, wire
 
 GUIDE = (ROOT / "docs" / "how-to" / "permissions.md").read_text()
-BLOCKS = dict(re.findall(r"^```(json|python)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
+BLOCKS = {kind: re.findall(rf"^```{kind}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL) for kind in ("json", "python")}
+NOTES, DOCS = BLOCKS["json"]
+KINDS = ("join", "message", "history")
 ROWS = [(1, 1, "red", 0), (2, 1, None, 1), (3, 2, "red", 0), (4, 2, "blue", 0), (5, 2, None, 1)]
 
 
@@ -22,7 +25,10 @@ ROWS = [(1, 1, "red", 0), (2, 1, None, 1), (3, 2, "red", 0), (4, 2, "blue", 0), 
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     resources = tmp_path / "schema" / "resources"
     resources.mkdir(parents=True)
-    (resources / "notes.schema.json").write_text(BLOCKS["json"])
+    (resources / "notes.schema.json").write_text(NOTES)
+    (resources / "members.schema.json").write_text(json.dumps(MEMBER))
+    (tmp_path / "schema" / "rooms").mkdir()
+    (tmp_path / "schema" / "rooms" / "doc.schema.json").write_text(DOCS)
     process = GatewayProcess(tmp_path, "--dev", "--schema", "schema", "--handlers", "rules:gateway")
     process.migrate()
     for row in ROWS:
@@ -45,13 +51,34 @@ async def test_the_schema_gives_users_the_rows_that_it_says(gateway: GatewayProc
 
 
 async def test_the_python_narrows_it(gateway: GatewayProcess, tmp_path: Path) -> None:
-    (tmp_path / "rules.py").write_text(BLOCKS["python"])
+    (tmp_path / "rules.py").write_text("\n".join(BLOCKS["python"]))
     gateway.start()
     rows = {}
     for who in (("1",), ("2",), ("3",), ("4", "--role", "auditor")):
         async with signed_in(gateway, *who) as user:
             rows[who[0]] = await ids(user)
     assert rows == {"1": [1], "2": [], "3": [], "4": [1, 2, 3, 4, 5]}
+
+
+async def test_rows_and_python_decide_about_rooms(gateway: GatewayProcess, tmp_path: Path) -> None:
+    (tmp_path / "rules.py").write_text("\n".join(BLOCKS["python"]))
+    for doc in (1, 9):
+        gateway.execute("insert into members (doc_id, user_id) values (?, '7')", doc)
+    gateway.start()
+    async with signed_in(gateway, "7") as user, signed_in(gateway, "8") as stranger:
+        asked = {f"doc-{doc}": [await answer(user, f"doc-{doc}", kind) for kind in KINDS] for doc in (1, 9, 2)}
+        assert asked == {
+            "doc-1": ["joined", "sent", "forbidden"],
+            "doc-9": ["joined", "forbidden", "forbidden"],
+            "doc-2": ["forbidden", "not_joined", "not_joined"],
+        }
+        assert await answer(stranger, "doc-1", "join") == "forbidden"
+
+
+async def answer(user: Wire, room: str, kind: str) -> str:
+    data = {"data": {"text": "x"}} if kind == "message" else {}
+    reply = await user.ask({"type": kind, "room": room, **data})
+    return str(reply.get("code", reply["type"]))
 
 
 async def codes(user: Wire, id: int, kind: str) -> tuple[str, str]:
@@ -65,10 +92,10 @@ def test_every_rule_of_the_table_is_one(tmp_path: Path) -> None:
     found = re.search(r"^\| rule \| who \|\n\|[-|]+\|\n((?:\|.*\n)+)", GUIDE, re.MULTILINE)
     assert found is not None
     rules = [json.loads(rule) for rule in re.findall(r"^\| `(.*?)` \|", found[1], re.MULTILINE)]
-    assert len(rules) == 5
+    assert len(rules) == 6
     (tmp_path / "resources").mkdir()
     for number, rule in enumerate(rules):
-        schema = json.loads(BLOCKS["json"]) | {"title": f"Note{number}", "x-access": {"read": rule}}
+        schema = json.loads(NOTES) | {"title": f"Note{number}", "x-access": {"read": rule}}
         (tmp_path / "resources" / f"notes{number}.schema.json").write_text(json.dumps(schema))
     checked = tidegate("check", "--schema", str(tmp_path), cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr

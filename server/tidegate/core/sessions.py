@@ -53,9 +53,6 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def __contains__(self, session: object) -> bool:
-        return session in self._sessions
-
     def __iter__(self) -> Iterator[Session]:
         return iter(self._sessions)
 

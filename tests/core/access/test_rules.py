@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.core.access.rules import RowAccess, allows, permission, require
+from tidegate.core.access.rules import RowAccess, allows, permission, require, require_role
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
 from tidegate_protocol import Principal
@@ -98,3 +98,26 @@ def test_the_applications_own_rule_narrows_and_never_widens() -> None:
     assert rows("anyone", update=hook) == EVERYTHING
     with pytest.raises(Refused):
         rows("role:admin", read=hook)
+
+
+@pytest.mark.parametrize(
+    ("rule", "roles", "code"),
+    [
+        ("role:service", ["service"], None),
+        (["authenticated", "role:service"], ["other", "service"], None),
+        ("role:service", ["other"], "forbidden"),
+        ("anyone", ["service"], "forbidden"),
+        (["authenticated", {"where": {}}], ["service"], "forbidden"),
+        (None, ["service"], "forbidden"),
+        ("role:service", None, "unauthenticated"),
+    ],
+)
+def test_without_being_joined_a_role_must_be_named(rule: Any, roles: list[str] | None, code: str | None) -> None:
+    """`roles`: None for an anonymous user, whose roles never count."""
+    user = Principal(id="u", name="U", roles=roles or ["service"], anonymous=roles is None)
+    if code is None:
+        require_role({"send": rule}, "send", user, "log-1")
+        return
+    with pytest.raises(Refused) as refused:
+        require_role({"send": rule}, "send", user, "log-1")
+    assert refused.value.code == code

@@ -21,7 +21,7 @@ from tidegate.config import ConfigError
 from tidegate.reports import report, stack
 
 AFTER_STOP_S = 1.0
-"""Seconds beyond `graceful` until the process ends."""
+"""Seconds beyond `graceful` until the process ends where the gateway has not stopped."""
 LEAST_S = 0.3
 """What threads and `atexit` functions get, even if the stop has used all its time."""
 OWN_THREADS = "tidegate-"
@@ -80,7 +80,8 @@ class Ending:
                 assert deadline is not None
                 return False, deadline
             if told is _Told.STOPPED:
-                return True, at + AFTER_STOP_S if deadline is None else deadline
+                # What is left now is not the gateway's: its threads get no more than the time of the stop.
+                return True, at + AFTER_STOP_S if deadline is None else deadline - AFTER_STOP_S
             latest = at + self._graceful + AFTER_STOP_S
             deadline = latest + self._drains if deadline is None else min(deadline, latest)
 

@@ -26,8 +26,10 @@ CONFIG = Path(__file__).parent / "schemathesis.toml"
 MINUTES = 10
 CASES = int(os.environ.get("HTTP_CASES", "0"))
 """At least so many cases in the long test."""
-LIMITS = ("nested deeper than 8 levels: ask for less",)
-"""Refusals of a limit that no schema states: the schema of filters is recursive, and filters have eight levels."""
+LIMITS = ("nested deeper than 8 levels: ask for less", "must be an integer within +-(2^53 - 1)")
+"""Refusals of a limit that no schema states: filters have eight levels, and a number that is written as an integer must
+be one that every JSON reader keeps.
+"""
 HANDLERS = "from tests.gateway.http import application\n\ngateway = application.handlers()\n"
 
 

@@ -26,6 +26,8 @@ SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|/]")
 """Characters of which a pattern of ECMA-262 wants an escape."""
 ANY_JSON = "Json"
 """The component for a value whose schema says nothing."""
+_OBJECT_SAYS = frozenset({"additionalProperties", "unevaluatedProperties", "propertyNames", "enum", "const", "$ref"})
+_ARRAY_SAYS = frozenset({"items", "prefixItems", "unevaluatedItems", "enum", "const", "$ref"})
 _TEXT_SAYS = frozenset({"pattern", "enum", "const", "format", "$ref"})
 
 
@@ -187,4 +189,8 @@ def _limited(sub: Any) -> Any:
             limited.setdefault("minimum", -SAFE_INTEGER)
         if "exclusiveMaximum" not in sub:
             limited.setdefault("maximum", SAFE_INTEGER)
+    if "object" in kinds and not _OBJECT_SAYS & sub.keys():
+        limited |= {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": reference(ANY_JSON)}
+    if "array" in kinds and not _ARRAY_SAYS & sub.keys():
+        limited["items"] = reference(ANY_JSON)
     return limited

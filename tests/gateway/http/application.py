@@ -147,7 +147,7 @@ def handlers() -> Gateway:
 
     @gateway.on("count")
     async def count(message: dict[str, Any]) -> AsyncIterator[int]:
-        for number in range(message["to"]):
+        for number in range(int(message["to"])):  # 3.0 is an integer of JSON Schema, too
             yield number
         if message["to"] < 0:
             raise Refused("conflict", "it cannot be counted")

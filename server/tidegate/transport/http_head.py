@@ -18,6 +18,9 @@ SINGLE: Final = frozenset({
     "if-none-match", "transfer-encoding",
 })  # fmt: skip
 """Headers that a request has once at most."""
+COMMON = (*SINGLE, "accept", "accept-encoding", "connection", "user-agent", "x-forwarded-for")
+KEYS: Final = {spelled.encode(): name for name in COMMON for spelled in (name, name.title())}
+"""How most clients write the names of headers; the others cost one more step."""
 HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]+")
 API = b"/api"
 HTTP = (b"http://", b"https://")
@@ -123,7 +126,7 @@ def read_head(data: bytes) -> Head:
 def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in fields:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
+        key, text = KEYS.get(name) or name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
         if key not in headers:
             headers[key] = text
         elif key in SINGLE:

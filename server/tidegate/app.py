@@ -143,7 +143,7 @@ async def _serve(
         if hooks is not None:
             hooks.start(gateway.lifecycle)
         await _start(gateway)
-        made = make_documents(application.contract, development(settings))
+        made = make_documents(application.contract, settings)
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
         await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending, start)
     finally:
@@ -258,16 +258,23 @@ async def build(
     return parts, engine
 
 
-def make_documents(contract: Contract, commands: dict[str, str] | None) -> Documents:
-    """What is served of `contract`. `commands` are for the page at `/`, which shows them in development mode."""
+def make_documents(contract: Contract, settings: Settings) -> Documents:
+    """What is served of `contract`."""
     bundle: dict[str, Any] = json.loads(contract.bundle_json)
     return Documents(
         bundle=contract.bundle_json,
         asyncapi=_json(documents.asyncapi(bundle)),
         openapi=_json(documents.openapi(bundle)),
-        console=_json({**documents.console(bundle), "development": commands}),
+        console=_console(bundle, settings),
         protocol_page=documents.protocol_page(bundle).encode(),
     )
+
+
+def _console(bundle: dict[str, Any], settings: Settings) -> bytes | None:
+    """What the page at `/` shows; None where it is not served."""
+    if not settings.serves_console:
+        return None
+    return _json({**documents.console(bundle), "development": development(settings)})
 
 
 def _json(document: dict[str, Any]) -> bytes:

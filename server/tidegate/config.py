@@ -75,6 +75,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dev: Annotated[
         bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
     ] = False
+    console: Annotated[
+        bool | None,
+        _about("Whether the page at `/` is served. Without it: in development mode only."),
+    ] = None
     origins: Annotated[
         tuple[str, ...],
         _about("Web origins that may connect, besides the gateway's own; `*` is any. Programs send none and may."),
@@ -192,6 +196,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def token_secret(self) -> str | None:
         """The secret that tokens are signed with, the development one only in development mode."""
         return self.secret or (DEVELOPMENT_SECRET if self.dev else None)
+
+    @property
+    def serves_console(self) -> bool:
+        """Whether the page at `/` is served."""
+        return self.dev if self.console is None else self.console
 
     @property
     def worker_count(self) -> int:

@@ -117,7 +117,7 @@ async def test_the_served_documents_are_those_that_are_generated(tmp_path: Path)
 
 
 async def test_every_described_endpoint_answers_as_described_and_no_other_is_left_out(tmp_path: Path) -> None:
-    async with running(tmp_path) as inside:
+    async with running(tmp_path, console=True) as inside:
         paths = set(inside.listener.context.routes._answers)
         for_people = {path for path in paths if path.startswith("/console/")} | {"/", "/docs.js", "/docs.css"}
         described = {path: each for path, each in openapi(sample())["paths"].items() if not path.startswith("/api/")}
@@ -132,7 +132,7 @@ async def test_every_described_endpoint_answers_as_described_and_no_other_is_lef
 
 
 async def test_the_page_may_load_its_own_files_and_nothing_else(tmp_path: Path) -> None:
-    async with running(tmp_path) as inside:
+    async with running(tmp_path, console=True) as inside:
         status, headers, body = await get(inside, "/docs")
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         policy = dict(rule.strip().split(" ", 1) for rule in headers["content-security-policy"].split(";"))
@@ -154,7 +154,7 @@ async def test_the_page_may_load_its_own_files_and_nothing_else(tmp_path: Path) 
 
 
 async def test_the_page_of_the_application_runs_no_script_but_its_files(tmp_path: Path) -> None:
-    async with running(tmp_path) as inside:
+    async with running(tmp_path, console=True) as inside:
         status, headers, body = await get(inside, "/")
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         policy = headers["content-security-policy"]
@@ -178,7 +178,7 @@ async def test_the_page_of_the_application_runs_no_script_but_its_files(tmp_path
 
 
 async def test_the_application_is_described_for_the_page(tmp_path: Path) -> None:
-    async with running(tmp_path) as inside:
+    async with running(tmp_path, console=True) as inside:
         _, headers, body = await get(inside, "/console/application.json")
         assert headers["content-type"] == "application/json"
         about = json.loads(body)
@@ -193,6 +193,21 @@ async def test_the_application_is_described_for_the_page(tmp_path: Path) -> None
     assert about["resources"]["tasks"]["references"] == {"user_id": "users"}
     assert list(about["rooms"]) == ["*", "chat-*", "cursor-*"]
     assert about["messages"] == {}
+
+
+async def test_the_console_is_off_unless_it_is_wanted_and_the_documents_stay(tmp_path: Path) -> None:
+    async with running(tmp_path) as inside:
+        for path in ("/", "/console/app.js", "/console/application.json"):
+            status, headers, body = await get(inside, path)
+            assert (status, headers["content-type"].partition(";")[0]) == (404, "text/plain"), path
+            assert b"console = true" in body
+        for path in ("/docs", "/docs.css", "/docs.js", "/schema/bundle.json", "/asyncapi.json", "/openapi.json"):
+            assert (await get(inside, path))[0] == 200, path
+
+
+def test_the_console_is_on_in_development() -> None:
+    assert [Settings(dev=dev).serves_console for dev in (False, True)] == [False, True]
+    assert [Settings(dev=dev, console=not dev).serves_console for dev in (False, True)] == [True, False]
 
 
 def test_own_messages_are_forms_without_type_and_ref(own: Bundle) -> None:

@@ -86,7 +86,7 @@ async def running(
                 await gateway.aclose()
                 await engine.aclose()
                 raise
-            documents = app.make_documents(contract, app.development(settings))
+            documents = app.make_documents(contract, settings)
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
             context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door, api=gateway.api)

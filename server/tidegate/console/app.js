@@ -6,13 +6,13 @@ import { byId, words } from "./dom.js";
 import { OwnPanel } from "./own.js";
 import { RoomPanel } from "./rooms.js";
 import { RowsPanel } from "./rows.js";
-import { SignIn } from "./sign_in.js";
+import { isSignedIn, SignIn } from "./sign_in.js";
 import { WireLog } from "./wire.js";
 
 const RELOADED = "tidegate.reloaded";
 
 function start(application) {
-  const wire = new WireLog(byId("wire"), application.resources);
+  const wire = new WireLog(byId("wire"), application.resources, isSignedIn);
   const connection = new Connection((kind, text) => wire.add(kind, text), showStatus);
   const panels = [RowsPanel, RoomPanel, OwnPanel].map((Panel) => new Panel(application, connection));
   const signIn = new SignIn(application, connection, (user) => {

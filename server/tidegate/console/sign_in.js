@@ -5,6 +5,11 @@ import { Form } from "./forms.js";
 
 const PLACE = "tidegate.token";
 
+/** Whether the page speaks for the user of a token. */
+export function isSignedIn() {
+  return sessionStorage.getItem(PLACE) !== null;
+}
+
 export class SignIn {
   #application;
   #connection;

@@ -1,38 +1,163 @@
 // The log of every message, without what is secret: tokens, and values that the schema says are write-only.
+// It keeps records; the list shows those that match the search and the chosen type, and stands still while paused.
 
-import { element } from "./dom.js";
+import { byId, element, fillSelect, openDialog } from "./dom.js";
+import { snippets } from "./snippets.js";
 
 const LINES = 200;
+const KEPT = 2000;
+const KEPT_CHARACTERS = 4_000_000;
 const HIDDEN = "•••";
 const TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const ALL = { "": "all messages", sent: "sent", received: "received", error: "errors" };
 
 export class WireLog {
   #list;
   #secrets;
+  #records = [];
+  #characters = 0;
+  #types = new Set();
+  #missed = 0;
+  #signedIn;
 
-  /** `resources` are those of the application's document. */
-  constructor(list, resources) {
+  /** `resources` are those of the application's document. `signedIn()`: whether the page speaks for a token's user. */
+  constructor(list, resources, signedIn) {
     this.#list = list;
+    this.#signedIn = signedIn;
     this.#secrets = new Map(Object.entries(resources).map(([name, { secret }]) => [name, secret]));
+    this.#fillTypes();
+    byId("wire-search").oninput = () => this.#draw();
+    byId("wire-type").onchange = () => this.#draw();
+    byId("wire-pause").onclick = () => this.#pause(!this.#paused);
+    byId("wire-clear").onclick = () => this.#clear();
+  }
+
+  get #paused() {
+    return byId("wire-pause").getAttribute("aria-pressed") === "true";
   }
 
   /** `kind` is "out", "in" or "in error". */
   add(kind, text) {
-    const time = new Date().toLocaleTimeString("en-GB");
-    const direction = kind === "out" ? "sent" : "received";
-    this.#list.prepend(
-      element(
-        "li",
-        { className: kind },
-        element("time", { textContent: time }),
-        element("span", { className: "way", role: "img", "aria-label": direction }),
-        element("code", { textContent: this.#redacted(text) }),
-      ),
-    );
+    const { type, shown } = this.#redacted(text);
+    const record = { kind, type, text: shown, time: new Date() };
+    this.#records.push(record);
+    this.#characters += shown.length;
+    while (this.#records.length > KEPT || (this.#characters > KEPT_CHARACTERS && this.#records.length > 1))
+      this.#characters -= this.#records.shift().text.length;
+    if (type !== undefined && !this.#types.has(type)) {
+      this.#types.add(type);
+      this.#fillTypes();
+    }
+    if (this.#paused) {
+      this.#missed += 1;
+      return this.#count();
+    }
+    if (!this.#matches(record)) return;
+    this.#list.prepend(this.#line(record));
     while (this.#list.childElementCount > LINES) this.#list.lastChild.remove();
+    this.#count();
   }
 
-  /** The text as it was sent, unless something in it has to be hidden. */
+  #pause(paused) {
+    byId("wire-pause").setAttribute("aria-pressed", String(paused));
+    byId("wire-pause").textContent = paused ? "Resume" : "Pause";
+    this.#missed = 0;
+    this.#draw();
+  }
+
+  #clear() {
+    this.#records = [];
+    this.#characters = 0;
+    this.#missed = 0;
+    this.#draw();
+  }
+
+  #draw() {
+    const until = this.#records.length - this.#missed;
+    const found = this.#records.slice(0, Math.max(0, until)).filter((record) => this.#matches(record));
+    this.#list.replaceChildren(
+      ...found
+        .slice(-LINES)
+        .reverse()
+        .map((record) => this.#line(record)),
+    );
+    this.#count();
+  }
+
+  #matches({ kind, type, text }) {
+    const wanted = byId("wire-type").value;
+    const search = byId("wire-search").value.toLowerCase();
+    const fits =
+      wanted === "" ||
+      wanted === `type ${type}` ||
+      (wanted === "sent" && kind === "out") ||
+      (wanted === "received" && kind !== "out") ||
+      (wanted === "error" && kind === "in error");
+    return fits && (search === "" || text.toLowerCase().includes(search));
+  }
+
+  #count() {
+    const shown = this.#list.childElementCount;
+    const waiting = this.#missed ? `paused, ${this.#missed} more since` : `${shown} shown, newest first`;
+    byId("wire-count").textContent = waiting;
+    byId("wire-none").hidden = shown > 0;
+  }
+
+  #fillTypes() {
+    const select = byId("wire-type");
+    const chosen = select.value;
+    fillSelect(select, [...Object.keys(ALL), ...[...this.#types].sort().map((type) => `type ${type}`)], chosen);
+    for (const option of select.options) option.textContent = ALL[option.value] ?? option.value.slice("type ".length);
+  }
+
+  #line(record) {
+    const { kind, type, text, time } = record;
+    const clock = time.toLocaleTimeString("en-GB");
+    const direction = kind === "out" ? "sent" : "received";
+    const copy = element("button", {
+      type: "button",
+      className: "quiet small",
+      textContent: "Copy",
+      "aria-label": `Copy ${type ?? "text"}, ${direction} at ${clock}`,
+      onclick: () => this.#open(record),
+    });
+    return element(
+      "li",
+      { className: kind },
+      element("time", { textContent: clock }),
+      element("span", { className: "way", role: "img", "aria-label": direction }),
+      element("code", { textContent: text }),
+      copy,
+    );
+  }
+
+  /** Show a message in each form that it has, to read and to copy. */
+  #open({ kind, type, text }) {
+    const sent = kind === "out";
+    const forms = snippets(text, { sent, signedIn: this.#signedIn(), origin: location.origin });
+    const choose = element("select", { "aria-label": "Form" });
+    fillSelect(
+      choose,
+      forms.map(([name]) => name),
+      "JSON",
+    );
+    const shown = element("pre", { className: "snippet", tabIndex: 0 });
+    const said = element("span", { className: "count", role: "status" });
+    const show = () => {
+      shown.textContent = forms.find(([name]) => name === choose.value)[1];
+      said.textContent = "";
+    };
+    const copy = element("button", { type: "button", textContent: "Copy", onclick: () => copyFrom(shown, said) });
+    choose.onchange = show;
+    show();
+    openDialog(
+      `${type ?? "Text"} (${sent ? "sent" : "received"})`,
+      element("div", { className: "line" }, choose, copy, said),
+      shown,
+    );
+  }
+
+  /** {type, shown}: the text as it was sent, unless something in it has to be hidden. */
   #redacted(text) {
     let message;
     try {
@@ -40,8 +165,9 @@ export class WireLog {
     } catch {
       message = null;
     }
+    const type = typeof message?.type === "string" ? message.type : undefined;
     const shown = message !== null && this.#hide(message) ? JSON.stringify(message) : text;
-    return shown.replace(TOKEN, HIDDEN);
+    return { type, shown: shown.replace(TOKEN, HIDDEN) };
   }
 
   /** Whether there was something to hide. */
@@ -55,5 +181,16 @@ export class WireLog {
     const found = places.filter(([place, name]) => typeof place === "object" && name in place);
     for (const [place, name] of found) place[name] = HIDDEN;
     return found.length > 0;
+  }
+}
+
+/** Browsers give no clipboard to pages over plain HTTP from other machines: then the text is selected. */
+async function copyFrom(shown, said) {
+  try {
+    await navigator.clipboard.writeText(shown.textContent);
+    said.textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(shown);
+    said.textContent = "Selected: copy it with Ctrl+C.";
   }
 }

@@ -32,6 +32,8 @@ READ_ONLY = (
 )
 """The Content-Security-Policy of a page that makes no requests."""
 
+NO_CONSOLE = Response.text(404, "the console is off; the setting `console = true` or development mode switches it on\n")
+
 
 class Documents(msgspec.Struct, frozen=True):
     """The forms of one contract, as they are served."""
@@ -40,8 +42,8 @@ class Documents(msgspec.Struct, frozen=True):
     """The schema bundle. JSON, as the next three."""
     asyncapi: bytes
     openapi: bytes
-    console: bytes
-    """What the page at `/` shows of the application."""
+    console: bytes | None
+    """What the page at `/` shows of the application. None: the page is not served."""
     protocol_page: bytes
     """The HTML page at `/docs`."""
 
@@ -67,9 +69,11 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     table.add("/openapi.json", _fixed(_json(documents.openapi)))
     page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, documents.protocol_page)
     table.add("/docs", _fixed(page))
-    table.add("/console/application.json", _fixed(_json(documents.console)))
+    console = NO_CONSOLE if documents.console is None else _json(documents.console)
+    table.add("/console/application.json", _fixed(console))
     for path, response in _files():
-        table.add(path, _fixed(response))
+        for_console = path == "/" or path.startswith("/console/")
+        table.add(path, _fixed(console if for_console and documents.console is None else response))
     return table
 
 

@@ -71,7 +71,7 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
                 if hooks is not None:
                     hooks.start(gateway.lifecycle)
                 await gateway.life.start()
-                documents = app.make_documents(application.contract, app.development(settings))
+                documents = app.make_documents(application.contract, settings)
                 pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
                 door = admission.door(settings, settings.max_connections, book)
                 context = ConnectionContext(

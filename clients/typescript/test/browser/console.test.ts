@@ -144,6 +144,59 @@ describe("the sample", () => {
     await expect.poll(() => page.locator("#wire .error").first().innerText()).toContain("/filters/staet");
   });
 
+  test("the log is searched, filtered by type and paused, without losing what comes meanwhile", async () => {
+    const send = async (json: string) => {
+      await page.getByLabel("A message as JSON").fill(json);
+      await page.getByRole("button", { name: "Send as it is" }).click();
+    };
+    const types = async () =>
+      (await page.locator("#wire li code").allInnerTexts()).map((text) => JSON.parse(text).type as string);
+    await send('{"type":"ping","ref":"first"}');
+    await page.getByLabel("Which messages").selectOption("pong");
+    expect(await types()).toEqual(["pong"]);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await send('{"type":"ping","ref":"wreck-9"}');
+    await expect.poll(() => page.locator("#wire-count").innerText()).toMatch(/^paused, [2-9] more since$/);
+    expect(await types()).toEqual(["pong"]);
+    await page.getByRole("button", { name: "Resume" }).click();
+    await expect.poll(types).toEqual(["pong", "pong"]);
+    await page.getByLabel("Which messages").selectOption("all messages");
+    await page.getByLabel("Search in messages").fill("WRECK-9");
+    expect(await types()).toEqual(["pong", "ping"]);
+    await page.getByLabel("Search in messages").fill("no such text");
+    expect(await page.locator("#wire-none").isVisible()).toBe(true);
+    await page.getByLabel("Search in messages").fill("");
+    expect((await types()).length).toBeGreaterThan(2);
+  });
+
+  test("a sent message is copied as JSON, curl, TypeScript and Python, and the programs get the same reply", async () => {
+    const sent = { type: "list", resource: "users", filters: { name: "Marit Sandvik" }, fields: ["id"], ref: "it's" };
+    await page.getByLabel("A message as JSON").fill(JSON.stringify(sent));
+    await page.getByRole("button", { name: "Send as it is" }).click();
+    await page.getByLabel("Search in messages").fill("it's");
+    await expect.poll(() => page.locator("#wire li").count()).toBe(2);
+    await page.getByRole("button", { name: /^Copy rows, received/ }).click();
+    const reply = JSON.parse(await page.locator("dialog pre").innerText());
+    expect(reply.rows).toEqual([{ id: 1 }]);
+    expect(await page.locator("dialog option").allInnerTexts()).toEqual(["JSON"]);
+    await page.keyboard.press("Escape");
+
+    await page.getByRole("button", { name: /^Copy list, sent/ }).click();
+    const as = async (form: string) => {
+      await page.locator("dialog").getByLabel("Form").selectOption(form);
+      return await page.locator("dialog pre").innerText();
+    };
+    expect(JSON.parse(await as("JSON"))).toEqual(sent);
+    expect(await as("TypeScript")).toContain('await client.request({\n  type: "list",');
+    const { ref, type, ...rest } = reply;
+    expect(JSON.parse(gateway.shell(await as("curl")))).toMatchObject(rest);
+    expect(gateway.shell(`"$PYTHON" - <<'END'\n${await as("Python")}\nEND`)).toContain("'rows': [{'id': 1}]");
+    await page.locator("dialog").getByRole("button", { name: "Copy" }).click();
+    await expect.poll(() => page.locator("dialog [role=status]").innerText()).toMatch(/^(Copied|Selected)/);
+    await page.keyboard.press("Escape");
+    await page.getByLabel("Search in messages").fill("");
+  });
+
   test("a token gives its rights, stays for the tab, and is shown nowhere", async () => {
     expect(await page.locator("#rows-notes").innerText()).toContain("Only users with the role admin may delete users.");
     expect(await page.getByRole("button", { name: /^Delete/ }).count()).toBe(0);
@@ -197,6 +250,8 @@ describe("the sample", () => {
   });
 
   test("every input and button has a name", async () => {
+    await page.getByRole("button", { name: "Clear" }).click();
+    expect(await page.locator("#wire li").count()).toBe(0);
     for (const each of await page.locator("input:visible, select:visible, textarea:visible, button:visible").all()) {
       const name = await each.evaluate(
         (node: HTMLInputElement) => node.ariaLabel || node.labels?.[0]?.textContent || node.innerText,
@@ -248,13 +303,13 @@ describe("a new application", () => {
   });
 
   test("a room is left and another one entered", async () => {
-    await page.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("button", { name: "Leave", exact: true }).click();
     await expect.poll(() => page.locator("#messages").isVisible()).toBe(false);
     await page.getByLabel("Name of the room").fill("garden");
-    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("button", { name: "Join", exact: true }).click();
     expect(await page.locator("#room-notes").innerText()).toBe("No kind of room covers garden.");
     await page.getByLabel("Name of the room").fill("board-7");
-    await page.getByRole("button", { name: "Join" }).click();
+    await page.getByRole("button", { name: "Join", exact: true }).click();
     await expect.poll(() => page.locator("#members li").count()).toBe(1);
     expect(await page.locator("#messages li").count()).toBe(0);
     await expectNoErrorLines();

@@ -65,6 +65,12 @@ export class Gateway {
     execFileSync(join(ROOT, ".venv", "bin", "python"), ["-c", program, ...parameters], { cwd: this.folder, env });
   }
 
+  /** Run a command as it would be pasted into a terminal; `$PYTHON` has the packages of this checkout. */
+  shell(command: string): string {
+    const env = { ...ENVIRONMENT, PYTHON: join(ROOT, ".venv", "bin", "python") };
+    return execFileSync("sh", ["-c", command], { cwd: this.folder, env, encoding: "utf8", stdio: "pipe" });
+  }
+
   /** Start, or start again on the port it had. */
   async start(): Promise<void> {
     this.port ||= await freePort();

@@ -11,7 +11,7 @@ const NAME = /^[A-Za-z_$][\w$]*$/;
 
 /** Read JSON text. Throws a SyntaxError for anything else. */
 export function read(text) {
-  JSON.parse(text); // so that what follows need not look for mistakes
+  JSON.parse(text); // so that the rest looks for no mistakes
   const tokens = [];
   for (let at = 0; at < text.length; at = TOKEN.lastIndex) {
     SPACE.lastIndex = at;

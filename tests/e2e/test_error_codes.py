@@ -30,6 +30,8 @@ TABLE: dict[str, dict[str, Any]] = json.loads((ROOT / "schema" / "types" / "erro
     "x-errors"
 ]
 HANDLERS = """
+    import threading
+
     import msgspec
     from tidegate.handlers import Gateway, Refused
 
@@ -45,6 +47,8 @@ HANDLERS = """
             raise Refused("rate_limited", "not so fast", retry_after=1.5)
         if request.how == "long":
             raise Refused("conflict", "no. " * 1_000)
+        if request.how == "wait":
+            threading.Event().wait()
         if request.how == "bug":
             raise RuntimeError("the till is stuck")
 """
@@ -52,6 +56,7 @@ FAIL = {
     "title": "FailRequest",
     "type": "object",
     "x-reply": "failed",
+    "x-timeout": 1,
     "x-access": {"send": "anyone"},
     "properties": {
         "type": {"const": "fail"},
@@ -139,6 +144,12 @@ async def unavailable(client: Wire, file: Path) -> Message:
         return await client.ask({"type": "create", "resource": "users", "data": {"name": "A", "email": "a@b.cc"}})
 
 
+async def cancelled(client: Wire, _: Path) -> Message:
+    await client.say({"type": "fail", "how": "wait", "ref": "waits"})
+    await client.say({"type": "cancel", "ref": "waits"})
+    return await client.hear("error")
+
+
 def asking(**message: Any) -> Callable[[Wire, Path], Awaitable[Message]]:
     return lambda client, _: client.ask(message)
 
@@ -159,6 +170,8 @@ PROVOKED: dict[str, Callable[[Wire, Path], Awaitable[Message]]] = {
     "rate_limited": asking(type="fail", how="rate"),
     "limit_reached": limit_reached,
     "unavailable": unavailable,
+    "cancelled": cancelled,
+    "timeout": asking(type="fail", how="wait"),
     "internal": asking(type="fail", how="bug"),
 }
 """How to provoke each code. The gateway itself does not send `rate_limited`: it reads more slowly from a fast client.
@@ -228,6 +241,7 @@ async def test_an_error_lists_several_faults(gateway: Inside) -> None:
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "authenticate": {"token": "x"},
+    "cancel": {},
     "create": {"resource": "users", "data": {"name": "A", "email": "a@b.cc", "status": "active"}, "key": "k"},
     "delete": {"resource": "tasks", "id": 1, "if": {"title": "T"}, "key": "k"},
     "get": {"resource": "users", "ids": [1], "fields": ["name"]},

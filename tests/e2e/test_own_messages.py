@@ -140,8 +140,8 @@ async def test_the_python_client_sends_a_custom_message(shop: GatewayProcess) ->
 
 def test_the_example_of_the_guide_works(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "how-to" / "own-messages.md").read_text()
-    (request,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
-    (handlers,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    request = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)[0]
+    handlers = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)[0]
     for name, schema in {"client/buy": json.loads(request), "server/bought": FILES["server/bought"]}.items():
         file = tmp_path / "schema" / f"{name}.schema.json"
         file.parent.mkdir(parents=True)

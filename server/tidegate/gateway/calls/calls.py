@@ -80,7 +80,13 @@ class HandlerCalls:
             self._forget(running)
 
     def cancel(self, session: str, ref: str | int) -> None:
-        """The client cancels its calls with this `ref`; those that are answered stay answered."""
+        """The client cancels its calls with this `ref`; those that are answered stay answered.
+
+        In the next turn of the loop: what was received just before begins in it.
+        """
+        asyncio.get_running_loop().call_soon(self._cancel, session, ref)
+
+    def _cancel(self, session: str, ref: str | int) -> None:
         for running in list(self._of_session.get(session, ())):
             if running.ref == ref:
                 self._end(running, Refused("cancelled", CANCELLED))

@@ -8,6 +8,7 @@ export class Refused extends Error {
   constructor(message) {
     super(message.message);
     this.code = message.code;
+    this.data = message.data;
     this.violations = message.errors?.length
       ? message.errors
       : [{ pointer: message.pointer ?? "", message: message.message }];
@@ -55,13 +56,17 @@ export class Connection {
     this.open();
   }
 
-  /** The reply to a request. Rejects with Refused, or with an Error when the connection breaks first. */
-  request(message) {
+  /**
+   * The reply to a request. Rejects with Refused, or with an Error when the connection breaks first.
+   * `part(data)` gets each part that comes before the reply. `started(cancel)` gets a function that ends the request.
+   */
+  request(message, { part = () => {}, started = () => {} } = {}) {
     const ref = `page-${++this.#refs}`;
     return new Promise((resolve, reject) => {
       if (!this.send(JSON.stringify({ ...message, ref })))
         return reject(new Error("There is no connection; try again."));
-      this.#waiting.set(ref, { resolve, reject });
+      this.#waiting.set(ref, { resolve, reject, part });
+      started(() => this.send(JSON.stringify({ type: "cancel", ref })));
     });
   }
 
@@ -80,7 +85,8 @@ export class Connection {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#closed(1006), this.silent);
     const waiting = this.#waiting.get(message.ref);
-    if (waiting) {
+    if (waiting && message.type === "part") waiting.part(message.data);
+    else if (waiting) {
       this.#waiting.delete(message.ref);
       if (message.type === "error") waiting.reject(new Refused(message));
       else waiting.resolve(message);

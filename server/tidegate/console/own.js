@@ -1,8 +1,10 @@
-// The panel of the application's own messages: a form of the chosen type, and the reply of its handler.
+// The panel of the application's own messages: a form of the chosen type, the parts and the reply of its handler, or its error.
 
 import { explanations, permitted } from "./access.js";
-import { byId, fillSelect, remember, remembered, words } from "./dom.js";
+import { byId, element, fillSelect, remember, remembered, words } from "./dom.js";
 import { Form } from "./forms.js";
+
+const PARTS = 200;
 
 export class OwnPanel {
   #application;
@@ -36,7 +38,7 @@ export class OwnPanel {
     const may = permitted(access, "send", this.#user);
     byId("own-about").replaceChildren(...words(description));
     byId("own-notes").replaceChildren(...explanations([may], this.#type, this.#application.development));
-    byId("reply").hidden = true;
+    this.#clear();
     const form = new Form(request, this.#application.$defs, {
       act: (value) => this.#send(value),
       submit: "Send",
@@ -46,10 +48,48 @@ export class OwnPanel {
   }
 
   async #send(value) {
-    byId("reply").hidden = true;
-    const { ref, ...reply } = await this.#connection.request({ ...value, type: this.#type });
-    byId("reply").textContent = JSON.stringify(reply, null, 2);
+    this.#clear();
+    let parts = 0;
+    const list = byId("parts");
+    const type = this.#type;
+    const shown = () => type === this.#type; // another type may be chosen before the reply comes
+    const part = (data) => {
+      if (!shown()) return;
+      list.hidden = false;
+      list.append(element("li", {}, element("code", { textContent: JSON.stringify(data) })));
+      while (list.childElementCount > PARTS) list.firstChild.remove();
+      list.scrollTop = list.scrollHeight;
+      byId("own-state").textContent = `${++parts} ${parts === 1 ? "part" : "parts"}, waiting for the reply`;
+    };
+    const started = (cancel) => {
+      byId("own-cancel").hidden = false;
+      byId("own-cancel").onclick = cancel;
+      byId("own-state").textContent = "waiting for the reply";
+    };
+    try {
+      const { ref, ...reply } = await this.#connection.request({ ...value, type }, { part, started });
+      if (shown()) this.#finish(reply.type === "ok" ? "Done: the gateway answered `ok`." : "", reply);
+    } catch (error) {
+      if (shown()) this.#finish(error.code ? `The gateway answered with the error \`${error.code}\`.` : "", error.data);
+      throw error;
+    }
+  }
+
+  /** The reply has come, or an error: say so in `text`, and show `content` if there is any. */
+  #finish(text, content) {
+    byId("own-cancel").hidden = true;
+    byId("own-state").replaceChildren(...words(text));
+    if (content === undefined || content.type === "ok") return;
+    byId("reply").textContent = JSON.stringify(content, null, 2);
     byId("reply").hidden = false;
+  }
+
+  #clear() {
+    byId("reply").hidden = true;
+    byId("parts").hidden = true;
+    byId("parts").replaceChildren();
+    byId("own-cancel").hidden = true;
+    byId("own-state").textContent = "";
   }
 }
 

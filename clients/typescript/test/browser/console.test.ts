@@ -351,6 +351,82 @@ describe("an application without rows, rooms and messages", () => {
   });
 });
 
+describe("an application with own messages only", () => {
+  const gateway = new Gateway(["--schema", "schema", "--handlers", "counting:gateway"]);
+
+  beforeAll(async () => {
+    mkdirSync(join(gateway.folder, "schema", "client"), { recursive: true });
+    const amount = { type: "integer", title: "<img src=x onerror=alert(1)>" };
+    const count = {
+      title: "CountRequest",
+      description: "<b>Count</b> to a number.",
+      type: "object",
+      "x-access": { send: "anyone" },
+      "x-part": { type: "object", properties: { n: amount }, required: ["n"], additionalProperties: false },
+      "x-refusals": { too_far: { type: "object", properties: { most: amount }, additionalProperties: false } },
+      properties: { type: { const: "count" }, ref: { $ref: "../types/ref.schema.json" }, to: amount },
+      required: ["type", "to"],
+      additionalProperties: false,
+    };
+    writeFileSync(join(gateway.folder, "schema", "client", "count.schema.json"), JSON.stringify(count));
+    writeFileSync(
+      join(gateway.folder, "counting.py"),
+      `import asyncio
+from collections.abc import AsyncIterator
+
+from tidegate.handlers import Call, Gateway, Refused
+
+gateway = Gateway()
+
+
+@gateway.on("count")
+async def count(request: dict, call: Call) -> AsyncIterator[dict]:
+    if request["to"] > 9:
+        raise Refused("too_far", "that is too far", pointer="/to", data={"most": 9})
+    for n in range(request["to"]):
+        yield {"n": n + 1}
+    if request["to"] == 1:
+        await asyncio.Event().wait()
+`,
+    );
+    gateway.run("migrate", "--schema", "schema");
+    await gateway.start();
+  });
+  afterAll(() => close(gateway));
+
+  const send = async (to: string) => {
+    await page.locator("#own").getByLabel("to").fill(to);
+    await page.locator("#own").getByRole("button", { name: "Send" }).click();
+  };
+
+  test("parts come before the reply, and an acknowledgement is said in words", async () => {
+    await open(page, gateway);
+    expect(await page.locator("#own-about").innerText()).toBe("<b>Count</b> to a number.");
+    await send("3");
+    await expect.poll(() => page.locator("#own-state").innerText()).toBe("Done: the gateway answered ok.");
+    expect(await page.locator("#parts li").allInnerTexts()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+    expect(await page.locator("#reply").isVisible()).toBe(false);
+  });
+
+  test("an error of the application stands at the field that it points to, with its code and data", async () => {
+    await send("10");
+    await expect.poll(() => page.locator("#own .field .problem").innerText()).toContain("that is too far");
+    expect(await page.locator("#own-state").innerText()).toBe("The gateway answered with the error app:too_far.");
+    expect(JSON.parse(await page.locator("#reply").innerText())).toEqual({ most: 9 });
+    expect(await page.locator("#parts").isVisible()).toBe(false);
+  });
+
+  test("a request that goes on is cancelled", async () => {
+    await send("1");
+    await expect.poll(() => page.locator("#own-state").innerText()).toBe("1 part, waiting for the reply");
+    await page.locator("#own").getByRole("button", { name: "Cancel" }).click();
+    await expect
+      .poll(() => page.locator("#own-state").innerText())
+      .toBe("The gateway answered with the error cancelled.");
+    expect(await page.locator("#own-cancel").isVisible()).toBe(false);
+  });
+});
+
 describe("a database that was there before", () => {
   const database = "sqlite:///chinook.db";
   const gateway = new Gateway(["--database", database]);

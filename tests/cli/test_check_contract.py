@@ -132,7 +132,7 @@ def test_the_report_shows_the_smallest_message_for_a_broken_handler(shop: Path, 
     message: dict[str, Any] = json.loads(found[1])
     assert message.keys() == {"type", "ref", "amount"}
     assert message["amount"] == 1
-    assert found[2] == "'bought' does not match its schema: /left: minimum"
+    assert found[2].startswith("the answer is internal"), "the gateway does not send what the schema forbids"
     assert "violations: 1" in done.out
     assert f"repeat: tidegate check contract --schema schema --seed 7 --budget {BUDGET}" in done.out
 

@@ -75,7 +75,7 @@ class Slow:
         return list(counts.values())
 
     def _note(self) -> None:
-        self.most = max(self.most, self.kept._transport.get_write_buffer_size() + self.kept._held_bytes)
+        self.most = max(self.most, self.kept.unsent)
 
 
 @pytest.mark.slow

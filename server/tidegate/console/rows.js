@@ -3,6 +3,7 @@
 
 import { explanations, permitted } from "./access.js";
 import { byId, element, fillSelect, openDialog, prose, remember, remembered, words } from "./dom.js";
+import { FilterGroup } from "./filters.js";
 import { Form } from "./forms.js";
 import { exampleStatement } from "./sql.js";
 import { keyOf, Table } from "./table.js";
@@ -19,6 +20,8 @@ export class RowsPanel {
   #table;
   #subscription;
   #early;
+  #filters;
+  #group;
   #offset = 0;
   #total = 0;
   #turn = 0;
@@ -29,6 +32,7 @@ export class RowsPanel {
     this.#connection = connection;
     byId("resource").onchange = ({ target }) => this.#choose(target.value);
     byId("new-row").onclick = () => this.#create();
+    byId("filter-form").onsubmit = (event) => this.#filter(event);
     byId("previous").onclick = () => this.#turnTo(this.#offset - PAGE);
     byId("next").onclick = () => this.#turnTo(this.#offset + PAGE);
     connection.on("update", (message) => this.#changed(message));
@@ -50,7 +54,30 @@ export class RowsPanel {
     if (names.length === 0) return;
     this.#name ??= names.find((name) => name === remembered("rows")) ?? this.#first(names);
     fillSelect(byId("resource"), names, this.#name);
+    if (this.#group === undefined) this.#newGroup();
     this.#show();
+  }
+
+  #newGroup() {
+    const { filters } = this.#resource;
+    this.#filters = undefined;
+    this.#group = new FilterGroup(filters, this.#application.$defs);
+    byId("filter").hidden = Object.keys(filters).length === 0;
+    byId("filter-group").replaceChildren(this.#group.element);
+    byId("filter-problem").hidden = true;
+  }
+
+  #filter(event) {
+    event.preventDefault();
+    byId("filter-problem").hidden = true;
+    try {
+      this.#filters = this.#group.read();
+    } catch (error) {
+      byId("filter-problem").textContent = `This is no JSON: ${error.message}`;
+      byId("filter-problem").hidden = false;
+      return;
+    }
+    this.#turnTo(0);
   }
 
   /** Rows that refer to no others come first: the others are about them. */
@@ -68,6 +95,7 @@ export class RowsPanel {
     this.#name = name;
     this.#offset = 0;
     remember("rows", name);
+    this.#newGroup();
     this.#show();
   }
 
@@ -97,9 +125,11 @@ export class RowsPanel {
     const turn = ++this.#turn;
     const resource = this.#name;
     this.#early = [];
-    const subscribed = this.#connection.request({ type: "subscribe", resource }).then(({ subscription }) => {
-      if (turn === this.#turn) this.#subscription = subscription;
-    });
+    const subscribed = this.#connection
+      .request({ type: "subscribe", resource, ...this.#condition })
+      .then(({ subscription }) => {
+        if (turn === this.#turn) this.#subscription = subscription;
+      });
     const [page] = await Promise.all([this.#page(), subscribed]);
     if (turn !== this.#turn) return;
     this.#arrived(page);
@@ -109,11 +139,16 @@ export class RowsPanel {
     for (const message of early) this.#changed(message);
   }
 
+  get #condition() {
+    return this.#filters === undefined ? {} : { filters: this.#filters };
+  }
+
   #page() {
     const sort = this.#resource.key.map((field) => ({ field, order: "asc" }));
     return this.#connection.request({
       type: "list",
       resource: this.#name,
+      ...this.#condition,
       sort,
       limit: PAGE,
       offset: this.#offset,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.schema import Bundle, Resource, RoomType, Schemas, contract_hash, derive, unbundle
+from tidegate.schema import Bundle, Resource, RoomType, Schemas, contract_hash, derive, filter_schemas, unbundle
 from tidegate.schema.definition import Definition
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
 from tidegate.schema.subschemas import subschemas
@@ -29,7 +29,9 @@ def console(document: Bundle) -> JsonObject:
 
 
 def _resource(resource: Resource) -> JsonObject:
-    """`columns`: the properties of a sent row. `create` and `update`: the schemas of their `data`."""
+    """`columns`: the properties of a sent row. `filters`: by property and operator, the schema of the operand.
+
+    `create` and `update`: the schemas of their `data`."""
     update = derive.update_schema(resource)
     changeable = {name: schema for name, schema in update["properties"].items() if name not in resource.key}
     return {
@@ -39,6 +41,7 @@ def _resource(resource: Resource) -> JsonObject:
         "references": {name: target for name, (target, _) in resource.references.items()},
         "access": resource.access,
         "columns": {prop.name: prop.schema for prop in derive.readable(resource)},
+        "filters": {prop.name: filter_schemas.operands(prop) for prop in filter_schemas.filterable(resource)},
         "create": derive.create_schema(resource),
         "update": {**update, "properties": changeable},
         "defaults": {prop.name: prop.default for prop in derive.writable(resource) if prop.has_default},
@@ -79,6 +82,12 @@ def _reached(parts: JsonObject, schemas: Schemas) -> dict[str, JsonSchema]:
     waiting = [
         *(schema for part in parts["resources"].values() for schema in (part["create"], part["update"])),
         *(schema for part in parts["resources"].values() for schema in part["columns"].values()),
+        *(
+            each
+            for part in parts["resources"].values()
+            for found in part["filters"].values()
+            for each in found.values()
+        ),
         *(part["payload"] for part in parts["rooms"].values()),
         *(part["request"] for part in parts["messages"].values()),
     ]

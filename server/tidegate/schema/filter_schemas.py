@@ -73,6 +73,12 @@ def conditions_schema(resource: Resource, *, claims: str = "") -> JsonSchema:
     return closed({prop.name: _condition(prop, claims) for prop in filterable(resource)})
 
 
+def operands(prop: Property) -> dict[str, JsonSchema]:
+    """The schema of what each operator of `prop` compares with."""
+    value = value_schema(prop)
+    return {name: _operand(prop, name, value, "") for name in operators(prop)}
+
+
 def filterable(resource: Resource) -> list[Property]:
     """The properties that filters can name."""
     return [prop for prop in readable(resource) if operators(prop)]

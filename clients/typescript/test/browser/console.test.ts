@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Gateway } from "../support/gateway.js";
 import { launch } from "./chromium.js";
+import { writeCounting } from "./counting.js";
 
 const complaints: string[] = [];
 let browser: Browser;
@@ -237,6 +238,35 @@ describe("the sample", () => {
     await expect.poll(() => page.locator("#table tbody tr").count()).toBe(6);
   });
 
+  test("a filter of nested groups, made of the filter schema, chooses the rows and stays live", async () => {
+    await page.getByText("Filter", { exact: true }).click();
+    const filter = page.locator("#filter");
+    await filter.getByRole("button", { name: "Add condition" }).click();
+    await filter.getByLabel("Property").selectOption("id");
+    await filter.getByLabel("Operator").selectOption("lte");
+    await filter.getByLabel("Value").fill("4");
+    await filter.getByRole("button", { name: "Add group" }).click();
+    const nested = filter.locator(".group .group");
+    await nested.getByLabel("How the conditions").selectOption("any of");
+    for (const [index, name] of ["Marit Sandvik", "buoy-keeper"].entries()) {
+      await nested.getByRole("button", { name: "Add condition" }).click();
+      await nested.getByLabel("Property").nth(index).selectOption("name");
+      await nested.getByLabel("Value").nth(index).fill(name);
+    }
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expectColumn("id", ["1"]);
+    const sent = await page.locator("#wire .out code").allInnerTexts();
+    const wanted = [{ id: { lte: 4 } }, { or: [{ name: { eq: "Marit Sandvik" } }, { name: { eq: "buoy-keeper" } }] }];
+    expect(sent.slice(0, 2).map((text) => JSON.parse(text).filters)).toEqual([{ and: wanted }, { and: wanted }]);
+    gateway.sql("update users set name = 'buoy-keeper' where id in (3, 5)");
+    await expectColumn("id", ["1", "3"]);
+    await page.locator("#resource").selectOption("tasks");
+    await page.locator("#resource").selectOption("users");
+    await expect.poll(() => page.locator("#total").innerText()).toBe("6 rows, live");
+    expect(await filter.getByLabel("Value").count()).toBe(0);
+    await expectNoErrorLines();
+  });
+
   test("light or dark as the system is, and no scrolling sideways on a narrow screen", async () => {
     const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     await page.emulateMedia({ colorScheme: "light" });
@@ -355,40 +385,7 @@ describe("an application with own messages only", () => {
   const gateway = new Gateway(["--schema", "schema", "--handlers", "counting:gateway"]);
 
   beforeAll(async () => {
-    mkdirSync(join(gateway.folder, "schema", "client"), { recursive: true });
-    const amount = { type: "integer", title: "<img src=x onerror=alert(1)>" };
-    const count = {
-      title: "CountRequest",
-      description: "<b>Count</b> to a number.",
-      type: "object",
-      "x-access": { send: "anyone" },
-      "x-part": { type: "object", properties: { n: amount }, required: ["n"], additionalProperties: false },
-      "x-refusals": { too_far: { type: "object", properties: { most: amount }, additionalProperties: false } },
-      properties: { type: { const: "count" }, ref: { $ref: "../types/ref.schema.json" }, to: amount },
-      required: ["type", "to"],
-      additionalProperties: false,
-    };
-    writeFileSync(join(gateway.folder, "schema", "client", "count.schema.json"), JSON.stringify(count));
-    writeFileSync(
-      join(gateway.folder, "counting.py"),
-      `import asyncio
-from collections.abc import AsyncIterator
-
-from tidegate.handlers import Call, Gateway, Refused
-
-gateway = Gateway()
-
-
-@gateway.on("count")
-async def count(request: dict, call: Call) -> AsyncIterator[dict]:
-    if request["to"] > 9:
-        raise Refused("too_far", "that is too far", pointer="/to", data={"most": 9})
-    for n in range(request["to"]):
-        yield {"n": n + 1}
-    if request["to"] == 1:
-        await asyncio.Event().wait()
-`,
-    );
+    writeCounting(gateway.folder);
     gateway.run("migrate", "--schema", "schema");
     await gateway.start();
   });

@@ -55,8 +55,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._limit = limit
         self._now = 0.0
         self._count = 0
-        self._ready: deque[_Call] = deque()
-        self._timers: list[tuple[float, int, Any]] = []
+        self._ready: deque[Any] = deque()
+        """Handles: `Any`, because typeshed does not declare their callbacks."""
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._threads: list[tuple[float, int, Done, tuple[Any, ...]]] = []
         self._sockets: list[tuple[float, int, Done, tuple[Any, ...]]] = []
         self._context = contextvars.copy_context()
@@ -157,7 +158,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             _, _, handle = heappop(timers)
             if not handle._cancelled:
                 self._stepped(1)
-                ready.append(_Call(handle._callback, handle._args, handle._context, self))
+                ready.append(handle)  # itself: a callback before it in this turn may still cancel it
 
     def _shuffle_last(self, count: int) -> None:
         calls = [self._ready.pop() for _ in range(count)]

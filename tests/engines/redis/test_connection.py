@@ -150,3 +150,23 @@ async def test_a_connection_is_full_by_commands_or_by_bytes() -> None:
         assert connection.full
         connection.data_received(b"+1\r\n")
         assert not connection.full
+
+
+async def test_a_caller_that_waits_is_called_once_when_there_is_room() -> None:
+    connection, transport = connected()
+    called: list[str] = []
+    replies = asked(connection, b"1")
+    connection.data_received(REFUSED)
+    for _ in range(2):
+        connection.when_room(called.clear)
+    connection.when_room(lambda: called.append("room"))
+    await asyncio.sleep(0)
+    connection.data_received(LOADED)
+    assert connection.full
+    assert called == []
+    connection.data_received(LOADED * (len(ALL) - 1))
+    assert called == ["room"]
+    await asyncio.sleep(0)
+    assert transport.writes[-1] == b"1"
+    connection.data_received(b"+a\r\n")
+    assert (called, replies) == (["room"], {b"1": b"a"})

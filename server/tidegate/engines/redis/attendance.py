@@ -44,7 +44,9 @@ class Attendance:
         """What changed since it was last sent; the first to change comes first."""
         self._answers: dict[_Who, list[asyncio.Future[Occupancy]]] = {}
         """The calls that wait for what is to be written."""
-        self._sent = 0
+        self._under_way: dict[_Who, bool] = {}
+        """What the server has not answered, and whether it changed since it was sent: then it is sent again afterwards.
+        A server that forgot the scripts may refuse the first of two commands and take the second."""
         self._left = False
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
@@ -59,14 +61,16 @@ class Attendance:
         who = (room, user)
         answer: asyncio.Future[Occupancy] = self._wire.loop.create_future()
         self._answers.setdefault(who, []).append(answer)
-        self._to_write[who] = None
+        self._changed(who)
         self.write()
         return answer
 
     def write_all(self) -> None:
         """The server lost the table, or has it under a name that is given up."""
         if not self._left:
-            self._to_write |= {(room, user): None for room, users in self._entries.items() for user in users}
+            for room, users in self._entries.items():
+                for user in users:
+                    self._changed((room, user))
             self.write()
 
     def leave(self) -> None:
@@ -76,12 +80,15 @@ class Attendance:
 
     def down(self) -> None:
         """The connection ended. Its changes were told to have failed before."""
-        self._sent = 0
+        self._under_way.clear()
 
     def write(self) -> None:
         """Write what is to be written, as far as the connection allows."""
         connection, wire = self._wire.connection, self._wire
-        while self._to_write and self._sent < UNANSWERED and connection is not None and not connection.full:
+        while self._to_write and len(self._under_way) < UNANSWERED and connection is not None:
+            if connection.full:
+                connection.when_room(self.write)
+                return
             who = next(iter(self._to_write))
             del self._to_write[who]
             room, user = who
@@ -92,15 +99,24 @@ class Attendance:
                 *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
                 *(int(not users), int(wire.setup.times.grace * 1000)),
             )
-            self._sent += 1
+            self._under_way[who] = False
             connection.ask(command, partial(self._written, who, wire.node, self._answers.pop(who, [])))
 
+    def _changed(self, who: _Who) -> None:
+        if who in self._under_way:
+            self._under_way[who] = True
+        else:
+            self._to_write[who] = None
+
     def _written(self, who: _Who, node: str, answers: list[asyncio.Future[Occupancy]], reply: Any) -> None:
-        self._sent -= 1
+        again = self._under_way.pop(who, False)
         if type(reply) is bytes:
+            if again and not self._left:
+                self._to_write[who] = None
+            # Several calls may have become one change. The last of them made it.
             for answer in answers:
                 if not answer.done():
-                    answer.set_result(_OCCUPANCY.get(reply))
+                    answer.set_result(_OCCUPANCY.get(reply) if answer is answers[-1] else None)
         elif not self._left:
             self._answers[who] = answers + self._answers.get(who, [])
             self._to_write[who] = None

@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._later: list[tuple[bytes, Answered]] = []
         """While it is: what it refused before, and what is to be asked after that."""
         self._bytes = 0
+        self._when_room: dict[Callable[[], None], None] = {}
         self.ended = self._loop.create_future()
         """Done when the connection has ended."""
         self.why: BaseException | None = None
@@ -65,6 +66,10 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return True
         return len(self._waiting) >= COMMAND_LIMIT or self._bytes >= BYTES_LIMIT or self._reloading
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call this once, when the connection is not full any more. Where it ends first, nothing is called."""
+        self._when_room[call] = None
 
     @property
     def unanswered(self) -> int:
@@ -139,10 +144,15 @@ class Connection(asyncio.Protocol):
                 log.exception("an answer of the engine's server cannot be used")
         if not self._waiting:
             self._alone, self._since_idle = self._since_idle == 1, 0
+        if self._when_room and not self.full:
+            calls, self._when_room = list(self._when_room), {}
+            for call in calls:
+                call()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.why = self.why or exc
         self._out.clear()
+        self._when_room.clear()
         waiting = [*self._refused, *self._waiting, *self._later]
         for those in (self._refused, self._waiting, self._later):
             those.clear()

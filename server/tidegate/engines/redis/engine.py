@@ -214,8 +214,7 @@ class RedisEngine:
             self._nodes.beat()
             self._attendance.write()
         self._rooms.up(connection)
-        while self._to_tell:
-            connection.ask(self._to_tell.popleft(), _ignore)
+        self._tell_waiting()
         self._publisher.release()
 
     def _down(self) -> None:
@@ -266,10 +265,17 @@ class RedisEngine:
     def _tell(self, channel: bytes, said: bytes) -> None:
         command = pack([b"PUBLISH", channel, said])
         connection = self._wire.connection
-        if connection is None or connection.full:
-            self._to_tell.append(command)
-        else:
+        if connection is not None and not connection.full and not self._to_tell:
             connection.ask(command, _ignore)
+            return
+        self._to_tell.append(command)
+        if connection is not None:
+            connection.when_room(self._tell_waiting)
+
+    def _tell_waiting(self) -> None:
+        connection = self._wire.connection
+        while self._to_tell and connection is not None:
+            connection.ask(self._to_tell.popleft(), _ignore)
 
     async def _every(self, seconds: float, call: Callable[[], None]) -> None:
         while True:

@@ -99,6 +99,8 @@ class Publisher:
             if len(self._held) >= HOLD_LIMIT or self._held_bytes + message.halves.size > HOLD_BYTES:
                 raise away()
             self._hold(message)
+            if connection is not None:
+                connection.when_room(self.release)
         else:
             self._send(connection, message)
         return message.answer
@@ -114,6 +116,8 @@ class Publisher:
             self._held_bytes -= message.halves.size
             if not message.answer.done():
                 self._send(connection, message)
+        if self._held:
+            connection.when_room(self.release)
 
     def close(self) -> None:
         """Refuse what waits."""

@@ -1,0 +1,130 @@
+"""Who is present, as a server that forgets its scripts is told: over a transport that only notes what is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from tests.engines.redis.test_connection import LOADED, REFUSED, Noted, connected
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.rooms.ports import PresenceEntry
+from tidegate.core.rooms.room import RoomRules
+from tidegate.engines.redis.attendance import Attendance
+from tidegate.engines.redis.connection import Connection
+from tidegate.engines.redis.engine import RedisEngine
+from tidegate.engines.redis.lua import ALL
+from tidegate.engines.redis.publisher import Publisher
+from tidegate.engines.redis.urls import read
+from tidegate.engines.redis.wire import Wire
+from tidegate.engines.setup import EngineSetup
+from tidegate_protocol import Sender
+
+
+def setup() -> EngineSetup:
+    return EngineSetup(
+        url="redis://server",
+        prefix="test",
+        node="a",
+        new_node=lambda: "b",
+        new_epoch=lambda: "e",
+        rooms=(),
+        encode=msgspec.json.encode,
+        ledger=Ledger(),
+        clock=lambda: 0.0,
+    )
+
+
+def wired() -> tuple[Wire, Connection, Noted]:
+    wire = Wire(setup())
+    wire.connection, transport = connected()
+    return wire, wire.connection, transport
+
+
+def given_up() -> None:
+    raise AssertionError("nobody gave this gateway up")
+
+
+def entry(connections: int) -> PresenceEntry:
+    return PresenceEntry("Ada", connections, "online", 1)
+
+
+async def written(transport: Noted) -> bytes:
+    """What was sent since the last call."""
+    await asyncio.sleep(0)
+    data = b"".join(transport.writes)
+    transport.writes.clear()
+    return data
+
+
+async def test_a_change_that_came_while_the_scripts_were_loaded_again_is_written_afterwards() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, given_up)
+    asked: list[Any] = []
+    connection.ask(b"another script", asked.append)
+    connection.data_received(REFUSED)
+    answer = attendance.present("r", "ada", entry(1))
+    await written(transport)
+    connection.data_received(LOADED * len(ALL))
+    assert b'["Ada",1,' in await written(transport)
+    connection.data_received(b"+another\r\n$8\r\noccupied\r\n")
+    assert (asked, answer.result()) == ([b"another"], "occupied")
+
+
+async def test_a_second_change_of_a_user_waits_for_the_answer_to_the_first() -> None:
+    """A server that forgot the scripts refuses the first; another gateway loads them; it would take the second."""
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, given_up)
+    attendance.present("r", "ada", entry(1))
+    attendance.present("r", "ada", entry(2))
+    sent = await written(transport)
+    assert b'["Ada",1,' in sent
+    assert b'["Ada",2,' not in sent
+    connection.data_received(REFUSED)
+    await written(transport)
+    connection.data_received(LOADED * len(ALL))
+    assert b'["Ada",1,' in await written(transport)
+    connection.data_received(b"$8\r\noccupied\r\n")
+    assert b'["Ada",2,' in await written(transport)
+    connection.data_received(b"$0\r\n\r\n")
+    assert await written(transport) == b""
+
+
+async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, given_up)
+    answers = [attendance.present("r", "ada", one) for one in (entry(1), None, entry(1), None)]
+    connection.data_received(b"$8\r\noccupied\r\n")
+    await written(transport)
+    connection.data_received(b"$7\r\nvacated\r\n")
+    assert [answer.result() for answer in answers] == ["occupied", None, None, "vacated"]
+
+
+async def test_a_message_that_came_while_the_scripts_were_loaded_again_is_sent_afterwards() -> None:
+    wire, connection, transport = wired()
+    publisher = Publisher(wire, lambda room: ("", 0))
+    connection.ask(b"another script", lambda reply: None)
+    connection.data_received(REFUSED)
+    answer = publisher.publish("r", RoomRules("r"), Sender(id="ada", name="Ada"), "hello", None)
+    await written(transport)
+    connection.data_received(LOADED * len(ALL))
+    assert b"hello" in await written(transport)
+    connection.data_received(b"+another\r\n+e 1\r\n")
+    assert answer.result().offset == 1
+
+
+async def test_what_gateways_are_told_while_the_scripts_are_loaded_again_is_said_afterwards_in_order() -> None:
+    engine = RedisEngine(setup(), read("redis://server"))
+    engine._wire.connection, transport = connected()
+    connection = engine._wire.connection
+    connection.ask(b"another script", lambda reply: engine.tell(None, "told", "second"))
+    connection.data_received(REFUSED)
+    engine.tell(None, "told", "first")
+    await written(transport)
+    connection.data_received(LOADED * len(ALL))
+    sent = await written(transport)
+    assert b"first" in sent
+    assert b"second" not in sent
+    connection.data_received(b"+another\r\n:1\r\n")
+    assert b"second" in await written(transport)

@@ -1,6 +1,6 @@
 """`python -m tests.simulate.run`: histories of rows, of rooms and of their rules for a while, each from the next seed.
 
-A violation shows its seed.
+A violation is shown with its seed when it is found, and how far it is every 30 seconds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulate import history
 from tests.simulate.access import history as access
@@ -20,6 +21,7 @@ from tests.simulate.history import Outcome
 from tests.simulate.rooms import history as rooms
 
 SHOWN = 5
+PROGRESS_S = 30.0
 KINDS: dict[str, Callable[[int], Outcome]] = {"rows": history.play, "rooms": rooms.play, "access": access.play}
 """What a seed of each kind plays."""
 
@@ -36,8 +38,9 @@ class Played:
     changes: int = 0
     messages: int = 0
     cpu: float = 0.0
+    violations: int = 0
     wrong: list[Outcome] = field(default_factory=list)
-    """Those with violations."""
+    """Those with violations; their traces are kept of the first SHOWN alone."""
 
     def add(self, outcome: Outcome) -> None:
         self.histories += 1
@@ -46,36 +49,59 @@ class Played:
         self.changes += outcome.changes
         self.messages += outcome.messages
         if outcome.violations:
+            self.violations += len(outcome.violations)
+            if len(self.wrong) >= SHOWN:
+                outcome.trace, outcome.violations = "", outcome.violations[:1]
             self.wrong.append(outcome)
+
+    @property
+    def progress(self) -> str:
+        return f"{self.histories} histories of {self.kind} so far, violations: {self.violations}"
 
     def __str__(self) -> str:
         lines = [
             f"{self.histories} histories of {self.kind} from seed {self.seed} "
             f"({self.histories / max(self.cpu, 0.001):.0f} a second of CPU), {self.steps} steps, "
             f"{self.callbacks} callbacks, {self.changes} changes, {self.messages} messages heard; "
-            f"violations: {sum(len(outcome.violations) for outcome in self.wrong)}"
+            f"violations: {self.violations}"
         ]
-        for outcome in self.wrong[:SHOWN]:
-            lines.append(f"seed {outcome.seed}; again: make simulate SECONDS=0 KIND={self.kind} SEED={outcome.seed}")
-            lines += [f"  {violation[:600]}" for violation in outcome.violations[:SHOWN]]
-            lines.append(outcome.trace)
+        lines += [shown(outcome, self.kind) for outcome in self.wrong[:SHOWN]]
         if len(self.wrong) > SHOWN:
             lines.append(f"more seeds: {', '.join(str(outcome.seed) for outcome in self.wrong[SHOWN:][:50])}")
         return "\n".join(lines)
 
 
-def simulate(seconds: float, seed: int, histories: int = 1, kind: str = "rows") -> Played:
-    """Histories for `seconds`, at least so many."""
+def shown(outcome: Outcome, kind: str) -> str:
+    """A history with violations, for a person."""
+    lines = [f"seed {outcome.seed}; again: make simulate SECONDS=0 KIND={kind} SEED={outcome.seed}"]
+    lines += [f"  {violation[:600]}" for violation in outcome.violations[:SHOWN]]
+    return "\n".join([*lines, outcome.trace])
+
+
+def simulate(
+    seconds: float,
+    seed: int,
+    histories: int = 1,
+    kind: str = "rows",
+    tell: Callable[[str], object] = lambda text: None,
+) -> Played:
+    """Histories for `seconds`, at least so many. `tell` gets each violation at once, and how far it is."""
     played, play = Played(kind, seed), KINDS[kind]
     enabled = gc.isenabled()
     play(seed)  # what is made once
     gc.collect()
     gc.freeze()  # no collection has to walk it again
     gc.disable()
-    began, end = time.process_time(), time.monotonic() + seconds
+    began, end, due = time.process_time(), time.monotonic() + seconds, time.monotonic() + PROGRESS_S
     try:
         while played.histories < histories or time.monotonic() < end:
-            played.add(play(seed + played.histories))
+            outcome = play(seed + played.histories)
+            if outcome.violations:
+                tell(shown(outcome, kind))
+            played.add(outcome)
+            if time.monotonic() >= due:
+                due = time.monotonic() + PROGRESS_S
+                tell(played.progress)
             if played.histories % 100 == 0:
                 gc.collect()
     finally:
@@ -101,7 +127,7 @@ def main() -> int:
     kinds = [args.kind] if args.kind else list(KINDS)
     wrong = False
     for kind in kinds:
-        played = simulate(args.seconds / len(kinds), seed, kind=kind)
+        played = simulate(args.seconds / len(kinds), seed, kind=kind, tell=partial(print, flush=True))
         print(played, flush=True)
         wrong = wrong or bool(played.wrong)
     return 1 if wrong else 0

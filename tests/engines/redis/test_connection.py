@@ -170,3 +170,18 @@ async def test_a_caller_that_waits_is_called_once_when_there_is_room() -> None:
     assert transport.writes[-1] == b"1"
     connection.data_received(b"+a\r\n")
     assert (called, replies) == (["room"], {b"1": b"a"})
+
+
+async def test_the_ends_of_two_connections_are_two_errors() -> None:
+    """One error for all would keep the frames of every caller that it was raised in, without end."""
+    errors: list[BaseException] = []
+    for _ in range(2):
+        connection, _ = connected()
+        answer = asyncio.ensure_future(connection.answer(b"1"))
+        await asyncio.sleep(0)
+        connection.close()
+        await asyncio.wait([answer])
+        error = answer.exception()
+        assert isinstance(error, ConnectionLost)
+        errors.append(error)
+    assert errors[0] is not errors[1]

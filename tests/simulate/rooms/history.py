@@ -67,7 +67,11 @@ class RoomHistory:
                 self.loop.run(self._main())
             except NeverEnds as error:
                 self.judge.wrong(self.clients[0].name, f"the simulation never ends: {error}")
-        for found in (*log, *self.loop.failures):
+        failures = self.loop.failures
+        if isinstance(self.server, RedisServer):
+            failures = [*failures, *self.server.failures]
+            self.server.close()
+        for found in (*log, *failures):
             self.judge.wrong(self.clients[0].name, found)
         outcome.steps, outcome.callbacks, outcome.messages = self.loop.steps, self.loop.callbacks, self.judge.heard
         outcome.changes = len(self.judge.acknowledged)

@@ -69,6 +69,8 @@ class RedisServer:
         self.push_first = chance.random() < 0.5
         """As Redis 6.2 and 7.0 do it; 7.2 and Valkey send the reply first."""
         self.down = False
+        self.failures: list[str] = []
+        """Commands of scripts that failed, such as those that are not simulated."""
         self._chance = chance
         self._data = RedisData(now, self._publish)
         self._lua = lua51.LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False)
@@ -96,6 +98,11 @@ class RedisServer:
             session = self._chance.choice(self.sessions)
             session.line.end()
             session.gone()
+
+    def close(self) -> None:
+        """Let go of Lua. Its functions hold this server and it holds them, which no collection of Python sees."""
+        self._scripts.clear()
+        del self._lua
 
     def replicate(self) -> None:
         """A replica has everything up to here."""
@@ -172,7 +179,11 @@ class RedisServer:
         if script is None:
             return ReplyError("NOSCRIPT No matching script.")
         redis = self._lua.table_from({b"call": self._called, b"pcall": self._tried, b"error_reply": self._error_reply})
-        return self._from_lua(script(self._lua.table_from(keys), self._lua.table_from(arguments), redis))
+        try:
+            return self._from_lua(script(self._lua.table_from(keys), self._lua.table_from(arguments), redis))
+        except WrongCommand as error:  # as the server: the script ends, and the next command has its own answer
+            self.failures.append(f"a script failed: {error}")
+            return ReplyError(str(error))
 
     def _called(self, *words: Any) -> Any:
         given = [b"%d" % word if isinstance(word, int | float) else word for word in words]

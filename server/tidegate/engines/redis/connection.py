@@ -31,7 +31,9 @@ class ConnectionLost(Exception):
     """The connection ended before the server answered. It may have done what it was asked."""
 
 
-LOST = ConnectionLost("the connection ended before the server answered")
+def lost() -> ConnectionLost:
+    """A new one each time: an exception that is raised keeps the frames that it passed, and what they hold."""
+    return ConnectionLost("the connection ended before the server answered")
 
 
 class Connection(asyncio.Protocol):
@@ -80,7 +82,7 @@ class Connection(asyncio.Protocol):
         if self._reloading:
             self._later.append((command, answered))
         elif self._transport is None or self._transport.is_closing():
-            self._loop.call_soon(answered, LOST)
+            self._loop.call_soon(answered, lost())
         else:
             self._ask(command, answered)
 
@@ -162,7 +164,7 @@ class Connection(asyncio.Protocol):
             self.ended.set_result(None)
         for _, answered in waiting:
             try:
-                answered(LOST)
+                answered(lost())
             except Exception:  # as above
                 log.exception("the end of a connection cannot be told")
 

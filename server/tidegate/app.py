@@ -50,7 +50,8 @@ from tidegate.gateway.sender import Sender
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
-from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, Transactions, open_store
+from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
+from tidegate.store.transactions import Transactions
 from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
 from tidegate.workers.member import BEAT_S
 from tidegate.workers.times import RELOAD_DRAIN_S
@@ -266,7 +267,7 @@ def make_documents(contract: Contract, settings: Settings) -> Documents:
         asyncapi=_json(documents.asyncapi(bundle)),
         openapi=_json(documents.openapi(bundle)),
         console=_console(bundle, settings),
-        protocol_page=documents.protocol_page(bundle).encode(),
+        protocol_page=documents.protocol_page(bundle, console=settings.serves_console).encode(),
     )
 
 

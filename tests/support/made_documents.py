@@ -31,15 +31,15 @@ def make(bundle: dict[str, Any]) -> None:
         function(read)
 
 
-def _remembering(function: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    made: list[tuple[dict[str, Any], Any]] = []
+def _remembering(function: Callable[..., Any]) -> Callable[..., Any]:
+    made: list[tuple[dict[str, Any], dict[str, Any], Any]] = []
 
-    def remembering(bundle: dict[str, Any]) -> Any:
-        for known, document in made:
-            if known == bundle:
+    def remembering(bundle: dict[str, Any], **options: Any) -> Any:
+        for known, chosen, document in made:
+            if known == bundle and chosen == options:
                 return document
         made[KEPT - 1 :] = []
-        made.insert(0, (bundle, function(bundle)))
-        return made[0][1]
+        made.insert(0, (bundle, options, function(bundle, **options)))
+        return made[0][2]
 
     return remembering

@@ -44,7 +44,7 @@ async def test_a_large_frame_waits_outside_of_the_transport_and_arrives_whole() 
         await until(lambda: bool(told.sizes))
         assert buffered(slow.write_side) < 200_000
         assert told.sizes[-1] > 1_000_000
-        assert told.sizes[-1] == slow.write_side.unsent
+        assert told.sizes[-1] >= slow.write_side.unsent, "what is kept of a large frame counts until all of it has left"
         push(slow, text_frame(b"later"))
         await asyncio.sleep(0)
         assert slow.write_side.state is OPEN, "an answer above the limit of a backlog is no reason to cut a client off"

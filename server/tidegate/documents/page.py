@@ -44,16 +44,17 @@ _LINKS = (
 )
 
 
-def protocol_page(document: Bundle) -> str:
-    """The page of a bundle, as HTML."""
-    return _Page(document).html()
+def protocol_page(document: Bundle, *, console: bool = True) -> str:
+    """The page of a bundle, as HTML. `console`: the gateway serves the page at `/`, too."""
+    return _Page(document, console=console).html()
 
 
 class _Page:
     """The parts of one page."""
 
-    def __init__(self, document: Bundle) -> None:
+    def __init__(self, document: Bundle, *, console: bool) -> None:
         self._document = document
+        self._console = console
         self._schemas: Schemas = schemas_of(document)
         self._contract = contract_hash(document)
         self._examples = Examples(self._schemas, self._contract)
@@ -76,11 +77,12 @@ class _Page:
             if group.content
         ]
         version = f"version {PROTOCOL_VERSION}, contract {self._contract}"
+        links = [(text, target) for text, target in _LINKS if self._console or target != "/"]
         header = element(
             "header",
-            element("h1", link("Tidegate", "/"), " protocol"),
+            element("h1", link("Tidegate", "/") if self._console else "Tidegate", " protocol"),
             element("p", version, class_="version"),
-            element("nav", *(link(text, target) for text, target in _LINKS), aria_label="other documents"),
+            element("nav", *(link(text, target) for text, target in links), aria_label="other documents"),
         )
         search = Markup(
             '<label for="search">Search</label><input id="search" type="search" placeholder="Search, or press /"'

@@ -5,7 +5,6 @@ from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.serving.retention import Retention
 from tidegate.store.serving.timeouts import Timeouts
 from tidegate.store.sqlite.serving.store import SqliteStore
-from tidegate.store.transactions import Transactions
 
 __all__ = [
     "OpenedStore",
@@ -13,7 +12,6 @@ __all__ = [
     "SqliteStore",
     "StoreError",
     "Timeouts",
-    "Transactions",
     "Unmigrated",
     "open_store",
 ]

@@ -168,7 +168,7 @@ def test_own_messages_may_have_any_ref_and_need_no_reply(shop: Path, monkeypatch
     for name, content in {"buy": {**BUY, **anyone}, "note": note}.items():
         (shop / "schema" / "client" / f"{name}.schema.json").write_text(json.dumps(content))
     (shop / "notes.py").write_text(NOTES)
-    monkeypatch.setenv("PYTHONPATH", str(shop))
+    monkeypatch.chdir(shop)
     schemas = schema.load(shop / "schema")
     target = contract_check.Target(shop / "schema", schemas, "notes:gateway")
     refs = ['""', "0", "-0.0", "-23328.0", "1e3", "7", '"7"', f'"{"r" * 65}"', "null", "true", "0.5", '"\\u0000"']

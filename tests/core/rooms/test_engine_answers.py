@@ -107,6 +107,23 @@ def test_a_session_is_delivered_nothing_before_the_reply_to_its_join(rooms: Room
     assert sinks(rooms.delivered("chat", 8, b"8")) == [ada.sink, bob.sink]
 
 
+def test_a_session_whose_second_join_is_answered_first_is_delivered_nothing_before_that(rooms: Rooms) -> None:
+    """The room lost its messages, so that nothing is recovered; what came meanwhile is said by the position."""
+    ada = client("1")
+    first = join(rooms, ada, ref="1", presence="none")
+    second = join(rooms, ada, ref="2", presence="none")
+    for each in (first, second):
+        rooms.hold(each)
+    rooms.delivered("chat", 5, b"5")
+    (joined,) = sent(rooms.opened(second, Opened(HEAD, None)))
+    assert joined == Joined(room="chat", position=HEAD, recovered=False, replayed=0, ref="2")
+    rooms.delivered("chat", 6, b"6")
+    later = RoomPosition(epoch="e", offset=6)
+    text, joined = sent(rooms.opened(first, Opened(later, None)))
+    assert text == b"6", "the session is in the room by now"
+    assert joined == Joined(room="chat", position=later, recovered=False, replayed=0, ref="1")
+
+
 def test_a_held_session_is_pushed_no_presence(rooms: Rooms) -> None:
     ada, bob = client("1"), client("2")
     rooms.hold(join(rooms, ada, presence="diff"))

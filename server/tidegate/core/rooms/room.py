@@ -66,11 +66,13 @@ class RoomRules(msgspec.Struct, frozen=True):
 class Held:
     """What a session in a room does not get yet."""
 
-    __slots__ = ("began", "messages", "replays", "size", "waiting")
+    __slots__ = ("began", "enters", "messages", "replays", "size", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[object] = []
         """The `join`s that are not answered. The session is held until all of them are."""
+        self.enters = False
+        """No `joined` was sent since the session entered the room: it must not be sent any message before that."""
         self.began: RoomPosition | None = None
         """Where the room began again while the session was held: no older answer counts."""
         self.messages: list[tuple[int, bytes]] = []

@@ -157,7 +157,9 @@ class Rooms:
 
     def hold(self, join: JoinReplay) -> None:
         """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
-        join.room.hold(join.session).waiting.append(join)
+        held = join.room.hold(join.session)
+        held.waiting.append(join)
+        held.enters = held.enters or not join.again
 
     def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
         """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
@@ -175,8 +177,9 @@ class Rooms:
                 raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
             opened = unless_older(opened, held.began)
             before = held.take(opened.head.offset)
-            if join.again and opened.missed is None and before and not held.too_much:
+            if not held.enters and opened.missed is None and before and not held.too_much:
                 effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
+            held.enters = False
         self.occupants.watch.joined(session, room)
         missed = opened.missed or ()
         further: int | None = None

@@ -212,7 +212,10 @@ class RedisEngine:
             self._attendance.write_all()
         else:
             self._nodes.beat()
-            self._attendance.write()
+            if self._nodes.in_doubt:
+                self._attendance.write_all()
+            else:
+                self._attendance.write()
         self._rooms.up(connection)
         self._tell_waiting()
         self._publisher.release()

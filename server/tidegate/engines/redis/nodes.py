@@ -38,6 +38,9 @@ class Nodes:
         self._burials: dict[str, asyncio.Task[None]] = {}
         self._left = False
         self._unanswered = False
+        self.in_doubt = False
+        """The last connection ended before the server had answered a beat: it may have had to say that it lost the lease,
+        and all entries with it."""
 
     def mine(self, node: str) -> bool:
         """Whether `node` is this gateway, now or before it was given up."""
@@ -45,7 +48,7 @@ class Nodes:
 
     def down(self) -> None:
         """The connection ended."""
-        self._unanswered = False
+        self._unanswered, self.in_doubt = False, self._unanswered or self.in_doubt
 
     def beat(self) -> None:
         """To be called every few seconds, and first of all over a new connection."""
@@ -98,6 +101,7 @@ class Nodes:
         if isinstance(reply, ReplyError):
             self._wire.failed(reply)
             return
+        self.in_doubt = False
         known, now, scores = reply
         ends = {
             node.decode(): float(end) / 1000

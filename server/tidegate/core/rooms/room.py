@@ -98,16 +98,22 @@ class Held:
         self.messages.clear()
         self.size = 0
 
+    def wait(self, join: object, *, enters: bool) -> None:
+        """`join` is not answered. `enters`: the session was not in the room before."""
+        self.waiting.append(join)
+        self.enters = self.enters or enters
+
     def answered(self, join: object) -> None:
         """`join`, which may have been answered without being held, waits no longer."""
         self.waiting = [other for other in self.waiting if other is not join]
 
-    def take(self, head: int) -> list[bytes]:
-        """Let go of the messages up to `head`, and return them."""
+    def take(self, head: int) -> tuple[bool, list[bytes]]:
+        """A `joined` is sent: whether it is the session's first, and the messages up to `head`, which are let go."""
+        enters, self.enters = self.enters, False
         taken = [text for offset, text in self.messages if offset <= head]
         self.messages = [(offset, text) for offset, text in self.messages if offset > head]
         self.size -= sum(map(len, taken))
-        return taken
+        return enters, taken
 
 
 class Room:

@@ -157,9 +157,7 @@ class Rooms:
 
     def hold(self, join: JoinReplay) -> None:
         """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
-        held = join.room.hold(join.session)
-        held.waiting.append(join)
-        held.enters = held.enters or not join.again
+        join.room.hold(join.session).wait(join, enters=not join.again)
 
     def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
         """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
@@ -176,10 +174,9 @@ class Rooms:
             if held.replays:
                 raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
             opened = unless_older(opened, held.began)
-            before = held.take(opened.head.offset)
-            if not held.enters and opened.missed is None and before and not held.too_much:
+            enters, before = held.take(opened.head.offset)
+            if not enters and opened.missed is None and before and not held.too_much:
                 effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
-            held.enters = False
         self.occupants.watch.joined(session, room)
         missed = opened.missed or ()
         further: int | None = None

@@ -39,8 +39,8 @@ class Nodes:
         self._left = False
         self._unanswered = False
         self.in_doubt = False
-        """The last connection ended before the server had answered a beat: it may have had to say that it lost the lease,
-        and all entries with it."""
+        """The last connection ended before a beat was answered. Perhaps the server had lost the lease, and with it
+        all entries."""
 
     def mine(self, node: str) -> bool:
         """Whether `node` is this gateway, now or before it was given up."""

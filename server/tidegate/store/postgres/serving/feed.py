@@ -126,7 +126,7 @@ class PostgresFeed(Feed):
         self.gate.jumped(self._position)
 
     def _catch_up(self, connection: Connection) -> None:
-        while not self._ended:
+        while not self._ended and not self.gate.paused:
             found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._position, self._batch.size]).fetchall()
             pruned_to = one_value(connection.execute(f"SELECT {PRUNED_TO}"))
             if pruned_to > self._position:

@@ -86,7 +86,7 @@ class SqliteFeed(Feed):
         super()._complain(error)
 
     def _catch_up(self, connection: apsw.Connection) -> None:
-        while not self._ended:
+        while not self._ended and not self.gate.paused:
             with connection:
                 newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
                 found: list[tuple[Any, ...]] = connection.execute(

@@ -95,3 +95,13 @@ async def test_whole_messages_that_wait_because_reading_is_paused_are_not_counte
     assert len(connection.read_side._buffer) > 30_000
     connection.write_side.resume_reading()
     assert memory.sizes == []
+
+
+async def test_messages_that_wait_for_their_turn_are_counted_until_they_have_it() -> None:
+    """Many clients may send a large message in the same moment."""
+    memory = Told()
+    connection = connected(memory)
+    connection.read_side.keep(PART + b"x", 0.0)
+    assert memory.sizes == [len(PART) + 1]
+    connection.take_turn(others=False)
+    assert memory.sizes[-1] == 0

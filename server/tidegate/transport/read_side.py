@@ -131,10 +131,10 @@ class ReadSide:
         self._count()
 
     def _count(self) -> None:
-        """Tell how much of an unfinished message is here. While reading is paused, whole messages wait as well, and not
-        for their client: they are not counted.
+        """Tell how much is here that is not handled: of an unfinished message, or of messages that wait for their turn.
+        While reading is paused for another reason, they wait for the client: they are not counted.
         """
-        if self._unfinished.counted or not self._write_side.paused_by:
+        if self._unfinished.counted or not self._write_side.paused_by & ~BY_TURN:
             self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def large(self, size: int) -> bool:
@@ -146,6 +146,7 @@ class ReadSide:
         self.traffic.bytes -= len(data)
         self._pay(now)
         self._buffer += data
+        self._count()
         if self._unfinished_since is None:
             self._unfinished_since = now
         if not self._write_side.paused_by:

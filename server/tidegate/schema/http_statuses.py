@@ -2,7 +2,7 @@
 
 The HTTP status of each error code, and the requests that HTTP does not have.
 
-Invariant: a refusal of the same code has the same status wherever it is said over HTTP.
+Invariant: every HTTP answer that carries an error code has the status that this table gives the code.
 """
 
 from __future__ import annotations

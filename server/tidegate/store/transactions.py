@@ -107,7 +107,7 @@ class HandlerTransaction:
             return
         try:
             end_connection(self.models.database)
-        except Exception:
+        except Exception:  # the boundary: drivers fail in their own ways, and the connection is not used again
             log.exception("the transaction of a handler could not be ended")
         self._returned(self.models, False)
 

@@ -32,6 +32,17 @@ def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
     assert played.messages > 100 * played.histories
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(702919, id="the answer to the first beat after FLUSHALL is lost"),
+        pytest.param(801368, id="the second join of a session is answered before its first one"),
+    ],
+)
+def test_a_history_of_rooms_that_was_wrong_once_is_right(seed: int) -> None:
+    assert rooms.play(seed).violations == []
+
+
 def test_no_history_shows_a_room_to_a_user_that_its_rule_does_not_let_in() -> None:
     played = simulate(0, seed=1, histories=HISTORIES // 15, kind="access")
     print(played)

@@ -123,14 +123,15 @@ class Population:
         """Wait until all are connected, and have joined again."""
         await until(lambda: all(each.caught_up for each in self.followers))
 
-    async def write(self, writer: Wire) -> None:
-        """A message and a row."""
+    async def write(self, writer: Wire) -> str:
+        """A message and a row. Returns the row's title."""
         self._written += 1
         sent = await writer.ask({"type": "message", "room": ROOM, "data": {"text": str(self._written)}})
         assert sent["type"] == "sent", sent
         row = {"title": str(self._written), "user_id": 1}
         made = await writer.ask({"type": "create", "resource": "tasks", "data": row})
         assert made["type"] == "rows", made
+        return str(self._written)
 
     async def whole(self, offset: int, seq: int) -> None:
         """Wait until each follower has the message at `offset` and the change at `seq`, and check what it saw."""

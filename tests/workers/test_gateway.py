@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.waiting import until
-from tests.support.wire import wire
+from tests.support.wire import Wire, wire
 from tests.workers.population import ROOM, Population
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -84,12 +84,24 @@ async def write_until(gateway: WorkersGateway, population: Population, done: asy
         last = done.is_set()
         async with wire(gateway.url) as writer:
             await writer.ask({"type": "join", "room": ROOM, "presence": "none"})
-            await population.write(writer)
+            if last:
+                await writer.ask({"type": "subscribe", "resource": "tasks", "snapshot": False})
+            title = await population.write(writer)
             if last:
                 joined = await writer.ask({"type": "join", "room": ROOM, "presence": "none"})
-                subscribed = await writer.ask({"type": "subscribe", "resource": "tasks", "snapshot": False})
-                return joined["position"]["offset"], subscribed["position"]["seq"]
+                return joined["position"]["offset"], await seq_of(writer, title)
         await asyncio.sleep(0.05)
+
+
+async def seq_of(subscriber: Wire, title: str) -> int:
+    """The position of the row that was created with this title; its update may come after the reply to the write."""
+
+    def is_it(message: dict[str, Any]) -> bool:
+        return bool(message["type"] == "update" and message["data"].get("title") == title)
+
+    update = next(filter(is_it, subscriber.heard), None) or await subscriber.hear(is_it)
+    seq: int = update["position"]["seq"]
+    return seq
 
 
 async def test_workers_are_replaced_and_no_client_misses_anything(
@@ -154,6 +166,7 @@ async def test_a_hub_that_was_killed_is_replaced_and_all_heals(gateway: WorkersG
 
         requests: list[dict[str, Any]] = [
             {"type": "message", "room": ROOM, "data": {"text": "after"}},
+            {"type": "subscribe", "resource": "tasks", "snapshot": False},
             {"type": "create", "resource": "tasks", "data": {"title": "after", "user_id": 1}},
         ]
         for request in requests:
@@ -161,8 +174,7 @@ async def test_a_hub_that_was_killed_is_replaced_and_all_heals(gateway: WorkersG
                 refused.add(answer["code"])
                 await asyncio.sleep(0.05)
         assert refused <= {"unavailable"}
-        subscribed = await writer.ask({"type": "subscribe", "resource": "tasks", "snapshot": False})
-        seq = subscribed["position"]["seq"]
+        seq = await seq_of(writer, "after")
         await until(lambda: all(each.seqs[-1:] == [seq] for each in population.followers))
         assert not any(each.codes for each in population.followers), "connections stay"
     assert gateway.of("hub") != hub

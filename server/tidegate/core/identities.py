@@ -18,6 +18,18 @@ APPLICATION = Principal(id=f"{RESERVED_PREFIX}application", name="Application", 
 """In whose name the application's code sends and writes where it names no user."""
 
 
+class Proof(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the token itself; a client without one has an empty proof."""
+
+    issued_at: float | None = None
+    """In seconds since the Unix epoch; None where the token does not say it."""
+    token_id: str | None = None
+    """The token's `jti`."""
+
+
+NO_PROOF = Proof()
+
+
 class VerifiedIdentity(msgspec.Struct, frozen=True):
     """A user whose token was checked."""
 
@@ -26,6 +38,7 @@ class VerifiedIdentity(msgspec.Struct, frozen=True):
     """When the token ends, in seconds since the Unix epoch; None for one that does not end."""
     claims: Mapping[str, Any] = {}
     """The token's other claims by name: row rules may name them."""
+    proof: Proof = NO_PROOF
 
 
 class Identities(Protocol):

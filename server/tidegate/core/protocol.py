@@ -116,7 +116,7 @@ class Protocol:
             effects += self.rooms.change_claims(session, identified.claims, now)
             session.become(user, identified.claims)
             effects += self.rows.subscriptions.recheck(session)
-        session.expires_at = expires_at
+        session.expires_at, session.proof = expires_at, identified.proof
         if ref is not None:
             answer = Authenticated(user=user, ref=ref)
             if expires_at is not None:

@@ -9,13 +9,14 @@ from typing import Any
 
 from tidegate.core.access.claims import Claims
 from tidegate.core.budgets.payer import Payer
+from tidegate.core.identities import NO_PROOF, Proof
 from tidegate_protocol import Principal
 
 
 class Session:
     """One client of the gateway, from its connection on."""
 
-    __slots__ = ("account", "address", "claims", "expires_at", "id", "outside", "sink", "user")
+    __slots__ = ("account", "address", "claims", "expires_at", "id", "outside", "proof", "sink", "user")
 
     def __init__(
         self, session_id: str, sink: Any, user: Principal, address: str | None = None, *, outside: bool = False
@@ -38,6 +39,8 @@ class Session:
         """What the user's token says beside the identity, by the claims' names."""
         self.expires_at: float | None = None
         """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
+        self.proof: Proof = NO_PROOF
+        """What is known of that token."""
 
     @property
     def payer(self) -> Payer:

@@ -68,7 +68,7 @@ class Sessions:
         self._sessions[session] = None
         if identity is not None:
             session.become(identity.user, identity.claims)
-            session.expires_at = identity.expires_at
+            session.expires_at, session.proof = identity.expires_at, identity.proof
         self._of_user.setdefault(session.user.id, {})[session] = None
         self.heartbeats.add(session)
         welcome = Welcome(
@@ -142,6 +142,16 @@ class Sessions:
     def close(self, sessions: Iterable[Session], code: CloseCode) -> Sequence[Effect]:
         """Close the connections of those of `sessions` that are still connected."""
         return [Close(session, code, REASONS[code]) for session in sessions if session in self._sessions]
+
+    def remove(
+        self, sessions: Iterable[Session], code: CloseCode, reason: str, retry_after: Callable[[], float]
+    ) -> Sequence[Effect]:
+        """Say goodbye to some of the connected `sessions` and close their connections, for this `reason`."""
+        effects: list[Effect] = []
+        for session in [session for session in sessions if session in self._sessions]:
+            goodbye = Goodbye(code=code, reason=reason, retry_after=round(retry_after(), 3))
+            effects += [Reply(session, goodbye), Close(session, code, reason)]
+        return effects
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""

@@ -17,6 +17,7 @@ from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.effects import CancelCall, Identify
 from tidegate.core.identities import Identities
+from tidegate.core.revocations import Revocations
 from tidegate.core.rooms.effects import SharePresence
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
@@ -40,6 +41,7 @@ from tidegate.gateway.feed import Feed
 from tidegate.gateway.http.api import HttpApi
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.outdated import Outdated
+from tidegate.gateway.removal import Removal
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.session_clock import SessionClock
 from tidegate.gateway.sessions import SessionHandler
@@ -81,6 +83,8 @@ class Parts:
     """To be started before the first client connects, and stopped when the gateway says goodbye."""
     api: HttpApi
     """What requests over HTTP talk to."""
+    removal: Removal
+    """Ends connections and tokens for the operator."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -116,14 +120,16 @@ def assemble(
     retry_after: Callable[[], float] = lambda: 0.0,
     addresses: Addresses | None = None,
     transactions: Transactions | None = None,
+    revocations: Revocations | None = None,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
     `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
     handler may take. `retry_after`: seconds until one client that was sent away comes back. `addresses`: what each
-    address may do; None for no limit. `transactions`: for `call.db`; without it handlers have none.
+    address may do; None for no limit. `transactions`: for `call.db`; without it handlers have none. `revocations`:
+    which tokens are refused.
     """
-    tokens = TokenChecks(identities, addresses)
+    tokens = TokenChecks(identities, addresses, revocations=revocations)
     rows = sessions.protocol.rows
     ledger = ledger or Ledger()
     work = Work(tasks, sender, ledger)
@@ -139,6 +145,7 @@ def assemble(
     life = ApplicationLife(moments, functions, events, background, work)
     effects.add(CancelCall, lambda effect: calls.cancel(effect.session.id, effect.ref))
     listener = EngineListener(sessions, sender, effects.run, clock)
+    removal = Removal(sessions, tokens.revocations, engine, listener, effects.run, clock, retry_after)
     pushes = Pushes(sessions, engine, sender, listener)
     application = ApplicationSide(contract, sessions.protocol, engine, store, pushes, clock)
     handlers.bind(application)
@@ -176,6 +183,7 @@ def assemble(
         transactions,
         life,
         api,
+        removal,
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.errors import Refused
 from tidegate.core.identities import Identities, VerifiedIdentity
+from tidegate.core.revocations import Revocations
 from tidegate.core.session import Session
 from tidegate.counted import Counted
 from tidegate_protocol import Principal
@@ -32,8 +33,13 @@ class TokenChecks:
     """Those of one gateway. `addresses`: None for no limit. `now`: a clock that only ever goes forward."""
 
     def __init__(
-        self, identities: Identities, addresses: Addresses | None = None, now: Callable[[], float] = time.monotonic
+        self,
+        identities: Identities,
+        addresses: Addresses | None = None,
+        now: Callable[[], float] = time.monotonic,
+        revocations: Revocations | None = None,
     ) -> None:
+        self.revocations = revocations or Revocations()
         self._identities = identities
         self._addresses = addresses
         self._now = now
@@ -48,12 +54,14 @@ class TokenChecks:
         Raises Refused(unauthenticated).
         """
         try:
-            return self._identities.check(token)
+            identity = self._identities.check(token)
+            self.revocations.check(identity.user.id, identity.proof)
         except Refused as refused:
             REFUSED(session.id, session.address or "an address without limits", refused.message)
             if self._addresses is not None and (account := _account(session)) is not None:
                 self._addresses.token_refused(account, self._now())
             raise
+        return identity
 
     def authenticating(self, session: Session, token: str) -> VerifiedIdentity:
         """The identity that the token of an `authenticate` proves. Raises Refused(unauthenticated or rate_limited)."""

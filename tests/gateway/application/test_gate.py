@@ -23,6 +23,7 @@ from tidegate.gateway.application import gate
 from tidegate.gateway.calls.functions import FunctionCalls, Outcome
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.gateway.lifecycle import Lifecycle
+from tidegate.gateway.token_checks import TokenChecks
 from tidegate.handlers import SYSTEM, Connection, Principal, Refused
 from tidegate.handlers.function import Function
 
@@ -143,8 +144,10 @@ async def test_what_was_read_already_is_done_after_the_answer_and_up_to_the_next
         return Outcome(None)
 
     calls.outcome = outcome
-    tokens: Any = None
-    made = gate.Gate(tokens, Lifecycle(), [Function(lambda connection: None, False, "admit")], calls)
+    no_identities: Any = None
+    made = gate.Gate(
+        TokenChecks(no_identities), Lifecycle(), [Function(lambda connection: None, False, "admit")], calls
+    )
     sink, done = Sink(), list[str]()
     ada, bob = (Principal(id=name, name=name, roles=[], anonymous=False) for name in ("ada", "bob"))
     session = Session("c", sink, ada)

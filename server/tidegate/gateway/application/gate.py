@@ -109,6 +109,8 @@ class Gate:
         else:
             del self.asking[session]
             try:
+                # It may have been revoked while the application was asked.
+                self.tokens.revocations.check(identity.user.id, identity.proof)
                 self._known[session] = _Known(identity, added)
                 then(_with(identity, added))
             except Refused as refused:

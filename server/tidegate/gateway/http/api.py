@@ -145,7 +145,7 @@ class HttpApi:
         headers, kept = exchange.head.headers, exchange.kept
         authorization = headers.get("authorization", "")
         known: _Known | None = kept.get("token")
-        if known is not None and known.authorization == authorization and self._clock() < known.until:
+        if known is not None and known.authorization == authorization and self._counts(known):
             session = self._session(exchange, operation, known.identity.user)
             identity = known.identity
             admitted = True
@@ -160,8 +160,14 @@ class HttpApi:
                 identity = VerifiedIdentity(session.user, None)
                 admitted = not self._gate.asks
         session.become(identity.user, identity.claims)
-        session.expires_at = identity.expires_at
+        session.expires_at, session.proof = identity.expires_at, identity.proof
         return _Asked(operation, session, identity, admitted)
+
+    def _counts(self, known: _Known) -> bool:
+        """Whether a token that was valid still is, without another look at it."""
+        identity = known.identity
+        revoked = self._gate.tokens.revocations.refuses(identity.user.id, identity.proof)
+        return self._clock() < known.until and not revoked
 
     def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
         streams = False

@@ -1,0 +1,115 @@
+"""Ends connections and tokens on behalf of the operator, at every gateway that shares the engine.
+
+`disconnect` closes connections, whose clients could come back with the same token; `revoke` refuses the tokens as well.
+The engine tells it to each gateway, this one too, which closes what it has. How an operator asks is not known here.
+Invariant: when `revoke` has returned, this gateway lets in no token that was
+revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from tidegate.core.closes import FORBIDDEN, UNAUTHENTICATED
+from tidegate.core.effects import Effect
+from tidegate.core.errors import Refused
+from tidegate.core.revocations import ID_LIMIT, Revocation, Revocations
+from tidegate.core.rooms.ports import Engine
+from tidegate.core.session import Session
+from tidegate.core.sessions import Sessions
+from tidegate.gateway.engine_listener import EngineListener
+from tidegate_protocol import CloseCode
+
+REVOKE, DISCONNECT = "revoke", "disconnect"
+"""What gateways call these texts among each other."""
+REVOKED = "the token was revoked"
+DISCONNECTED = "the operator ended the connection"
+FRESH_TOKEN_S = 1.0
+"""Times in tokens are whole seconds: after so long a new one is later than the revocation."""
+
+
+class _Disconnected(msgspec.Struct, array_like=True, frozen=True):
+    by: Literal["user", "connection"]
+    name: str
+    code: CloseCode
+
+
+class Removal:
+    """Of one gateway. Every method belongs to its loop."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        revocations: Revocations,
+        engine: Engine,
+        listener: EngineListener,
+        run: Callable[[Iterable[Effect]], None],
+        clock: Callable[[], float],
+        later: Callable[[], float],
+    ) -> None:
+        """`run` carries out effects. `clock`: seconds since the Unix epoch. `later`: seconds until one client
+        comes back, so that not all come back together.
+        """
+        self._sessions = sessions
+        self._revocations = revocations
+        self._engine = engine
+        self._run = run
+        self._clock = clock
+        self._later = later
+        listener.on_told(REVOKE, self._told_revoke)
+        listener.on_told(DISCONNECT, self._told_disconnect)
+
+    async def revoke(self, *, user: str | None = None, jti: str | None = None) -> None:
+        """Refuse every token that `user` has by now, or the token with the id `jti`, and close their connections.
+
+        A token that the user gets later is good. Raises Refused(invalid_message, limit_reached or unavailable).
+        """
+        kind, name = _one(user=user, token=jti)
+        now = self._clock()
+        revocation = Revocation("user" if kind == "user" else "token", name, now, now + self._revocations.longest)
+        self._revocations.check_room(revocation, now)
+        self._apply(revocation)
+        self._engine.tell(None, REVOKE, msgspec.json.encode(revocation).decode())
+
+    def disconnect(
+        self, *, user: str | None = None, connection: str | None = None, code: CloseCode = FORBIDDEN
+    ) -> None:
+        """Close every connection of `user`, or one connection, at whichever gateway. `code` says whether the client
+        comes back: `core.closes.RANGES`.
+
+        Raises Refused(invalid_message).
+        """
+        kind, name = _one(user=user, connection=connection)
+        told = _Disconnected("user" if kind == "user" else "connection", name, code)
+        self._engine.tell(None, DISCONNECT, msgspec.json.encode(told).decode())
+
+    def _told_revoke(self, text: str) -> None:
+        self._apply(msgspec.json.decode(text, type=Revocation))
+
+    def _told_disconnect(self, text: str) -> None:
+        told = msgspec.json.decode(text, type=_Disconnected)
+        if told.by == "user":
+            found = list(self._sessions.of_user(told.name))
+        else:
+            found = [session for session in self._sessions if session.id == told.name]
+        self._run(self._sessions.remove(found, told.code, DISCONNECTED, self._later))
+
+    def _apply(self, revocation: Revocation) -> None:
+        self._revocations.add(revocation)
+        of: Iterable[Session] = self._sessions
+        if revocation.kind == "user":
+            of = self._sessions.of_user(revocation.name)
+        found = [session for session in of if revocation.refuses(session.user.id, session.proof)]
+        self._run(self._sessions.remove(found, UNAUTHENTICATED, REVOKED, lambda: FRESH_TOKEN_S + self._later()))
+
+
+def _one(**given: str | None) -> tuple[str, str]:
+    """The one name that was given. Raises Refused."""
+    found = [(kind, name) for kind, name in given.items() if name is not None]
+    if len(found) != 1 or not 0 < len(found[0][1]) <= ID_LIMIT:
+        names = " or ".join(given)
+        raise Refused("invalid_message", f"one {names} has to be named, with 1 to {ID_LIMIT} characters")
+    return found[0]

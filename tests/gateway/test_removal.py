@@ -1,0 +1,117 @@
+"""The operator ends connections and tokens: what clients are told, and who may come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.support.wire import Wire, wire
+from tests.transport.inside import SECRET, Inside, running
+from tidegate.core.closes import DRAIN, FORBIDDEN, UNAUTHENTICATED
+from tidegate.core.errors import Refused
+
+
+def a_token(user: str = "7", issued: float | None = None, **claims: Any) -> str:
+    now = time.time() if issued is None else issued
+    return jwt.encode({"sub": user, "iat": int(now), "exp": int(now) + 600, **claims}, SECRET, "HS256")
+
+
+def bearer(*given: Any, **claims: Any) -> dict[str, Any]:
+    return {"additional_headers": {"Authorization": f"Bearer {a_token(*given, **claims)}"}}
+
+
+async def ended(client: Wire) -> tuple[int, str]:
+    """How the gateway ended a connection; the goodbye before it said the same."""
+    goodbye = await client.heard_of("goodbye")
+    await client.connection.wait_closed()
+    code, reason = client.connection.close_code, client.connection.close_reason
+    assert (goodbye["code"], goodbye["reason"]) == (code, reason)
+    assert code is not None
+    return code, str(reason)
+
+
+async def refused_at_the_door(url: str, **options: Any) -> int | None:
+    """The close code of a connection that is turned away; None for one that is greeted."""
+    async with connect(url, proxy=None, **options) as client:
+        if '"welcome"' in str(await client.recv()):
+            return None
+        await client.wait_closed()
+        return client.close_code
+
+
+@pytest.fixture
+async def inside(tmp_path: Path) -> AsyncIterator[Inside]:
+    async with running(tmp_path) as gateway:
+        yield gateway
+
+
+async def test_a_revoked_user_is_sent_away_and_comes_back_with_a_newer_token_alone(inside: Inside) -> None:
+    removal = inside.gateway.removal
+    async with (
+        wire(inside.url, **bearer("ada")) as one,
+        wire(inside.url, **bearer("ada")) as two,
+        wire(inside.url, **bearer("bob")) as bob,
+    ):
+        await removal.revoke(user="ada")
+        for client in (one, two):
+            assert await ended(client) == (UNAUTHENTICATED, "the token was revoked")
+            assert (await client.heard_of("goodbye"))["retry_after"] >= 1.0, "then a new token has another second"
+        await bob.settle()
+    assert await refused_at_the_door(inside.url, **bearer("ada")) == UNAUTHENTICATED
+    assert await refused_at_the_door(inside.url, **bearer("ada", time.time() + 2)) is None
+    async with wire(inside.url) as guest:
+        assert (await guest.ask({"type": "authenticate", "token": a_token("ada")}))["code"] == "unauthenticated"
+
+
+async def test_a_revoked_token_is_refused_and_others_of_its_user_are_good(inside: Inside) -> None:
+    async with wire(inside.url, **bearer("ada", jti="t1")) as one, wire(inside.url, **bearer("ada", jti="t2")) as two:
+        await inside.gateway.removal.revoke(jti="t1")
+        assert (await ended(one))[0] == UNAUTHENTICATED
+        await two.settle()
+    assert await refused_at_the_door(inside.url, **bearer("ada", jti="t1")) == UNAUTHENTICATED
+    assert await refused_at_the_door(inside.url, **bearer("ada", jti="t2")) is None
+
+
+async def test_an_anonymous_user_is_revoked_with_its_identity(inside: Inside) -> None:
+    async with wire(inside.url) as guest:
+        welcome = await guest.heard_of("welcome")
+        jti = jwt.decode(welcome["identity"], options={"verify_signature": False})["jti"]
+        async with wire(inside.url) as again:
+            await again.ask({"type": "authenticate", "token": welcome["identity"]})
+            await inside.gateway.removal.revoke(user=welcome["user"]["id"])
+            assert (await ended(again))[0] == UNAUTHENTICATED
+    async with wire(inside.url) as another:
+        answer = await another.ask({"type": "authenticate", "token": welcome["identity"]})
+        assert answer["code"] == "unauthenticated"
+        assert jti
+
+
+@pytest.mark.parametrize(("chosen", "code"), [({}, FORBIDDEN), ({"code": DRAIN}, DRAIN)])
+async def test_a_disconnected_user_loses_every_connection_and_keeps_its_token(
+    inside: Inside, chosen: dict[str, Any], code: int
+) -> None:
+    async with wire(inside.url, **bearer("ada")) as one, wire(inside.url, **bearer("ada")) as two:
+        inside.gateway.removal.disconnect(user="ada", **chosen)
+        for client in (one, two):
+            assert await ended(client) == (code, "the operator ended the connection")
+    assert await refused_at_the_door(inside.url, **bearer("ada")) is None
+
+
+async def test_one_connection_is_ended_by_its_id(inside: Inside) -> None:
+    async with wire(inside.url, **bearer("ada")) as one, wire(inside.url, **bearer("ada")) as two:
+        inside.gateway.removal.disconnect(connection=(await one.heard_of("welcome"))["connection"])
+        assert (await ended(one))[0] == FORBIDDEN
+        await two.settle()
+
+
+@pytest.mark.parametrize("given", [{}, {"user": "ada", "jti": "t1"}, {"user": ""}, {"jti": "x" * 300}])
+async def test_what_names_nothing_or_two_things_is_refused(inside: Inside, given: dict[str, str]) -> None:
+    with pytest.raises(Refused) as refused:
+        await inside.gateway.removal.revoke(**given)
+    assert refused.value.code == "invalid_message"

@@ -69,20 +69,21 @@ class CustomMessages:
     ) -> None:
         """Answer a message with an idempotency key: as it was answered before, where it was."""
         asked, account, loop = keyed(session, request), session.account, asyncio.get_running_loop()
-        await self._keys.begin(asked, account)
-        try:
-            kept = await loop.run_in_executor(None, transactions.kept, asked)
-            if kept is not None:
-                reply = again(Kept(*kept), asked, request.ref)
-                if reply is not None:
-                    self._sender.send(session, reply)
-                return
-            database = CallTransaction(transactions, session.user.id, asked)
-            frame = await self._called(session, request, handler, database)
-            await loop.run_in_executor(None, database.keep, frame)
-            self._keys.kept(account)
-        finally:
-            self._keys.end(asked)
+        with self._calls.waiting.one(session.id, request.ref, streams=handler.streams) as waiting:
+            await self._keys.begin(asked, account, waiting)
+            try:
+                kept = await waiting.until(loop.run_in_executor(None, transactions.kept, asked))
+                if kept is not None:
+                    reply = again(Kept(*kept), asked, request.ref)
+                    if reply is not None:
+                        self._sender.send(session, reply)
+                    return
+                database = CallTransaction(transactions, session.user.id, asked)
+                frame = await self._called(session, request, handler, database)
+                await loop.run_in_executor(None, database.keep, frame)
+                self._keys.kept(account)
+            finally:
+                self._keys.end(asked)
         if frame is not None:
             self._sender.send_frame(session, frame)
 

@@ -1,6 +1,7 @@
-"""An application for tests of what its code may do: one message that runs a function of the test, one push, one room.
+"""An application for tests of what its code may do: messages that run a function of the test, one push, one room.
 
-The messages `plain` and `waits` call `ACTIONS[what]`: `plain` in a thread, `waits` in the loop of handlers.
+The messages `plain`, `waits` and `parts` call `ACTIONS[what]`: `plain` in a thread, the others in the loop of handlers.
+`parts` answers with one part before its reply.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def _request(name: str) -> dict[str, Any]:
 FILES: dict[str, dict[str, Any]] = {
     "client/plain": _request("plain"),
     "client/waits": _request("waits"),
+    "client/parts": {**_request("parts"), "x-part": {"type": "string"}},
     "server/done": {
         "title": "Done",
         "type": "object",
@@ -95,6 +97,11 @@ class Shop:
         @self.gateway.on("waits")
         async def waits(message: Message, call: Call) -> Message:
             return {"result": await self.actions[message["what"]](message.get("with"), call)}
+
+        @self.gateway.on("parts")
+        async def parts(message: Message, call: Call) -> AsyncIterator[Any]:
+            yield "one part"
+            yield {"type": "done", "result": await self.actions[message["what"]](message.get("with"), call)}
 
     def action(self, function: Callable[..., Any]) -> Callable[..., Any]:
         self.actions[function.__name__] = function

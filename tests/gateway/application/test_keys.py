@@ -7,10 +7,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.waiting import until
 from tests.support.wire import wire
 from tidegate.handlers import Call, Refused
+from tidegate.store.transactions import Transactions
 
 
 def counting() -> tuple[Shop, list[str]]:
@@ -113,3 +116,43 @@ async def test_a_message_that_is_repeated_while_it_is_answered_waits_for_the_ans
         await here.say(silent)
         await here.settle()
         assert (await here.ask(silent))["code"] == "conflict", "its reply is not known"
+
+
+@pytest.mark.parametrize("kind", ["plain", "waits", "parts"])
+async def test_a_message_that_is_cancelled_before_its_call_is_not_called(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, called = Shop(), list[Any]()
+    looked_up, go_on = list[Any](), threading.Event()
+
+    @shop.action
+    def plain(text: Any, call: Call) -> Any:
+        called.append(text)
+        return text
+
+    @shop.action
+    async def waits(text: Any, call: Call) -> Any:
+        return plain(text, call)
+
+    kept = Transactions.kept
+
+    def slow(transactions: Transactions, asked: Any) -> Any:
+        looked_up.append(asked)
+        assert go_on.wait(60)
+        return kept(transactions, asked)
+
+    monkeypatch.setattr(Transactions, "kept", slow)
+    request = {"type": kind, "what": "plain" if kind == "plain" else "waits", "with": "text", "key": "k"}
+    async with open_shop(tmp_path, shop) as inside, wire(inside.url, **bearer("ada")) as ada:
+        await ada.say({**request, "ref": "looks its key up"})
+        await until(lambda: looked_up)
+        await ada.say({**request, "ref": "waits for the key"})
+        await ada.settle()
+        for ref in ("waits for the key", "looks its key up"):
+            await ada.say({"type": "cancel", "ref": ref})
+            error = await ada.hear("error")
+            assert (error["ref"], error["code"]) == (ref, "cancelled")
+        go_on.set()
+        await ada.say({**request, "ref": "again"})
+        assert (await ada.hear("done"))["result"] == "text"
+        assert (called, len(looked_up)) == (["text"], 2)

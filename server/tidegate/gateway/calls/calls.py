@@ -18,11 +18,11 @@ from tidegate.gateway.calls.functions import FunctionCalls
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.gateway.calls.outcome import Frame, Outcomes
 from tidegate.gateway.calls.running import RunningCall, SendPart, close, no_parts
+from tidegate.gateway.calls.waiting import CANCELLED, WaitingRequests
 from tidegate.handlers import Call, Handler
 from tidegate.reports import report
 
 LATE = "the application did not answer in time"
-CANCELLED = "the client cancelled the request"
 STOPPING = "the gateway stops, and the application had not answered"
 STREAMS = 64
 """Streams of one connection at a time: fewer than the requests that it may have under way, so that it can cancel."""
@@ -43,6 +43,8 @@ class HandlerCalls:
         self._running: dict[RunningCall, None] = {}
         self._of_session: dict[str, set[RunningCall]] = {}
         """The running calls by the id of their connection."""
+        self.waiting = WaitingRequests()
+        """The requests whose handlers are not called yet."""
         self._stopping = False
         self.functions = FunctionCalls(self.handler_loop)
         """Those of other functions than handlers."""
@@ -87,12 +89,14 @@ class HandlerCalls:
         asyncio.get_running_loop().call_soon(self._cancel, session, ref)
 
     def _cancel(self, session: str, ref: str | int) -> None:
+        self.waiting.cancel(session, ref)
         for running in list(self._of_session.get(session, ())):
             if running.ref == ref:
                 self._end(running, Refused("cancelled", CANCELLED))
 
     def left(self, session: str) -> None:
         """The connection has ended: its streams end. Other calls go on, because what they do may still be wanted."""
+        self.waiting.left(session)
         for running in list(self._of_session.get(session, ())):
             running.client_left = True
             if running.streams:

@@ -19,6 +19,7 @@ from tidegate.contract import ApplicationRequest
 from tidegate.core.budgets.daily import DailyBudget
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
+from tidegate.gateway.calls.waiting import Waiting
 
 KEPT_BYTES = 4096
 """Of a reply to a message with a key, at most."""
@@ -85,10 +86,10 @@ class KeysUnderWay:
         self._now = now
         self._running: dict[tuple[str, str], asyncio.Future[None]] = {}
 
-    async def begin(self, asked: Keyed, account: str) -> None:
-        """Wait until no other message with this key is under way. Raises Refused(limit_reached)."""
+    async def begin(self, asked: Keyed, account: str, waiting: Waiting) -> None:
+        """Wait until no other message with this key is under way. Raises Refused: limit_reached, cancelled."""
         while (running := self._running.get(asked[:2])) is not None:
-            await asyncio.wait([running])
+            await waiting.until(asyncio.shield(running))
         self._budget.check(account, self._now())
         self._running[asked[:2]] = asyncio.get_running_loop().create_future()
 

@@ -16,8 +16,9 @@ import msgspec
 from tidegate.application_threads import ApplicationThreads
 from tidegate.auth.rule_calls import called, said_by
 from tidegate.config import ConfigError
-from tidegate.contract import Contract, Resource, canonical_rules, converters, hazards
+from tidegate.contract import Contract, Resource, canonical_rules, claim_defaults, converters, hazards
 from tidegate.contract.canonical import NotCanonical
+from tidegate.core.access.claim_defaults import ClaimDefault
 from tidegate.core.access.claims import Claims
 from tidegate.core.access.rules import Hook, RowAccess
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, Filter, compile_filters
@@ -38,6 +39,7 @@ def of_resources(contract: Contract, rules: Mapping[tuple[str, Action], Rule]) -
             resource=name,
             rules=_spelled(resource),
             convert=converters(resource),
+            defaults={prop: ClaimDefault(*filled) for prop, filled in claim_defaults(resource).items()},
             hooks={action: _hook(contract, name, rule, threads) for (of, action), rule in rules.items() if of == name},
         )
         for name, resource in contract.resources.items()

@@ -89,8 +89,8 @@ def _hidden(prop: Property) -> bool:
 
 
 def _made(prop: Property) -> bool:
-    """The value is not in the message of a create: the database makes it."""
-    return prop.read_only and not prop.has_default
+    """The value is not in the message of a create: the database makes it, or a claim fills it."""
+    return prop.claim is not None or (prop.read_only and not prop.has_default)
 
 
 def _words(schema: Any) -> set[str]:

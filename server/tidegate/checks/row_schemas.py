@@ -41,7 +41,7 @@ class RowSchemas:
         sortable = {"enum": [prop.name for prop in readable if prop.type in SCALARS]}
         self._sort = {"items": {"properties": {"field": sortable}}}
         self._fields = {"items": {"enum": [prop.name for prop in readable]}}
-        required = [prop.name for prop in writable if prop.required and not prop.has_default]
+        required = [prop.name for prop in writable if prop.required and not (prop.has_default or prop.claim)]
         self._create = _object({prop.name: _value(prop) for prop in writable}, required)
         self._update = _object({prop.name: _changed(prop) for prop in writable})
 

@@ -48,4 +48,6 @@ def _type(prop: Property) -> str:
 
 def _is_now(prop: Property) -> bool:
     """The database fills it in, as the tables that Tidegate makes do."""
-    return prop.read_only and prop.required and not prop.has_default and prop.format == "date-time"
+    return (
+        prop.read_only and prop.required and not prop.has_default and prop.claim is None and prop.format == "date-time"
+    )

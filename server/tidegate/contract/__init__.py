@@ -1,7 +1,7 @@
 """The schema at run time: compiles it, decodes client messages, explains refusals and encodes gateway messages."""
 
 from tidegate.contract.canonical import canonical_default
-from tidegate.contract.claims import canonical_room_rules, canonical_rules, converters
+from tidegate.contract.claims import canonical_room_rules, canonical_rules, claim_defaults, converters
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract
 from tidegate.contract.custom import APPLICATION, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
@@ -26,6 +26,7 @@ __all__ = [
     "canonical_default",
     "canonical_room_rules",
     "canonical_rules",
+    "claim_defaults",
     "converters",
     "escape",
     "row_rules",

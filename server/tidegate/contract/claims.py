@@ -15,8 +15,9 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from tidegate.contract.canonical import Change, canonicalise_filters, filter_changes
-from tidegate.schema import SAFE_INTEGER, Property, Resource, RoomType, filter_schemas
+from tidegate.contract.canonical import Change, canonicalise_filters, changes, filter_changes
+from tidegate.contract.compiled import Compiler
+from tidegate.schema import SAFE_INTEGER, Property, Resource, RoomType, derive, filter_schemas
 from tidegate.schema.formats import FORMATS
 
 Convert = Callable[[Any], Any]
@@ -30,6 +31,22 @@ def converters(resource: Resource) -> dict[str, Convert]:
     """The functions that convert a claim to a value of a property, or to an item for an array, by property."""
     spelling = filter_changes(resource.properties.values())
     return {prop.name: _converter(prop, spelling.get(prop.name)) for prop in filter_schemas.filterable(resource)}
+
+
+def claim_defaults(resource: Resource) -> dict[str, tuple[str, Convert]]:
+    """What claims of the user fill in a new row: by property the name of the claim, and what makes it a value."""
+    compiler = Compiler(dict(resource.definitions))
+    spelling = changes(resource.properties.values())
+    return {
+        prop.name: (prop.claim, _filler(prop, compiler, spelling.get(prop.name)))
+        for prop in resource.properties.values()
+        if prop.claim is not None
+    }
+
+
+def _filler(prop: Property, compiler: Compiler, change: Change | None) -> Convert:
+    schema = derive.bounded(prop.schema) if prop.type == "integer" else prop.schema
+    return partial(_value, _CONVERTERS.get(prop.type, _scalar), compiler.schema(schema).is_valid, change)
 
 
 def canonical_rules(resource: Resource) -> dict[str, Any]:

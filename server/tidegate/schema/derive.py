@@ -56,13 +56,14 @@ def create_schema(resource: Resource) -> JsonSchema:
 
 
 def sent_row_schema(resource: Resource) -> JsonSchema:
-    """What a client sends of a new row, without `readOnly` properties. A required property with a default is optional.
+    """What a client sends of a new row, without `readOnly` properties. A required property with a default is optional,
+    and so is one that a claim of the user fills.
 
     `row_rules` has the conditions on the whole row: the database adds defaults and values that it makes.
     """
     return closed(
-        {prop.name: _value(resource, prop) for prop in writable(resource)},
-        [prop.name for prop in writable(resource) if prop.required and not prop.has_default],
+        {prop.name: _sent_value(resource, prop) for prop in writable(resource)},
+        [prop.name for prop in writable(resource) if prop.required and not prop.has_default and prop.claim is None],
     )
 
 
@@ -71,7 +72,7 @@ def sample_row_schema(resource: Resource) -> JsonSchema:
     needed = [
         prop.name
         for prop in resource.properties.values()
-        if prop.required and not prop.has_default and not prop.read_only
+        if prop.required and not prop.has_default and not (prop.read_only and prop.claim is None)
     ]
     return closed({name: _changed_value(resource, prop) for name, prop in resource.properties.items()}, needed)
 
@@ -109,7 +110,7 @@ def row_schema(resource: Resource) -> JsonSchema:
     return {
         **schema,
         "type": "object",
-        "properties": {prop.name: resource.schema["properties"][prop.name] for prop in sent},
+        "properties": {prop.name: _row_value(resource, prop) for prop in sent},
         "required": [prop.name for prop in sent if prop.required],
     }
 
@@ -168,6 +169,23 @@ def _value(resource: Resource, prop: Property) -> JsonSchema:
     if prop.type == "integer":
         return bounded(_without_annotations(prop.schema))
     return _without_annotations(written if isinstance(written, dict) else prop.schema)
+
+
+def _sent_value(resource: Resource, prop: Property) -> JsonSchema:
+    """The value of a property in a new row, with words for what a claim fills."""
+    value = _value(resource, prop)
+    if prop.claim is None:
+        return value
+    said = f"Where it is absent: the claim `{prop.claim.removeprefix('$user.')}` of the user."
+    return {**value, "description": f"{prop.schema['description']} {said}" if "description" in prop.schema else said}
+
+
+def _row_value(resource: Resource, prop: Property) -> Any:
+    """The schema of a property as it is written, without the name of a claim, which is no value of the property."""
+    written = resource.schema["properties"][prop.name]
+    if prop.claim is None or "default" not in written:
+        return written
+    return {word: value for word, value in written.items() if word != "default"}
 
 
 def _changed_value(resource: Resource, prop: Property) -> JsonSchema:

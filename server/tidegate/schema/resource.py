@@ -7,6 +7,7 @@ Invariant: a `Resource` says only what the schema says. This module guesses noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ JsonSchema = dict[str, Any]
 Definitions = Mapping[str, Any]
 
 REF_PREFIX = "#/$defs/"
+_CLAIM = re.compile(r"\$user\.[^.]")
 ANY = "any"
 """The `Property.type` of a property whose schema allows several JSON types besides null."""
 
@@ -36,6 +38,9 @@ class Property:
     required: bool
     default: Any
     has_default: bool
+    """The database fills it in a new row, with `default`."""
+    claim: str | None
+    """The claim of the user that the gateway fills in where a client creates a row: `"default": "$user.org"`."""
     read_only: bool
     write_only: bool
     enum: tuple[Any, ...] | None
@@ -84,7 +89,12 @@ class Resource:
     def has_automatic_key(self) -> bool:
         """The database counts the key: it is one property with integers, and clients may only read it."""
         first = self.properties[self.key[0]]
-        return len(self.key) == 1 and (first.type == "integer" or first.is_int64) and first.read_only
+        return (
+            len(self.key) == 1
+            and first.claim is None
+            and (first.type == "integer" or first.is_int64)
+            and first.read_only
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +176,16 @@ def read_property(name: str, schema: Any, required: bool, definitions: Definitio
     core = _without_null(merged, definitions)
     items = core.get("items")
     enum = core.get("enum", (core["const"],) if "const" in core else None)
+    claim = claim_of(merged.get("default"))
     return Property(
         name=name,
         type=kinds[0] if len(kinds) == 1 else ANY,
         format=core.get("format"),
         nullable=nullable,
         required=required,
-        default=merged.get("default"),
-        has_default="default" in merged,
+        default=None if claim else merged.get("default"),
+        has_default="default" in merged and claim is None,
+        claim=claim,
         read_only=merged.get("readOnly", False),
         write_only=merged.get("writeOnly", False),
         enum=None if enum is None else tuple(value for value in enum if value is not None),
@@ -181,6 +193,11 @@ def read_property(name: str, schema: Any, required: bool, definitions: Definitio
         items=None if items is None else resolved(items, definitions),
         schema=merged,
     )
+
+
+def claim_of(default: Any) -> str | None:
+    """The claim that a `default` names."""
+    return default if isinstance(default, str) and _CLAIM.match(default) else None
 
 
 def resolved(schema: Any, definitions: Definitions) -> JsonSchema:

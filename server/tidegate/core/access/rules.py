@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.core.access.claim_defaults import Defaults
 from tidegate.core.access.claims import Claims
 from tidegate.core.access.row_rules import Convert, bind
 from tidegate.core.errors import Refused
@@ -32,6 +33,8 @@ class RowAccess(msgspec.Struct, frozen=True):
     """By property: turns a claim into its value."""
     hooks: Mapping[str, Hook] = {}
     """By action. They narrow what the rules allow, and never widen it."""
+    defaults: Defaults = {}
+    """The properties of new rows that claims of the user fill."""
 
 
 def allows(rules: Mapping[str, Any], action: str, user: Principal) -> bool:

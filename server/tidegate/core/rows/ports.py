@@ -72,7 +72,10 @@ class Mutation(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["create", "update", "delete"]
     resource: str
     rows: tuple[Row, ...] = ()
-    """create: the new rows (already valid, canonical, defaults not yet filled in)."""
+    """create: the new rows (already valid, canonical, with claims of the user, without defaults of the database)."""
+    filled: tuple[frozenset[str], ...] = ()
+    """create: of each row the properties that the client did not send, because claims of the user fill them. Empty
+    where the resource has no such properties."""
     data: Row | None = None
     """update: the changed properties; None as a value means SQL NULL."""
     keys: tuple[Key, ...] = ()

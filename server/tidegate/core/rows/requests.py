@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from tidegate.core.access.claim_defaults import filled, missing
 from tidegate.core.budgets.costs import check_texts
 from tidegate.core.effects import Effect, Reply
 from tidegate.core.errors import Refused
@@ -127,11 +128,18 @@ class Requests:
     ) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
         allowed = self._permissions.permitted(session, rules, kind)
-        key = given(request.key)
+        key, defaults = given(request.key), rules.access.defaults
+        by_claims = tuple(missing(row, defaults) for row in rows) if defaults else ()
+        if any(by_claims):
+            rows = tuple(
+                filled(row, defaults, session.user, session.claims, f"/data/{number}" if array else "/data")
+                for number, row in enumerate(rows)
+            )
         mutation = Mutation(
             kind=kind,
             resource=rules.name,
             rows=rows,
+            filled=by_claims,
             data=data,
             keys=() if isinstance(request, CreateRequest) else tuple(_named(rules, request)),
             expected=None if isinstance(request, CreateRequest) else given(request.if_),

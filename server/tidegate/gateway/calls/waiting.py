@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tidegate.core.errors import Refused
 
@@ -33,7 +33,8 @@ class Waiting:
     async def until(self, step: asyncio.Future[T]) -> T:
         """The result of `step`, which is cancelled with the request. Raises Refused(cancelled)."""
         try:
-            await asyncio.wait([step, self._cancelled], return_when=asyncio.FIRST_COMPLETED)
+            first: list[asyncio.Future[Any]] = [step, self._cancelled]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if self._cancelled.done():
                 raise Refused("cancelled", CANCELLED)
             return step.result()

@@ -108,6 +108,8 @@ def _unfitting_defaults(row: JsonSchema, schemas: Schemas) -> Iterator[tuple[str
     for name, schema in row["properties"].items():
         if isinstance(schema, dict) and "default" in schema:
             prop = read_property(name, schema, True, schemas.by_key)
+            if prop.claim is not None:
+                continue
             checked = {**(bounded(prop.schema) if prop.type == "integer" else schema), "default": schema["default"]}
             value = checked.pop("default")
             if (reason := misfit(checked, value, schemas)) is not None:

@@ -41,6 +41,7 @@ def claim_problems(schemas: Schemas) -> Iterator[Problem]:
         if item.kind != "resources" or not item.is_file:
             continue
         resource = schemas.resources[item.name]
+        yield from _of_defaults(item, resource)
         for action, said in resource.access.items():
             for index, rule in enumerate(said if isinstance(said, list) else [said]):
                 if isinstance(rule, dict):
@@ -53,6 +54,21 @@ def claim_problems(schemas: Schemas) -> Iterator[Problem]:
                             Problem(item.file, at + place, why, hint=True)
                             for place, why in _unsent(resource, rule["where"])
                         )
+
+
+def _of_defaults(item: Definition, resource: Resource) -> Iterator[Problem]:
+    """Defaults that name a claim which is never a value of the property."""
+    for prop in resource.properties.values():
+        if prop.claim is None:
+            continue
+        place = f"/properties/{escape(prop.name)}/default"
+        if prop.type in {"array", "object"}:
+            reason = f"a claim fills a text, a number or a boolean, and {prop.name!r} is of the type {prop.type}"
+            yield Problem(item.file, place, reason)
+        elif prop.claim == _ROLES:
+            yield Problem(item.file, place, f'"{_ROLES}" is a list, which is never a value of {prop.name!r}')
+        elif why := _reason(prop, "eq", prop.claim, listed=False):
+            yield Problem(item.file, place, why)
 
 
 def _of_room(schemas: Schemas, item: Definition) -> Iterator[Problem]:
@@ -129,7 +145,7 @@ def _unsent(resource: Resource, where: dict[str, Any]) -> Iterator[tuple[str, st
     """Conditions of `create` on what clients cannot send and nothing fills."""
     for name, asked in where.items():
         prop = resource.properties.get(name)
-        if prop is None or not prop.read_only or prop.has_default or asked is None:
+        if prop is None or not prop.read_only or prop.has_default or prop.claim is not None or asked is None:
             continue
         if prop.column_nullable or not filled(resource, prop):
             reason = f"clients cannot send {name!r}, because it is `readOnly`, so that a new row does not match unless"

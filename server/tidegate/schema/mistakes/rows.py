@@ -53,7 +53,7 @@ def _useless(item: Definition, resource: Resource, prop: Property) -> Iterator[P
 
 def filled(resource: Resource, prop: Property) -> bool:
     """Whether a row can lack a value of `prop`, or Tidegate's tables fill it."""
-    if prop.column_nullable or prop.has_default:
+    if prop.column_nullable or prop.has_default or prop.claim is not None:
         return True
     if prop.name in resource.key:
         return resource.has_automatic_key or prop.format == "uuid"

@@ -11,14 +11,14 @@ from typing import Any
 
 from tidegate.schema.lint.whole_rows import misfit, misfits
 from tidegate.schema.mistakes.site import Found, Site
-from tidegate.schema.resource import JsonSchema, kind_of
+from tidegate.schema.resource import JsonSchema, claim_of, kind_of
 
 _BY_DATABASE = 'for a value that the database sets, write "readOnly": true in place of a default'
-_BY_CLIENT = "let the client send it, and let a row rule of `create` compare it with the claim"
+_BY_CLAIM = 'only a property of a resource is filled with a claim, which is written as "$user.id"'
 _CODE = {
     **dict.fromkeys(("now()", "current_timestamp", "current_timestamp()", "getdate()", "datetime.now()"), _BY_DATABASE),
     **dict.fromkeys(("uuid()", "uuid4()", "gen_random_uuid()", "autoincrement()", "random()"), _BY_DATABASE),
-    "$user": _BY_CLIENT,
+    "$user": _BY_CLAIM,
 }
 """What people write who expect a default to be computed, in lower case."""
 _OF_VALUES = ("const", "default", "enum", "examples")
@@ -29,7 +29,12 @@ def unfitting_values(site: Site) -> Iterator[Found]:
     schema = site.schema
     if "default" in schema and not site.is_column and (reason := _misfit(site, schema["default"], "default")):
         yield "/default", f"the default does not fit: {reason}; write a value that fits"
-    if isinstance(schema.get("default"), str) and (meant := _CODE.get(_called(schema["default"]))) is not None:
+    filled = site.is_column and claim_of(schema.get("default")) is not None
+    if (
+        isinstance(schema.get("default"), str)
+        and not filled
+        and (meant := _CODE.get(_called(schema["default"]))) is not None
+    ):
         yield "/default", f"a default is plain text, and nothing computes {schema['default']!r}; {meant}"
     for index, example in enumerate(schema.get("examples", ())):
         if reason := _misfit(site, example, "default", "examples"):

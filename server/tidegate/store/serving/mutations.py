@@ -85,7 +85,8 @@ class _Work(Generic[Connection_contra]):
     def create(self, number: int) -> Row:
         mutation, table = self._mutation, self._table
         at = row_pointer(mutation, number)
-        context = StatementContext(table.resource, "create", mutation.rows[number], at)
+        filled = mutation.filled[number] if mutation.filled else frozenset[str]()
+        context = StatementContext(table.resource, "create", mutation.rows[number], at, filled)
         return self._written(table.insert(self._connection, context), context)
 
     def update(self, number: int) -> Row:
@@ -125,5 +126,5 @@ class _Work(Generic[Connection_contra]):
         """Raises Refused: the row as it is in the table now breaks what its schema says of a whole row."""
         key = {name: written[name] for name in self._table.resource.key}
         row = self._table.whole(self._connection, key)
-        if row is not None and (found := rules.violations(row, context.row, context.at)):
+        if row is not None and (found := rules.violations(row, context.sent, context.at)):
             raise refusals.breaks_rules(found)

@@ -8,7 +8,7 @@ other rows; what an owner's trigger says with RAISE is written for the client an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from tidegate.contract import Resource, escape
@@ -29,13 +29,20 @@ class StatementContext(NamedTuple):
     resource: Resource
     kind: Kind
     row: Row
-    """The values that the client sent."""
+    """The values that the client sent, and those of `filled`."""
     at: str
     """The pointer of `row`; of the key, for a delete."""
+    filled: frozenset[str] = frozenset()
+    """The properties of `row` that the gateway added."""
+
+    @property
+    def sent(self) -> Collection[str]:
+        """The properties that the client sent."""
+        return self.row.keys() - self.filled
 
     def pointer(self, columns: Sequence[str]) -> str:
         """The first of `columns` that the client sent, or the row where it sent none of them."""
-        return next((f"{self.at}/{escape(name)}" for name in columns if name in self.row), self.at)
+        return next((f"{self.at}/{escape(name)}" for name in columns if name in self.sent), self.at)
 
 
 def row_pointer(mutation: Mutation, number: int) -> str:

@@ -16,7 +16,16 @@ from tests.support.wire import Wire, wire
 
 GUIDE = (ROOT / "docs" / "how-to" / "permissions.md").read_text()
 BLOCKS = {kind: re.findall(rf"^```{kind}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL) for kind in ("json", "python")}
-NOTES, DOCS = BLOCKS["json"]
+NOTES, FILLED, DOCS = BLOCKS["json"]
+PAPERS = {
+    "title": "Paper",
+    "type": "object",
+    "x-resource": {"key": "id"},
+    "x-access": {"create": "authenticated", "read": "authenticated"},
+    "properties": {"id": {"type": "integer", "readOnly": True}, **json.loads("{" + FILLED + "}")},
+    "required": ["id", "owner_id", "org"],
+    "additionalProperties": False,
+}
 KINDS = ("join", "message", "history")
 ROWS = [(1, 1, "red", 0), (2, 1, None, 1), (3, 2, "red", 0), (4, 2, "blue", 0), (5, 2, None, 1)]
 
@@ -26,6 +35,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     resources = tmp_path / "schema" / "resources"
     resources.mkdir(parents=True)
     (resources / "notes.schema.json").write_text(NOTES)
+    (resources / "papers.schema.json").write_text(json.dumps(PAPERS))
     (resources / "members.schema.json").write_text(json.dumps(MEMBER))
     (tmp_path / "schema" / "rooms").mkdir()
     (tmp_path / "schema" / "rooms" / "doc.schema.json").write_text(DOCS)
@@ -48,6 +58,9 @@ async def test_the_schema_gives_users_the_rows_that_it_says(gateway: GatewayProc
         assert (moved["code"], moved["pointer"]) == ("forbidden", "/data")
     async with wire(gateway.url) as guest:
         assert await ids(guest) == [2, 5]
+    async with signed_in(gateway, "7", "--claim", "org=acme") as user:
+        made = await user.ask({"type": "create", "resource": "papers", "data": {}})
+        assert made["rows"] == [{"id": 1, "owner_id": 7, "org": "acme"}]
 
 
 async def test_the_python_narrows_it(gateway: GatewayProcess, tmp_path: Path) -> None:

@@ -91,3 +91,27 @@ def test_both_languages_have_them(tmp_path: Path) -> None:
     python = " ".join(files["python/app_contract/contract.py"].split())
     assert '{ "id": "uuid", "big": "int64", ' in python
     assert '"__proto__": False}, True, ("made",)' in python
+
+
+@pytest.mark.process
+def test_a_property_that_a_claim_fills_is_optional_in_a_new_row_and_no_known_default(tmp_path: Path) -> None:
+    of_a_claim = {"type": "integer", "default": "$user.org.id"}
+    properties = {**THING["properties"], "org": {**of_a_claim, "description": "Whose it is."}}
+    required = [*THING["required"], "org"]
+    thing = {**THING, "properties": properties, "required": required, "x-access": ANYONE}
+    assert "org" not in row_facts(read_resource("things", thing, {})).defaults
+    assert not row_facts(read_resource("things", {**thing, "properties": {"id": of_a_claim}}, {})).assigned
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "things.schema.json").write_text(schema.dump(thing))
+    files = codegen.generate(schema.load(tmp_path))
+    words = "Whose it is. Where it is absent: the claim `org.id` of the user."
+    assert (
+        f"/** {words} */\n  org?: number;"
+        in files["typescript/app.ts"].split("interface ThingCreate")[1].split("\n}")[0]
+    )
+    assert "\n  org: number;" in files["typescript/app.ts"].split("interface Thing ")[1].split("\n}")[0]
+    python = files["python/app_contract/models.py"].split("class ThingCreate(")[1].split("class ")[0]
+    assert f'org: int | UnsetType = UNSET\n    """{words}"""' in python
+    for name in ("openapi.json", "asyncapi.json"):
+        assert words in files[name]
+        assert '"default": "$user' not in files[name], "it is no value of the property"

@@ -21,6 +21,8 @@ def component_schemas(schemas: Schemas) -> dict[str, JsonSchema]:
     """All definitions, and the schemas derived from rows: of creates, updates, filters and keys."""
     found = {key: _referring(schema) for key, schema in schemas.by_key.items()}
     for resource in schemas.resources.values():
+        properties = {prop.name: derive.row_value(resource, prop) for prop in resource.properties.values()}
+        found[APPLICATION_PREFIX + resource.title] = _referring({**resource.schema, "properties": properties})
         row = f"a row of `{resource.name}`"
         derived = {
             "Create": (derive.create_schema(resource), f"The data of a request that creates {row}."),

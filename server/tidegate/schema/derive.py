@@ -110,7 +110,7 @@ def row_schema(resource: Resource) -> JsonSchema:
     return {
         **schema,
         "type": "object",
-        "properties": {prop.name: _row_value(resource, prop) for prop in sent},
+        "properties": {prop.name: row_value(resource, prop) for prop in sent},
         "required": [prop.name for prop in sent if prop.required],
     }
 
@@ -180,7 +180,7 @@ def _sent_value(resource: Resource, prop: Property) -> JsonSchema:
     return {**value, "description": f"{prop.schema['description']} {said}" if "description" in prop.schema else said}
 
 
-def _row_value(resource: Resource, prop: Property) -> Any:
+def row_value(resource: Resource, prop: Property) -> Any:
     """The schema of a property as it is written, without the name of a claim, which is no value of the property."""
     written = resource.schema["properties"][prop.name]
     if prop.claim is None or "default" not in written:

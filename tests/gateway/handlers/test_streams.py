@@ -179,7 +179,7 @@ async def test_a_client_cancels_a_stream_and_other_requests(tmp_path: Path, capl
             error = await client.hear("error")
             assert (error["ref"], error["code"]) == (kind, "cancelled")
         released.set()
-        await until(lambda: sorted(ended) == ["buy", "note"])  # each in a thread of its own: in either order
+        await until(lambda: sorted(ended) == ["buy", "note"])  # each in a separate thread: in either order
         # What is answered, or was never asked, is not cancelled, and a cancel has no answer.
         for ref in (1, "note", 99):
             await client.say({"type": "cancel", "ref": ref})

@@ -37,6 +37,10 @@ BASE = {"title": "Base", "properties": {"at": {"type": "integer"}}, "required": 
 RIGHT: dict[str, Change] = {
     "the application": lambda found: None,
     "no sample rows": lambda found: found.pop(SEED),
+    "a claim that fills a text": report(type="string", maxLength=64, default="$user.id"),
+    "a claim that fills what clients cannot send": report(
+        type="string", maxLength=64, readOnly=True, default="$user.org"
+    ),
     "every format": room(
         **{
             name: {"type": "string", "format": name}

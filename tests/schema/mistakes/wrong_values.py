@@ -90,8 +90,32 @@ CODE = {
     "a default that calls a function": Wrong(
         report(type="string", default="now()"), SHIFTS, f"{REPORT}/default", ("plain text", 'write "readOnly": true')
     ),
-    "a default that is a claim": Wrong(
-        report(type="string", default="$user.id"), SHIFTS, f"{REPORT}/default", ("plain text", "let the client send it")
+    "a default that is a claim without a name": Wrong(
+        report(type="string", default="$user"), SHIFTS, f"{REPORT}/default", ("plain text", 'written as "$user.id"')
+    ),
+    "a claim in a message of a room": Wrong(
+        put(ROOM, "/properties/text/default", "$user.id"),
+        ROOM,
+        "/properties/text/default",
+        ("plain text", "only a property of a resource"),
+    ),
+    "a claim of the token as a default": Wrong(
+        report(type="string", default="$user.exp"), SHIFTS, f"{REPORT}/default", ("no claim of the user",)
+    ),
+    "a text as the default of a day": Wrong(
+        report(type="string", format="date", default="$user.id"), SHIFTS, f"{REPORT}/default", ("never a value", "date")
+    ),
+    "true or false as the default of a text": Wrong(
+        report(type="string", default="$user.anonymous"), SHIFTS, f"{REPORT}/default", ("never a value", "string")
+    ),
+    "roles as the default of a text": Wrong(
+        report(type="string", default="$user.roles"), SHIFTS, f"{REPORT}/default", ("is a list",)
+    ),
+    "a claim as the default of a list": Wrong(
+        put(SHIFTS, "/properties/tags/default", "$user.tags"),
+        SHIFTS,
+        "/properties/tags/default",
+        ("a text, a number or a boolean", "array"),
     ),
     "a default now": Wrong(
         put(SHIFTS, f"{STARTS}/default", "now"), SHIFTS, f"{STARTS}/default", ("does not fit", '"readOnly": true')

@@ -23,7 +23,7 @@ from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context, door, guests, http_connection, incoming, outbox, read_side, turns
+from tidegate.transport import backlog, context, door, guests, incoming, outbox, read_side, turns
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -42,7 +42,7 @@ def expected() -> dict[str, float]:
         "bytes in the head of a request over HTTP": incoming.MAX_HEAD,
         "seconds of a request over HTTP, from its first byte to its last": TransportSettings().message_timeout,
         "seconds without a request, of an HTTP connection": settings.http_idle,
-        "bytes that a client sends ahead of the answer to its request over HTTP": http_connection.AHEAD_BYTES,
+        "bytes that a client sends ahead of the answer to its request over HTTP": incoming.AHEAD_BYTES,
         "levels of nesting": hazards.DEPTH,
         "properties and items in all": hazards.VALUES,
         "rows or ids in one request": limits.MAX_IDS,

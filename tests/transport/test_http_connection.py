@@ -11,8 +11,8 @@ from tests.support.waiting import until
 from tests.transport.http_requests import EchoApi, chunked, post, request, response, statuses
 from tests.transport.raw import PATIENCE, TEXT, Frame, frame, listening, upgrade
 from tidegate.transport import Response
-from tidegate.transport.http_connection import AHEAD_BYTES, HttpConnection
-from tidegate.transport.incoming import MAX_HEAD
+from tidegate.transport.http_connection import HttpConnection
+from tidegate.transport.incoming import AHEAD_BYTES, MAX_HEAD
 
 MANY = 300
 """Connections that are idle."""

@@ -34,6 +34,7 @@ from tidegate.gateway.calls.outcome import Outcomes
 from tidegate.gateway.calls.parts import Parts as PartSender
 from tidegate.gateway.calls.transaction import Transactions
 from tidegate.gateway.catch_up import CatchUpDriver
+from tidegate.gateway.counts import GatewayCounts
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
@@ -68,6 +69,7 @@ class Parts:
     outdated: Outdated
     ledger: Ledger
     """What clients make the gateway hold."""
+    counts: GatewayCounts
     unsent: UnsentBytes
     """Where connections tell what waits for their clients."""
     calls: HandlerCalls
@@ -160,7 +162,7 @@ def assemble(
     listener.on_vacated = lifecycle.vacated
     api = HttpApi(contract, handler, gate, work, session_clock)
     watched = WatchedRooms(sessions.protocol, effects, store, session_clock)
-    feed = Feed(sessions.protocol, catch_up, effects, watched)
+    feed = Feed(sessions.protocol, catch_up, effects, watched, counts=sender.counts)
     engine.listen(listener)
     feed.listen(store)
     outdated = Outdated(store, handler, feed, retry_after)
@@ -175,6 +177,7 @@ def assemble(
         catch_up,
         outdated,
         ledger,
+        sender.counts,
         unsent,
         calls,
         session_clock,

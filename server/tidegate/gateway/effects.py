@@ -7,6 +7,7 @@ Invariant: the effects of one request are begun in their order, in the loop turn
 
 from __future__ import annotations
 
+import time
 from asyncio import Future
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -43,6 +44,7 @@ class Effects:
         self._sessions = sessions
         self._store = store
         self._sender = sender
+        self.counts = sender.counts
         self._work = work
         self._catch_up = catch_up
         pace = Pace()
@@ -101,9 +103,11 @@ class Effects:
         if self._feed_resumes:
             self._work.spawn(effect.session, [effect.ref], self._rows_written_later(effect))
             return
+        began = time.perf_counter()
         written = self._store.write(effect.mutation)
         if isinstance(written, Future):
-            self._work.after(effect.session, [effect.ref], written, partial(self._rows_written, effect))
+            then = partial(self._rows_written, effect, began)
+            self._work.after(effect.session, [effect.ref], written, then)
         else:
             self._work.spawn(effect.session, [effect.ref], self._rows_written_later(effect, written))
 
@@ -126,11 +130,13 @@ class Effects:
         return None if answer is None else self._sender.frame(answer)
 
     async def _rows_written_later(self, effect: row_fx.WriteRows, written: Written | None = None) -> None:
+        began = time.perf_counter()
         if written is None:
             written = self._store.write(effect.mutation)
-        self._rows_written(effect, await written)
+        self._rows_written(effect, began, await written)
 
-    def _rows_written(self, effect: row_fx.WriteRows, result: WriteResult) -> None:
+    def _rows_written(self, effect: row_fx.WriteRows, began: float, result: WriteResult) -> None:
+        self.counts.writes.observe(time.perf_counter() - began)
         answer = rows_written(effect, result, self._store.epoch)
         if answer is not None:
             self._sender.send(effect.session, answer)

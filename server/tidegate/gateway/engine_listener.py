@@ -19,9 +19,14 @@ from tidegate_protocol import RoomPosition
 
 log = logging.getLogger("tidegate.rooms")
 
-LOST = Counted(log, logging.WARNING, "messages of room %r are lost: its members were told")
-NOT_UNDERSTOOD = Counted(log, logging.WARNING, "another gateway says something that this version does not know")
-NOT_DONE = Counted(log, logging.ERROR, "what another gateway said could not be done: %s")
+LOST = Counted(log, logging.WARNING, "messages of room %r are lost: its members were told", name="room_messages_lost")
+NOT_UNDERSTOOD = Counted(
+    log,
+    logging.WARNING,
+    "another gateway says something that this version does not know",
+    name="engine_message_unknown",
+)
+NOT_DONE = Counted(log, logging.ERROR, "what another gateway said could not be done: %s", name="engine_message_failed")
 
 Told = Callable[[str], None]
 """Does what one kind of text asks for."""

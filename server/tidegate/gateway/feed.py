@@ -16,6 +16,7 @@ from tidegate.core.effects import Effect
 from tidegate.core.protocol import Protocol
 from tidegate.core.rows.ports import Change, Store
 from tidegate.gateway.catch_up import CatchUpDriver
+from tidegate.gateway.counts import GatewayCounts
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.watched_rooms import WatchedRooms
 
@@ -33,7 +34,9 @@ class Feed:
         effects: Effects,
         watched: WatchedRooms,
         clock: Callable[[], float] = time.perf_counter,
+        counts: GatewayCounts | None = None,
     ) -> None:
+        self._counts = counts or GatewayCounts()
         self._watched = watched
         self._clock = clock
         self._steps: Iterator[list[Effect]] = iter(())
@@ -52,6 +55,7 @@ class Feed:
         otherwise what is done as soon as they are.
         """
         self._finish()
+        self._counts.changed(changes)
         self._watched.changed(changes, head)
         if self._rows.dispatcher.is_costly(changes):
             self._steps = self._rows.dispatcher.in_steps(changes, head)

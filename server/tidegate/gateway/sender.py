@@ -13,6 +13,7 @@ import msgspec
 
 from tidegate.contract import Contract
 from tidegate.core.session import Session
+from tidegate.gateway.counts import GatewayCounts
 from tidegate.transport import Droppable, Outbox, text_frame
 
 
@@ -21,12 +22,14 @@ class Sender:
 
     def __init__(self, contract: Contract, outbox: Outbox, *, check: bool) -> None:
         """`check`: whether a message that the schema does not allow raises BrokenOutput instead of being sent."""
+        self.counts = GatewayCounts()
         self._contract = contract
         self._outbox = outbox
         self._encode = self._checked if check else contract.encode
 
     def send(self, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
         """One message to one session."""
+        self.counts.sent(message)
         self._outbox.push(session.sink, text_frame(self._encode(message)))
 
     def push(self, sinks: Collection[Any], message: msgspec.Struct) -> None:

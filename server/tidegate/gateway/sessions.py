@@ -98,6 +98,7 @@ class SessionHandler:
         changed: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None,
     ) -> None:
         """Carry a request out. `changed`: what to do instead of the effects that it leads to. Raises Refused."""
+        self._effects.counts.asked(request)
         if type(request) is ApplicationRequest:
             self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
             return

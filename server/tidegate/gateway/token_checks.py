@@ -21,11 +21,12 @@ from tidegate.counted import Counted
 from tidegate_protocol import Principal
 
 log = logging.getLogger("tidegate.door")
-REFUSED = Counted(log, logging.INFO, "a token was refused, of connection %s from %s: %s")
+REFUSED = Counted(log, logging.INFO, "a token was refused, of connection %s from %s: %s", name="token_refused")
 IGNORED = Counted(
     log,
     logging.WARNING,
     "%s sent too many tokens that are not valid: those of `authenticate` are refused (token_attempts)",
+    name="token_ignored",
 )
 
 

@@ -24,8 +24,12 @@ PAUSE_S = 0.05
 """Seconds between two transactions, so that a storm of events makes few of them."""
 AGAIN_S = 1.0
 """Seconds after a failure until the next try."""
-LOST = Counted(log, logging.ERROR, "the outbox of webhooks is too slow: an event %s was not recorded")
-FAILED = Counted(log, logging.ERROR, "events of webhooks could not be recorded, and wait: %s")
+LOST = Counted(
+    log, logging.ERROR, "the outbox of webhooks is too slow: an event %s was not recorded", name="webhook_event_lost"
+)
+FAILED = Counted(
+    log, logging.ERROR, "events of webhooks could not be recorded, and wait: %s", name="webhook_outbox_failed"
+)
 
 
 class Recorder:

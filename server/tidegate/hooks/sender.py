@@ -38,10 +38,21 @@ WAITING = 5_000
 LOOKED_AT = 1_000
 AT_ONCE = 4
 """Messages that are on their way to one receiver."""
-FAILED = Counted(log, logging.WARNING, "webhook %r: a message was not taken, and is sent again later: %s")
-DEAD = Counted(log, logging.ERROR, "webhook %r: a message was not taken for days, and is kept: tidegate hooks list")
-BROKEN = Counted(log, logging.ERROR, "the outbox of webhooks cannot be asked, and everything waits: %s")
-GAP = Counted(log, logging.ERROR, "webhook %r: changes went from the log before they were sent: it gets a gap")
+FAILED = Counted(
+    log, logging.WARNING, "webhook %r: a message was not taken, and is sent again later: %s", name="webhook_failed"
+)
+DEAD = Counted(
+    log,
+    logging.ERROR,
+    "webhook %r: a message was not taken for days, and is kept: tidegate hooks list",
+    name="webhook_given_up",
+)
+BROKEN = Counted(
+    log, logging.ERROR, "the outbox of webhooks cannot be asked, and everything waits: %s", name="webhook_outbox_failed"
+)
+GAP = Counted(
+    log, logging.ERROR, "webhook %r: changes went from the log before they were sent: it gets a gap", name="webhook_gap"
+)
 
 
 class HookSender:

@@ -21,7 +21,7 @@ from tidegate.hub.line import Line
 from tidegate.hub.messages import VERSION, Hello, Kind, encode
 
 log = logging.getLogger("tidegate.hub")
-SILENT = Counted(log, logging.ERROR, "the hub says nothing for %g s")
+SILENT = Counted(log, logging.ERROR, "the hub says nothing for %g s", name="hub_silent")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 """Between two attempts to connect; each pause is twice the one before."""

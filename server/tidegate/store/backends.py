@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tidegate.contract import Resource
 from tidegate.core.budgets.ledger import Ledger
+from tidegate.core.budgets.spent import Spent
 from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage, RoomLog
 from tidegate.core.rows.ports import Store
 from tidegate.hub.connector import Hub
@@ -34,6 +35,8 @@ class OpenedStore(Store, Protocol):
     """Counts the writes that wait."""
     rooms: RoomLog | None
     """The log of durable rooms, where the application has any."""
+    spent: Spent
+    """How long reads of each connection took."""
 
     @property
     def identity_secret(self) -> str:

@@ -26,11 +26,19 @@ PAUSE_S = 0.1
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """The process or the system has no file or no memory for one more connection."""
 
-NO_ROOM = Counted(log, logging.WARNING, "there is no room for more connections: accepting pauses (max_connections)")
-NO_FILES = Counted(
-    log, logging.ERROR, "a connection cannot be accepted: %s. Raise the limit of open files, or lower max_connections"
+NO_ROOM = Counted(
+    log,
+    logging.WARNING,
+    "there is no room for more connections: accepting pauses (max_connections)",
+    name="accepting_paused",
 )
-FAILED = Counted(log, logging.ERROR, "a connection was lost while it was accepted: %r")
+NO_FILES = Counted(
+    log,
+    logging.ERROR,
+    "a connection cannot be accepted: %s. Raise the limit of open files, or lower max_connections",
+    name="no_open_files",
+)
+FAILED = Counted(log, logging.ERROR, "a connection was lost while it was accepted: %r", name="accept_failed")
 
 
 async def listen(host: str, port: int) -> list[socket.socket]:

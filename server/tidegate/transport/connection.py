@@ -15,14 +15,16 @@ from typing import Any
 
 from websockets.server import ServerProtocol
 
-from tidegate.counted import Counted
 from tidegate.transport import proxy_protocol
-from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR, TOO_BIG
+from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
 from tidegate.transport.context import ConnectionContext
+from tidegate.transport.counts import Tally
+from tidegate.transport.frames import GATHERED_BYTES, GATHERED_FRAMES
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import for_api
+from tidegate.transport.notices import BREACHES, BROKEN, NO_HEADER, TOO_FAST
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.read_side import ReadSide
@@ -32,14 +34,6 @@ from tidegate.transport.taking import Taking
 from tidegate.transport.write_side import WriteSide
 
 log = logging.getLogger("tidegate.connection")
-TOO_FAST = Counted(log, logging.WARNING, "a client of %s kept sending more than it may: closed (rate, rate_bytes)")
-BREACHES = {PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG}
-BROKEN = Counted(log, logging.INFO, "a client of %s broke the WebSocket protocol: closed with %d")
-NO_HEADER = Counted(log, logging.WARNING, "a PROXY header of the trusted proxy %s cannot be read: cut off")
-
-GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
-"""When the answers to one segment are more, or larger, they are written before the next message is handled: a client
-that floods the gateway must be slowed down by its own answers."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -47,11 +41,12 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_context", "_handler", "_head", "_transport", "_ws", "counted", "heard", "id", "peer", "pinged", "read_side",
-        "refused", "session", "token", "used", "write_side",
+        "refused", "session", "tally", "token", "used", "write_side",
     )  # fmt: skip
 
     write_side: WriteSide
     read_side: ReadSide
+    tally: Tally
     _ws: ServerProtocol
     _transport: asyncio.Transport
 
@@ -98,6 +93,7 @@ class Connection(asyncio.BufferedProtocol):
         self.heard = self.used = context.now()
         self._ws = server_protocol(context.settings.max_size)
         self.write_side = WriteSide(self.id, context, transport, self._ws, self)
+        self.tally = self.write_side.tally
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -132,14 +128,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         was_open = self.write_side.lost()
-        self._context.dropped += self.read_side.ended()
-        self._context.turns.leave(self)
-        self._context.door.left(self)
+        context, received = self._context, self._ws.close_rcvd
+        context.dropped += self.read_side.ended()
+        context.counts.ended.add(self.tally)
+        context.turns.leave(self)
+        context.door.left(self)
         self._ws.receive_eof()
         if self._ws.close_sent is not None and self._ws.close_sent.code in BREACHES:
             BROKEN(self.peer.address or "a Unix socket", self._ws.close_sent.code)
         if was_open:
-            received = self._ws.close_rcvd
+            context.counts.closed(self, self._ws)
             self._tell(self._handler.disconnected, received.code if received else None)
         let_go(self._ws)
 
@@ -185,6 +183,7 @@ class Connection(asyncio.BufferedProtocol):
         """The opening handshake has succeeded."""
         self.token = token
         self.read_side.traffic = self._context.door.traffic(self, self.heard)
+        self._context.counts.opened += 1
         self.write_side.established()
         self._tell(self._handler.connected)
 
@@ -192,6 +191,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def text(self, payload: bytes) -> None:
         """A whole text message was received."""
+        if self.tally.tap is not None:
+            self.tally.tap.received(payload)
         if not payload.isascii():
             try:
                 payload.decode()

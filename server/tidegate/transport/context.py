@@ -13,6 +13,7 @@ import msgspec
 
 from tidegate.transport.api import ApiHandler
 from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
+from tidegate.transport.counts import Counts
 from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
 from tidegate.transport.outbox import Outbox
@@ -112,6 +113,7 @@ class ConnectionContext:
         self.turns = Turns(now, lambda: outbox.behind)
         self.dropped = 0
         """Bytes of unfinished messages that connections had when they ended."""
+        self.counts = Counts()
         self.door = door or Door(1 << 30)
         self.api = api
         self.connections = self.door.connections

@@ -17,6 +17,9 @@ __all__ = ["TEXT", "apply_mask", "frame_size", "text_frame"]
 
 TEXT = 0x81
 """FIN and the opcode of a text frame."""
+GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
+"""When the answers to one segment are more, or larger, they are written before the next message is handled: a client
+that floods the gateway must be slowed down by its own answers."""
 
 
 def text_frame(payload: bytes) -> bytes:

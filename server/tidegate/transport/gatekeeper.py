@@ -21,8 +21,10 @@ from tidegate.transport.origins import host_allowed, origin_allowed, preflight
 from tidegate.transport.traffic import Traffic
 
 log = logging.getLogger("tidegate.door")
-FOREIGN_PAGE = Counted(log, logging.INFO, "a request of %s from a page of a foreign origin was refused (origins)")
-FOREIGN_HOST = Counted(log, logging.INFO, "a request of %s to a foreign name was refused (hosts)")
+FOREIGN_PAGE = Counted(
+    log, logging.INFO, "a request of %s from a page of a foreign origin was refused (origins)", name="foreign_origin"
+)
+FOREIGN_HOST = Counted(log, logging.INFO, "a request of %s to a foreign name was refused (hosts)", name="foreign_host")
 MOST_LINES = 256
 """Addresses behind one connection of a proxy whose rates are remembered."""
 

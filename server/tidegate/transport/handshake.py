@@ -36,7 +36,9 @@ HEAD_TOO_LARGE = Response.text(431, f"the head of the request is too large (limi
 NOT_AN_UPGRADE = Response.text(426, "this path accepts WebSocket connections only\n", {"Upgrade": "websocket"})
 
 log = logging.getLogger("tidegate.door")
-FOREIGN_ORIGIN = Counted(log, logging.INFO, "%s wanted to connect from a page of a foreign origin: refused (origins)")
+FOREIGN_ORIGIN = Counted(
+    log, logging.INFO, "%s wanted to connect from a page of a foreign origin: refused (origins)", name="foreign_origin"
+)
 
 # The library's own log mentions every connection; the transport logs what an operator needs.
 websocket_log = logging.getLogger("tidegate.websocket")

@@ -22,14 +22,11 @@ from tidegate.transport.http import Response
 from tidegate.transport.http_head import BadRequest, for_api, read_head
 from tidegate.transport.http_output import HttpOutput
 from tidegate.transport.http_phase import HttpPhase
-from tidegate.transport.incoming import Incoming
+from tidegate.transport.incoming import AHEAD_BYTES, Incoming
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.request_rate import RequestRate
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
 from tidegate.transport.turns import SMALL_BYTES
-
-AHEAD_BYTES = 65536
-"""What a client may send ahead of the answer to its request."""
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -37,7 +34,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_api", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_output", "_phase", "_rate", "_since",
-        "counted", "id", "kept", "lines", "peer", "refused", "used",
+        "counted", "id", "kept", "lines", "peer", "refused", "tally", "used",
     )  # fmt: skip
 
     _rate: RequestRate
@@ -63,6 +60,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._api = api
         self._hand_back = hand_back
         self._output = HttpOutput(context, transport)
+        self.tally = self._output.tally
         self._gate = Gatekeeper(context, api)
         self._phase = HttpPhase.IDLE
         self._incoming = Incoming(context.settings.max_size)
@@ -88,6 +86,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         if self._phase is HttpPhase.LINGERING:
             self._output.drop(len(data))
             return
+        self.tally.bytes_in += len(data)
         self._incoming.add(data)
         if not self._rate.receive(len(data), now):
             self._output.pause_reading()
@@ -119,6 +118,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._leave()
         self._context.dropped += len(self._incoming.clear())
         self._context.door.left(self)
+        self._context.counts.ended.add(self.tally)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.lost()
@@ -157,6 +157,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             if held:
                 context.outbox.release(self._output if exchange is None or exchange.sink is None else exchange.sink)
         took = context.now() - now
+        self.tally.seconds += took
         if took > LONG_S:
             self._rate.took(took, now)
             context.turns.spent(took)
@@ -192,6 +193,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._incoming.take(len(data))
         head = read_head(data)
         self.used = now
+        self.tally.frames_in += 1
         self._output.begin(head)
         self._exchange = exchange = OpenExchange(self, head, self._output, self._answered)
         self._phase = HttpPhase.BODY

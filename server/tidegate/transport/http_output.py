@@ -12,6 +12,7 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext, Waiting
+from tidegate.transport.counts import Tally
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.origins import cors
@@ -40,11 +41,12 @@ class HttpOutput:
 
     __slots__ = (
         "_chunked", "_context", "_counted", "_dropped", "_head", "_lingers", "_reading_paused", "_taking", "_waiting",
-        "frames", "last", "may_miss", "origin", "paused", "transport",
+        "frames", "last", "may_miss", "origin", "paused", "tally", "transport",
     )  # fmt: skip
 
     def __init__(self, context: ConnectionContext, transport: asyncio.Transport) -> None:
         self.transport = transport
+        self.tally = Tally(context.now())
         self.last = False
         """The connection ends with this response."""
         self.paused = False
@@ -76,6 +78,7 @@ class HttpOutput:
 
     def write(self, data: bytes) -> None:
         if not self.transport.is_closing():
+            self.tally.bytes_out += len(data)
             self.transport.write(data)
 
     def go_on(self) -> None:
@@ -84,6 +87,7 @@ class HttpOutput:
 
     def respond(self, response: Response) -> None:
         """Send a whole response."""
+        self._count_one(response)
         body = response.body
         lines = [_first(response.status), *self._headers(response.headers)]
         if response.status in NO_BODY:
@@ -97,6 +101,7 @@ class HttpOutput:
 
     def start(self, response: Response) -> None:
         """Send the head of a response whose body follows."""
+        self._count_one(response)
         self._chunked = self._head is None or self._head.version == "1.1"
         if not self._chunked:
             self.last = True  # the end of the connection is the end of the body
@@ -105,6 +110,10 @@ class HttpOutput:
             lines.append("Transfer-Encoding: chunked\r\n")
         lines.append("\r\n")
         self.write("".join(lines).encode("latin-1"))
+
+    def _count_one(self, response: Response) -> None:
+        self._context.counts.responses[int(response.status)] += 1
+        self.tally.frames_out += 1
 
     def part(self, data: bytes) -> None:
         """Send a part of a body, which is not empty."""

@@ -11,6 +11,8 @@ from tidegate.transport.chunks import Chunks
 from tidegate.transport.http_head import BadRequest, Head
 
 MAX_HEAD = 16 * 1024
+AHEAD_BYTES = 65536
+"""What a client may send ahead of the answer to its request."""
 
 
 class Incoming:

@@ -74,7 +74,7 @@ class ReadSide:
     """`max_size`: bytes of a message, at most. `clock`: that of the `now` which the methods are given."""
 
     __slots__ = (
-        "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_pings_after_close", "_receiver",
+        "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_pings_after_close", "_receiver", "_tally",
         "_unfinished", "_unfinished_since", "_write_side", "_ws", "traffic",
     )  # fmt: skip
 
@@ -91,6 +91,7 @@ class ReadSide:
         self._max_size = max_size
         self._ws = ws
         self._write_side = write_side
+        self._tally = write_side.tally
         self._receiver: MessageReceiver = receiver
         self._clock = clock
         self._buffer = bytearray()
@@ -107,6 +108,7 @@ class ReadSide:
         """Handle `data`, which arrived just now, and what is left of earlier data."""
         traffic = self.traffic
         traffic.bytes -= len(data)
+        self._tally.bytes_in += len(data)
         if traffic.bytes < 0:
             self._pay(now)
         taken = 0
@@ -144,6 +146,7 @@ class ReadSide:
     def keep(self, data: bytes, now: float) -> None:
         """Keep `data`, which arrived just now, for a later turn."""
         self.traffic.bytes -= len(data)
+        self._tally.bytes_in += len(data)
         self._pay(now)
         self._buffer += data
         self._count()
@@ -199,7 +202,7 @@ class ReadSide:
 
     def _cut(self, data: bytes | bytearray, now: float) -> int:
         """Handle a turn of the whole frames at the start of `data`; returns how many bytes they took."""
-        at, end, turn = 0, len(data), TURN
+        at, end, turn, frames = 0, len(data), TURN, 0
         write_side, traffic, clock = self._write_side, self.traffic, self._clock
         while at < end and write_side.state is OPEN and not write_side.paused_by:
             size = frame_size(data, at)
@@ -222,6 +225,7 @@ class ReadSide:
                 write_side.pause_reading(BY_RATE)
                 break
             traffic.frames -= 1
+            frames += 1
             turn -= 1 + (payload >> SIZE_OF_ONE)
             if first == TEXT and self._fragments is None:
                 mask = at + head - 4
@@ -231,6 +235,8 @@ class ReadSide:
                 self._hand_over(bytes(data[at:stop]))
             at = stop
         took = clock() - now
+        self._tally.frames_in += frames
+        self._tally.seconds += took
         if took > LONG_S:
             traffic.took(took, TURN - turn, now)
             self._receiver.took(took)

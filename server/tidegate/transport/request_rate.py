@@ -14,7 +14,10 @@ from tidegate.transport.peers import Peer
 from tidegate.transport.traffic import LONG_S, Traffic
 
 TOO_FAST = Counted(
-    logging.getLogger("tidegate.http"), logging.WARNING, "a client of %s kept sending requests too fast: closed (rate)"
+    logging.getLogger("tidegate.http"),
+    logging.WARNING,
+    "a client of %s kept sending requests too fast: closed (rate)",
+    name="rate_limited",
 )
 
 

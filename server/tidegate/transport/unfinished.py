@@ -17,6 +17,7 @@ GIVEN_UP = Counted(
     logging.getLogger("tidegate.connection"),
     logging.WARNING,
     "the unfinished message of connection %s has no place in memory: closed %s",
+    name="unfinished_given_up",
 )
 
 

@@ -8,23 +8,19 @@ Invariant: frames reach the TCP connection in the order in which they were pushe
 from __future__ import annotations
 
 import asyncio
-import logging
 
 from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
-from tidegate.counted import Counted
 from tidegate.transport.backlog import PART_BYTES, Backlog
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
+from tidegate.transport.counts import Tally
 from tidegate.transport.draining import Drains
-from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, ENDED_READER, Reader
+from tidegate.transport.notices import MISSED, SLOW_CONSUMER
+from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, BY_RATE, ENDED_READER, Reader
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
 from tidegate.transport.taking import Taking, unconfirmed
-
-log = logging.getLogger("tidegate.connection")
-SLOW_CONSUMER = Counted(log, logging.INFO, "slow consumer: connection %s is closed %s")
-MISSED = Counted(log, logging.INFO, "slow reader: the connection %s missed %d messages")
 
 
 class WriteSide:
@@ -32,7 +28,7 @@ class WriteSide:
 
     __slots__ = (
         "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_transport",
-        "_ws", "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state",
+        "_ws", "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state", "tally",
     )  # fmt: skip
 
     def __init__(
@@ -53,7 +49,7 @@ class WriteSide:
         """The sum of the reasons why nothing is read from the client."""
         self._context = context
         self.memory, self._transport = context.memory, transport
-        self._ws = ws
+        self._ws, self.tally = ws, Tally(context.now())
         self._reader: Reader = reader
         self.may_miss = False
         """Frames that the client may miss were pushed since it read everything."""
@@ -72,15 +68,20 @@ class WriteSide:
 
     def flush(self) -> None:
         """Write the frames, or hold them while the client does not read."""
-        frames = self.frames
+        frames, tally = self.frames, self.tally
         if not frames:
             return
+        tally.frames_out += len(frames)
+        if tally.tap is not None:
+            tally.tap.sent(frames)
         if self._paused_since is not None:
             if self.state is OPEN:
+                tally.bytes_out += sum(map(len, frames))
                 self._hold(frames)
             frames.clear()
             return
         data = frames[0] if len(frames) == 1 else b"".join(frames)
+        tally.bytes_out += len(data)
         if len(data) > PART_BYTES and self.state is OPEN:
             self._write_in_parts(frames)
         elif self.state is OPEN:
@@ -143,6 +144,7 @@ class WriteSide:
 
     def answer(self, response: bytes) -> None:
         """End the connection with a plain HTTP response in place of a WebSocket."""
+        self._context.counts.responses[int(response[9:12])] += 1
         self._end()
         self._transport.write(response)
         self._transport.close()
@@ -210,6 +212,7 @@ class WriteSide:
         if not self.paused_by:
             self._transport.pause_reading()
         self.paused_by |= reason
+        self._context.counts.slowed += reason == BY_RATE
 
     def resume_reading(self, reason: int = BY_APPLICATION) -> None:
         """Read again, unless there is another reason to pause."""
@@ -281,10 +284,9 @@ class WriteSide:
 
     def _count(self) -> None:
         """Tell what waits. Nothing is told while a client keeps up, so that this costs nothing where it matters."""
-        held = self._backlog.memory if self._backlog else 0
-        self.memory.waits(self, held + self._transport.get_write_buffer_size())
-
-    # -- waiting until frames are sent ------------------------------------------------------------------------------
+        self.memory.waits(
+            self, (self._backlog.memory if self._backlog else 0) + self._transport.get_write_buffer_size()
+        )
 
     async def drained(self) -> None:
         """Wait until what was pushed is with the operating system, or the connection is not open any more.

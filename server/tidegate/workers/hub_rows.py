@@ -21,7 +21,9 @@ from tidegate.store.backends import LentStore, open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
 
 log = logging.getLogger("tidegate.hub")
-NOT_YET = Counted(log, logging.ERROR, "the database cannot be opened; it will be tried again: %s")
+NOT_YET = Counted(
+    log, logging.ERROR, "the database cannot be opened; it will be tried again: %s", name="database_not_open"
+)
 
 RETRY_S = 1.0
 ANSWER_S, CLOSE_S = 0.5, 1.0

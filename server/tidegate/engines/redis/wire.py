@@ -20,7 +20,7 @@ from tidegate.engines.redis.resp import ReplyError
 from tidegate.engines.setup import EngineSetup
 
 log = logging.getLogger("tidegate.engine")
-REFUSED = Counted(log, logging.ERROR, "the engine's server refused a command: %s")
+REFUSED = Counted(log, logging.ERROR, "the engine's server refused a command: %s", name="engine_command_refused")
 
 SWEEP_S = 60.0
 """How often each open room is looked at, beside what its connection says."""

@@ -27,7 +27,12 @@ STEADY_S = 60.0
 """A task that ran for so long has not failed before, as far as the next delay is concerned."""
 LOOK_S = 1.0
 """How often a task looks whether its event loop was given up."""
-FAILED = Counted(log, logging.ERROR, "the background task %s failed, and is started again in %.1f s: %s")
+FAILED = Counted(
+    log,
+    logging.ERROR,
+    "the background task %s failed, and is started again in %.1f s: %s",
+    name="background_task_failed",
+)
 LINES = 2000
 """Characters of a traceback in a log line."""
 

@@ -29,7 +29,10 @@ LIMIT = 10_000
 AT_ONCE = 32
 """Events that are told at a time."""
 DROPPED = Counted(
-    log, logging.WARNING, "the application's functions are too slow for what happens: %s %s was not told to them"
+    log,
+    logging.WARNING,
+    "the application's functions are too slow for what happens: %s %s was not told to them",
+    name="application_event_dropped",
 )
 MOMENTS: Mapping[Kind, Moment] = {
     "connected": "connect",

@@ -21,6 +21,7 @@ TOO_LONG = Counted(
     logging.getLogger("tidegate.handlers"),
     logging.ERROR,
     "the transaction of a handler is undone after %g s, because all writes wait for it: do slow things before call.db",
+    name="transaction_too_long",
 )
 IN_LOOP = "an `async` handler cannot use call.db, which blocks its thread: write the handler without `async`"
 

@@ -30,7 +30,9 @@ from tidegate.store.serving.change_feed import Deliver, tell_failure
 from tidegate.store.serving.feed_gate import OnSkip
 
 log = logging.getLogger("tidegate.feed")
-UNREADABLE = Counted(log, logging.WARNING, "the change log could not be read; it will be tried again: %s")
+UNREADABLE = Counted(
+    log, logging.WARNING, "the change log could not be read; it will be tried again: %s", name="change_log_unreadable"
+)
 
 KEPT = 50_000
 """Records that are kept while the feed reads the log, at most."""

@@ -75,6 +75,7 @@ class HubStore:
         self._file = file
         self._reader = reader = Reader(path, resources, file)
         self._reads = Reads(reader, resources, loop, timeout, READERS)
+        self.spent = self._reads.spent
         self._calls = Calls(loop)
         self._asked = 0
         """The number of the `Follow` that counts."""

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from tidegate.core.budgets.costs import Cost
 from tidegate.core.budgets.fair_queue import FairQueue
 from tidegate.core.budgets.payer import Payer
+from tidegate.core.budgets.spent import Spent
 from tidegate.core.budgets.turns import CrowdedError, Shares
 from tidegate.core.errors import Refused
 from tidegate.store.serving import refusals
@@ -35,9 +36,16 @@ class ReadThreads:
     """The threads of one purpose. Its methods belong to the loop's thread, but for `close`."""
 
     def __init__(
-        self, reader: Interruptible, loop: asyncio.AbstractEventLoop, shares: Shares, timeout: float, name: str
+        self,
+        reader: Interruptible,
+        loop: asyncio.AbstractEventLoop,
+        shares: Shares,
+        timeout: float,
+        name: str,
+        spent: Spent | None = None,
     ) -> None:
-        """`timeout`: seconds that work may wait, and then run; 0 for no limit."""
+        """`timeout`: seconds that work may wait, and then run; 0 for no limit. `spent`: gets the time that it took."""
+        self._spent = spent or Spent()
         self._loop = loop
         self._timeout = timeout
         self._queue: FairQueue[Job[Any]] = FairQueue(shares)
@@ -206,6 +214,8 @@ class ReadThreads:
         job.worker = None
         turn, table = job.turn, job.purpose.table
         assert turn is not None
+        if turn.began is not None:
+            self._spent.add(job.payer, self._loop.time() - turn.began)
         blocked = isinstance(failure, Blocked)
         if table and (blocked or failure is None):
             self._queue.block(table, blocked)

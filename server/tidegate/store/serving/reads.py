@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from tidegate.contract import Resource
 from tidegate.core.budgets.costs import Cost, CostRules
 from tidegate.core.budgets.payer import Payer
+from tidegate.core.budgets.spent import Spent
 from tidegate.core.budgets.turns import Shares
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Pages, ReadQuery, ReadResult
 from tidegate.store.serving.jobs import Interruptible, Purpose
@@ -70,8 +71,9 @@ class Reads:
             name: CostRules(resource.key, (*resource.unique, *resource.indexes, *((of,) for of in resource.references)))
             for name, resource in resources.items()
         }
-        self._threads = ReadThreads(reader, loop, Shares.of(THREADS, each=each), timeout, "tidegate-reader")
-        self._for_snapshots = ReadThreads(reader, loop, SNAPSHOT_SHARES, timeout, "tidegate-snapshot")
+        self.spent = spent = Spent()
+        self._threads = ReadThreads(reader, loop, Shares.of(THREADS, each=each), timeout, "tidegate-reader", spent)
+        self._for_snapshots = ReadThreads(reader, loop, SNAPSHOT_SHARES, timeout, "tidegate-snapshot", spent)
         self._snapshots = Snapshots(reader.snapshot, self._for_snapshots)
 
     async def read(self, query: ReadQuery, payer: Payer) -> ReadResult:

@@ -87,6 +87,7 @@ class ThreadedStore:
         self._loop = loop
         self._opened_at = log.head
         self._reads = reads
+        self.spent = reads.spent
         self._writer = writer
         self._feed = feed
         self._guard = guard

@@ -23,6 +23,7 @@ from tidegate.core.rooms.ports import Engine
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
+from tidegate.gateway.inspection import Lines
 from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
@@ -40,6 +41,12 @@ class Inside:
         """Another one where the test chose it."""
         self.listener = listener
         self.store = store
+
+    @property
+    def lines(self) -> Lines:
+        """What an inspection sees."""
+        context = self.listener.context
+        return Lines(self.gateway, lambda: context.connections, context.now, self.store.spent)
 
     @property
     def url(self) -> str:

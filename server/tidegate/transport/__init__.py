@@ -11,6 +11,7 @@ from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext, Memory, TransportSettings, Waiting
+from tidegate.transport.counts import Counts, Tally, Tap
 from tidegate.transport.door import Door
 from tidegate.transport.frames import text_frame
 from tidegate.transport.handler import ConnectionHandler
@@ -19,14 +20,14 @@ from tidegate.transport.http_head import Head
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink
 from tidegate.transport.pausing import BY_ADMISSION
-from tidegate.transport.peers import Peers
+from tidegate.transport.peers import Peer, Peers
 from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
     "BY_ADMISSION",
-    "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Door", "Droppable",
-    "Exchange", "Head", "Listener", "Memory", "Outbox", "Peers", "Request", "Response", "Routes", "Sink", "Tickers",
-    "TransportSettings", "Waiting", "WriteSide",
+    "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts", "Door",
+    "Droppable", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer", "Peers", "Request", "Response", "Routes",
+    "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting", "WriteSide",
     "text_frame",
 ]  # fmt: skip

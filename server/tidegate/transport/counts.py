@@ -1,6 +1,6 @@
 """What connections have cost so far: frames, bytes and time, of each connection and of one listener.
 
-Plain numbers, raised where things happen; whoever looks at them adds them up. It decides nothing, and knows no meaning
+Plain numbers, raised where things happen; a reader adds them up. It decides nothing, and knows no meaning
 of a frame.
 Invariant: what an ended connection has cost is in `Counts.ended`, so that sums never shrink.
 """
@@ -79,7 +79,7 @@ class Counts:
         self.ended = Tally(0.0)
         """The sum of the connections that have ended."""
         self.on_end: Callable[[Any, int], None] | None = None
-        """Is told of each WebSocket that has ended, and its close code."""
+        """Called with each WebSocket that has ended, and its close code."""
 
     def closed(self, connection: Counted, ws: ServerProtocol) -> None:
         """A WebSocket has ended. The code of the close frame that was sent first counts."""

@@ -67,6 +67,8 @@ class Dispatcher:
         update = group.update(change, self._cursor.epoch, met)
         if update is None:
             return
+        group.updates += 1
+        group.frames += len(group.members)
         if change.origin is None:
             yield Push(group.sinks, update)
             return

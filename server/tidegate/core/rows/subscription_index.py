@@ -47,8 +47,8 @@ class SubscriptionGroup:
     """
 
     __slots__ = (
-        "_meets", "counted", "fields", "filters", "holders", "id", "indexed", "key", "members", "points", "resource",
-        "rule", "rule_identity", "scope", "sinks", "where",
+        "_meets", "counted", "fields", "filters", "frames", "holders", "id", "indexed", "key", "members", "points",
+        "resource", "rule", "rule_identity", "scope", "sinks", "updates", "where",
     )  # fmt: skip
 
     def __init__(self, key_id: str, key: SubscriptionKey, filters: Filter, rule: Filter, rule_identity: str) -> None:
@@ -75,6 +75,8 @@ class SubscriptionGroup:
         """The live sessions: they get every change that is dispatched from now on."""
         self.sinks: dict[Any, None] = {}
         """Where the frames of the live sessions go."""
+        self.updates = self.frames = 0
+        """Updates that were sent, and the same counted once for each member."""
         self._meets = predicate(self.where)
 
     def matches(self, row: Row | None) -> bool:
@@ -144,6 +146,9 @@ class SubscriptionIndex:
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    def __iter__(self) -> Iterator[SubscriptionGroup]:
+        return iter(self._groups.values())
 
     def acquire(
         self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING

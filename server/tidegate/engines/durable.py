@@ -49,6 +49,10 @@ class DurableEngine:
         self._rooms: DurableRooms | None = None
 
     @property
+    def node(self) -> str:
+        return self._inner.node
+
+    @property
     def healthy(self) -> bool:
         return self._inner.healthy
 

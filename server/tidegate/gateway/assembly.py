@@ -40,6 +40,10 @@ from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
 from tidegate.gateway.feed import Feed
 from tidegate.gateway.http.api import HttpApi
+from tidegate.gateway.http.forwarding import Forwarding
+from tidegate.gateway.http.front import Front
+from tidegate.gateway.http.stream_requests import StreamRequests
+from tidegate.gateway.http.streams import Streams
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.removal import Removal
@@ -83,10 +87,11 @@ class Parts:
     """Has connections: to be closed at the end."""
     life: ApplicationLife
     """To be started before the first client connects, and stopped when the gateway says goodbye."""
-    api: HttpApi
+    api: Front
     """What requests over HTTP talk to."""
     removal: Removal
     """Ends connections and tokens for the operator."""
+    streams: Streams
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -160,7 +165,9 @@ def assemble(
     effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
     sessions.protocol.rooms.occupants.watch = lifecycle
     listener.on_vacated = lifecycle.vacated
-    api = HttpApi(contract, handler, gate, work, session_clock)
+    streams = Streams(handler, lambda: engine.node)
+    stream_requests = StreamRequests(streams, Forwarding(streams, engine, listener), tokens, session_clock)
+    api = Front(HttpApi(contract, handler, gate, work, session_clock), stream_requests)
     watched = WatchedRooms(sessions.protocol, effects, store, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects, watched, counts=sender.counts)
     engine.listen(listener)
@@ -187,6 +194,7 @@ def assemble(
         life,
         api,
         removal,
+        streams,
     )
 
 

@@ -13,6 +13,7 @@ from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext, Memory, TransportSettings, Waiting
 from tidegate.transport.counts import Counts, Tally, Tap
 from tidegate.transport.door import Door
+from tidegate.transport.event_stream import Delivered, EventStream
 from tidegate.transport.frames import text_frame
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.http import Answer, Request, Response, Routes
@@ -26,8 +27,8 @@ from tidegate.transport.write_side import WriteSide
 
 __all__ = [
     "BY_ADMISSION",
-    "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts", "Door",
-    "Droppable", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer", "Peers", "Request", "Response", "Routes",
-    "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting", "WriteSide",
+    "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts", "Delivered",
+    "Door", "Droppable", "EventStream", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer", "Peers", "Request",
+    "Response", "Routes", "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting", "WriteSide",
     "text_frame",
 ]  # fmt: skip

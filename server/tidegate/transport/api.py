@@ -1,18 +1,35 @@
 """What HTTP requests talk to, as the transport asks: a port, and one request with its answer.
 
 The transport decides how bytes become requests; what a request means, and who may ask, is decided behind this port. It
-knows no path but that requests for `/api` come here.
+knows no path but that requests for `/api` and `/sse` come here.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from tidegate.transport.door import Visitor
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.outbox import Sink
 from tidegate.transport.peers import Peer
+
+
+class Successor(Visitor, Protocol):
+    """The protocol of a connection that is no HTTP from now on."""
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """It has the TCP connection."""
+
+    def establish(self, token: str | None) -> None:
+        """The head of the response was sent."""
+
+
+Make = Callable[[Any], Successor]
+"""Gets the `ConnectionContext`, which knows this module."""
 
 
 class Exchange(Protocol):
@@ -44,6 +61,13 @@ class Exchange(Protocol):
     def end(self) -> None:
         """The body is whole."""
 
+    def hand_over(self, response: Response, token: str | None, make: Make) -> Response | None:
+        """Send the head of a response that is as long as the connection, and give the connection to another protocol.
+
+        `token`: what the client sent to prove its identity. `make` is called unless the client may not have a
+        connection of this kind now: then the refusal is returned, which is yet to be sent.
+        """
+
     @property
     def unsent(self) -> int:
         """Bytes of the response that wait for the client."""
@@ -53,7 +77,7 @@ class Exchange(Protocol):
 
 
 class ApiHandler(Protocol):
-    """Answers requests for `/api`."""
+    """Answers requests for `/api` and `/sse`."""
 
     def begin(self, exchange: Exchange) -> Response | None:
         """The head of a request is here. A response refuses the request before its body is read."""

@@ -181,6 +181,19 @@ class Door:
             self._count(visitor, now)
         return peer, visitor.refused
 
+    def belongs(self, visitor: Visitor, peer: Peer, now: float) -> Response | None:
+        """The connection of a proxy, or of its client, is this client's alone from now on.
+
+        Returns the answer where it may have no more, and the connection stays as it was.
+        """
+        proxy, visitor.peer = visitor.peer, peer
+        if not visitor.counted:
+            self._count(visitor, now)
+        refused = visitor.refused
+        if refused is not None:
+            visitor.peer, visitor.refused = proxy, None
+        return refused
+
     def replaced(self, visitor: Visitor, other: Visitor, now: float) -> None:
         """The connection is `other` from now on."""
         other.peer, other.counted, other.refused = visitor.peer, visitor.counted, visitor.refused

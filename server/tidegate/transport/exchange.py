@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from tidegate.transport.api import Make
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.http_output import HttpOutput
@@ -23,13 +24,19 @@ class Line(Protocol):
     peer: Peer
     kept: dict[str, Any]
 
+    def hand_over(self, exchange: OpenExchange, response: Response, token: str | None, make: Make) -> Response | None:
+        """See `api.Exchange.hand_over`."""
+
 
 class OpenExchange:
     """`answered` is called once, when the response is complete."""
 
-    __slots__ = ("_answered", "_begun", "_done", "_output", "head", "id", "kept", "owner", "peer", "sink", "state")
+    __slots__ = (
+        "_answered", "_begun", "_done", "_line", "_output", "head", "id", "kept", "owner", "peer", "sink", "state",
+    )  # fmt: skip
 
     def __init__(self, line: Line, head: Head, output: HttpOutput, answered: Callable[[], None]) -> None:
+        self._line = line
         self.id = line.id
         self.head = head
         self.peer = line.peer
@@ -63,6 +70,11 @@ class OpenExchange:
         self._done = True
         self._output.complete()
         self._answered()
+
+    def hand_over(self, response: Response, token: str | None, make: Make) -> Response | None:
+        refused = self._line.hand_over(self, response, token, make)
+        self._done = refused is None
+        return refused
 
     def allow_origin(self, origin: str | None) -> None:
         """Let the page that asks read the response; None for a program."""

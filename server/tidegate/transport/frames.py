@@ -13,7 +13,7 @@ try:
 except ImportError:  # no compiled extension for this platform
     apply_mask = pure_apply_mask
 
-__all__ = ["TEXT", "apply_mask", "frame_size", "text_frame"]
+__all__ = ["TEXT", "apply_mask", "client_frame", "frame_size", "text_frame"]
 
 TEXT = 0x81
 """FIN and the opcode of a text frame."""
@@ -30,6 +30,16 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2) + payload
     return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
+def client_frame(payload: bytes) -> bytes:
+    """A client's text frame. Its mask is zero: it comes from no network."""
+    size = len(payload)
+    if size < 126:
+        return bytes((TEXT, 0x80 | size, 0, 0, 0, 0)) + payload
+    if size < 65536:
+        return b"\x81\xfe" + size.to_bytes(2) + bytes(4) + payload
+    return b"\x81\xff" + size.to_bytes(8) + bytes(4) + payload
 
 
 def frame_size(buffer: bytes | bytearray, at: int) -> tuple[int, int] | None:

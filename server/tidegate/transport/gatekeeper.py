@@ -47,9 +47,7 @@ class Gatekeeper:
         head, settings = exchange.head, self._context.settings
         exchange.peer, at_the_door = self._context.door.request(caller, head.headers.get("x-forwarded-for", ""), now)
         if at_the_door is not None:
-            text = at_the_door.body.decode().rstrip("\n")
-            wait = {name: value for name, value in at_the_door.headers.items() if name == "Retry-After"}
-            return self._api.refusal(HTTPStatus(at_the_door.status), text, wait)
+            return self._as_api(at_the_door)
         if caller.peer.trusted and not self._may_send(caller, exchange, now):
             text = "the client sends too much; retry later"
             return self._api.refusal(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": "1"})
@@ -62,6 +60,25 @@ class Gatekeeper:
             text = f"the body is too large (limit: {settings.max_size} bytes)"
             return self._api.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, {})
         return self._api.begin(exchange)
+
+    def connection_refused(
+        self, caller: Caller, exchange: OpenExchange, token: str | None, now: float
+    ) -> Response | None:
+        """The response to a request that wants its whole connection, as a handshake for a WebSocket is refused."""
+        if self._context.connections.closed_to_new:
+            text = "this gateway is about to end; retry later"
+            return self._api.refusal(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "1"})
+        refused = None if token is None else self._context.door.token_refusal(exchange.peer, now)
+        if refused is None:
+            refused = self._context.door.belongs(caller, exchange.peer, now)
+        if refused is None:
+            return None
+        return self._as_api(refused)
+
+    def _as_api(self, refused: Response) -> Response:
+        """What the door answers, as requests over HTTP are answered."""
+        wait = {name: value for name, value in refused.headers.items() if name == "Retry-After"}
+        return self._api.refusal(HTTPStatus(refused.status), refused.body.decode().rstrip("\n"), wait)
 
     def failed(self, connection_id: str) -> Response:
         """The response to a request at which the handler has just failed."""

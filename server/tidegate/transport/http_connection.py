@@ -1,4 +1,4 @@
-"""A connection that speaks HTTP: requests for `/api`, one after the other, over a connection that stays open.
+"""A connection that speaks HTTP: requests for the API, one after the other, over a connection that stays open.
 
 It takes the TCP connection over from a `Connection` whose first request is no handshake, and hands it back when a later
 one is: a proxy may use an idle connection for either. It reads one request at a time; what a client sends ahead waits,
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from tidegate.transport.api import ApiHandler
+from tidegate.transport.api import ApiHandler, Make
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.exchange import OpenExchange
 from tidegate.transport.gatekeeper import Gatekeeper
@@ -25,6 +25,7 @@ from tidegate.transport.http_phase import HttpPhase
 from tidegate.transport.incoming import AHEAD_BYTES, Incoming
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.request_rate import RequestRate
+from tidegate.transport.succession import take_over
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
 from tidegate.transport.turns import SMALL_BYTES
 
@@ -132,8 +133,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._context.turns.leave(self)
         self._context.memory.waits(self, 0)
 
-    # -- from bytes to requests -------------------------------------------------------------------------------------
-
     def take_turn(self, *, others: bool) -> bool:
         """Handle one request of what has arrived. See `turns`."""
         busy = self._phase in {HttpPhase.ANSWERING, HttpPhase.LINGERING, HttpPhase.ENDED}
@@ -147,8 +146,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _handle(self, now: float) -> None:
         """Handle one request, if it is whole, and send what is answered at once."""
         context = self._context
-        held = context.outbox.hold()
-        exchange: OpenExchange | None = None
+        held, exchange = context.outbox.hold(), None
         try:
             exchange = self._read(now)
         except BadRequest as bad:
@@ -206,44 +204,49 @@ class HttpConnection(asyncio.BufferedProtocol):
         elif head.expects and not self._incoming:
             self._output.go_on()
 
-    # -- answers ----------------------------------------------------------------------------------------------------
+    def hand_over(self, exchange: OpenExchange, response: Response, token: str | None, make: Make) -> Response | None:
+        """The connection becomes another protocol with this response. See `api.Exchange`."""
+        refused = self._gate.connection_refused(self, exchange, token, self._context.now())
+        if refused is None:
+            self._output.start(response, endless=True)
+            self._exchange = None
+            self._leave()
+            take_over(self, make(self._context), self._context, self._output.transport, token)
+        return refused
 
     def _refuse(self, bad: BadRequest) -> None:
         """What the client sent cannot be read: nothing that follows is."""
         self._output.end_early()
         self._phase = HttpPhase.ANSWERING
         response = self._api.refusal(bad.status, bad.text, {})
-        if self._exchange is None:
-            self._output.begin(None)
-            self._output.respond(response)
-            self._answered()
-        else:
+        if self._exchange is not None:
             self._exchange.respond(response)
+            return
+        self._output.begin(None)
+        self._output.respond(response)
+        self._answered()
 
     def _answered(self) -> None:
         """The request has its whole response."""
         self._exchange = None
         self._since = self._context.now()
-        if not self._output.last:
+        if self._output.last:
+            self._phase = HttpPhase.LINGERING
+            self._incoming.clear()
+            self._output.finish()
+        else:
             self._phase = HttpPhase.IDLE
             self._next()
-            return
-        self._phase = HttpPhase.LINGERING
-        self._incoming.clear()
-        self._output.finish()
 
     def _next(self) -> None:
         """Go on with what was sent ahead, in a later turn."""
-        if self._output.paused or self._rate.exceeded:
-            return
-        self._output.resume_reading()
-        if self._incoming:
-            self._wait_for_turn()
+        if not self._output.paused and not self._rate.exceeded:
+            self._output.resume_reading()
+            if self._incoming:
+                self._wait_for_turn()
 
     def _wait_for_turn(self) -> None:
         self._context.turns.wait(self, self.peer.address if self.counted else self.id)
-
-    # -- time and limits --------------------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
         """Check the deadlines of this connection; called about once a second."""

@@ -22,7 +22,8 @@ COMMON = (*SINGLE, "accept", "accept-encoding", "connection", "user-agent", "x-f
 KEYS: Final = {spelled.encode(): name for name in COMMON for spelled in (name, name.title())}
 """How most clients write the names of headers; the others cost one more step."""
 HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]+")
-API = b"/api"
+PATHS: Final = frozenset({b"/api", b"/sse"})
+BELOW: Final = (b"/api/", b"/api?", b"/sse/", b"/sse?")
 HTTP = (b"http://", b"https://")
 
 
@@ -59,13 +60,13 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 def for_api(head: bytes) -> bool:
-    """Whether a request is one for `/api`, or has a method that no fixed page answers; the head may be malformed."""
+    """Whether a request is for `/api` or `/sse`, or has a method that no fixed page answers. It may be malformed."""
     method, _, rest = head.partition(b" ")
     target = rest[: rest.find(b" ")]
     if target.startswith(HTTP):
         slash = target.find(b"/", 8)
         target = target[slash:] if slash > 0 else b"/"
-    if target == API or target.startswith((b"/api/", b"/api?")):
+    if target in PATHS or target.startswith(BELOW):
         return True
     return method not in {b"GET", b"HEAD"} and method.isalpha() and method.isupper()
 

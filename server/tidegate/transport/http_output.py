@@ -18,11 +18,12 @@ from tidegate.transport.http_head import Head
 from tidegate.transport.origins import cors
 from tidegate.transport.taking import Taking, unconfirmed
 
+CACHE = "Cache-Control: private, no-cache\r\n"
 COMMON = (
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-    "Cache-Control: private, no-cache\r\n"
+    f"{CACHE}"
     "Vary: Origin\r\n"
 )
 LINGER_BYTES = 1 << 20
@@ -99,13 +100,18 @@ class HttpOutput:
         lines.append("\r\n")
         self.write("".join(lines).encode("latin-1") + body)
 
-    def start(self, response: Response) -> None:
-        """Send the head of a response whose body follows."""
+    def start(self, response: Response, *, endless: bool = False) -> None:
+        """Send the head of a response whose body follows. `endless`: it is as long as the connection."""
         self._count_one(response)
-        self._chunked = self._head is None or self._head.version == "1.1"
+        self._chunked = not endless and (self._head is None or self._head.version == "1.1")
         if not self._chunked:
             self.last = True  # the end of the connection is the end of the body
-        lines = [_first(response.status), *self._headers(response.headers)]
+        first = _first(response.status)
+        if "Cache-Control" in response.headers:
+            first = first.replace(CACHE, "")
+        if endless:
+            self.resume_reading()
+        lines = [first, *self._headers(response.headers)]
         if self._chunked:
             lines.append("Transfer-Encoding: chunked\r\n")
         lines.append("\r\n")

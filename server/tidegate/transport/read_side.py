@@ -139,6 +139,11 @@ class ReadSide:
         if self._unfinished.counted or not self._write_side.paused_by & ~BY_TURN:
             self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that have arrived and are not handled."""
+        return len(self._buffer)
+
     def large(self, size: int) -> bool:
         """Whether much is to be handled once `size` bytes more have arrived: only the end of a message may be small."""
         return size + len(self._buffer) > SMALL_BYTES

@@ -219,7 +219,7 @@ async def test_application_lets_a_user_in_once_a_minute_and_may_refuse(tmp_path:
             refused = await one.post("buy", amount=1)
             assert (refused.status, refused.json["message"]) == (403, "this user is banned")
         assert asked == ["7", "banned", "banned"]
-        gate = gateway.gateway.api._gate
+        gate = gateway.gateway.api._api._gate
         assert not gate.asking
         assert not gate._known
         assert not gate._held

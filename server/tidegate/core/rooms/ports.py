@@ -112,6 +112,10 @@ class Engine(Protocol):
     """
 
     @property
+    def node(self) -> str:
+        """How this gateway is named for `tell` at present: letters and digits."""
+
+    @property
     def healthy(self) -> bool:
         """Whether the engine answers, or did so in the last 5 seconds."""
 

@@ -52,6 +52,7 @@ class HubEngine:
         """`grace`: seconds within which every worker is back at a hub that was started again."""
         loop = asyncio.get_running_loop()
         self._loop = loop
+        self.node = node
         self.connector = Connector(address, "rooms", node, self)
         self._calls = Calls(loop)
         self._grace = grace

@@ -23,15 +23,13 @@ from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.http import responses
 from tidegate.gateway.http.operations import KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
+from tidegate.gateway.http.proofs import BEARER, CHECKED_S, Known
 from tidegate.gateway.http.replies import REF, ReplySink, is_part
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.work import Work
 from tidegate.transport import Exchange, Response
 from tidegate_protocol import Principal
 
-CHECKED_S = 60.0
-"""How long a connection's token counts as valid before it is looked at again."""
-BEARER = "bearer "
 JSON = "application/json"
 
 
@@ -43,14 +41,6 @@ class _Asked(NamedTuple):
     identity: VerifiedIdentity
     admitted: bool
     """The application was asked of this user before, or is never asked."""
-
-
-class _Known(NamedTuple):
-    """A token that was valid."""
-
-    authorization: str
-    identity: VerifiedIdentity
-    until: float
 
 
 class HttpApi:
@@ -144,8 +134,12 @@ class HttpApi:
         """The session of a request. Raises Refused for a token that is not valid."""
         headers, kept = exchange.head.headers, exchange.kept
         authorization = headers.get("authorization", "")
-        known: _Known | None = kept.get("token")
-        if known is not None and known.authorization == authorization and self._counts(known):
+        known: Known | None = kept.get("token")
+        if (
+            known is not None
+            and known.authorization == authorization
+            and known.counts(self._gate.tokens, self._clock())
+        ):
             session = self._session(exchange, operation, known.identity.user)
             identity = known.identity
             admitted = True
@@ -162,12 +156,6 @@ class HttpApi:
         session.become(identity.user, identity.claims)
         session.expires_at, session.proof = identity.expires_at, identity.proof
         return _Asked(operation, session, identity, admitted)
-
-    def _counts(self, known: _Known) -> bool:
-        """Whether a token that was valid still is, without another look at it."""
-        identity = known.identity
-        revoked = self._gate.tokens.revocations.refuses(identity.user.id, identity.proof)
-        return self._clock() < known.until and not revoked
 
     def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
         streams = False
@@ -200,7 +188,7 @@ class HttpApi:
             until = self._clock() + CHECKED_S
             if identity.expires_at is not None:
                 until = min(until, identity.expires_at)
-            exchange.kept["token"] = _Known(authorization, identity, until)
+            exchange.kept["token"] = Known(authorization, identity, until)
 
 
 def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
@@ -33,24 +33,23 @@ Delivered = Literal["taken", "full", "ended"]
 class EventWriteSide(WriteSide):
     """The sending half of a stream."""
 
-    __slots__ = ("pushed",)
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.pushed = 0
-        """Bytes of events so far."""
+    __slots__ = ()
 
     def flush(self) -> None:
-        frames = self.frames
-        if frames:
-            frames[:] = map(event, frames)
-            self.pushed += sum(map(len, frames))
-            super().flush()
+        frames, tap = self.frames, self.tally.tap
+        if not frames:
+            return
+        if tap is not None:
+            tap.sent(frames)  # it reads frames, not events
+        self.tally.tap = None
+        frames[:] = map(event, frames)
+        super().flush()
+        self.tally.tap = tap
 
     @property
     def taken(self) -> int:
         """Bytes that the client's side has confirmed, and those of events that were dropped."""
-        return self.pushed - (0 if self._backlog is None else self._backlog.size) - self.unconfirmed
+        return self.tally.bytes_out - (0 if self._backlog is None else self._backlog.size) - self.unconfirmed
 
 
 class EventStream(Connection):
@@ -76,6 +75,7 @@ class EventStream(Connection):
         # The first event takes the identifier with it: an event ends with an empty line.
         self._ws = EventProtocol(f"id: {self.identifier}\n".encode())
         self.write_side = EventWriteSide(self.id, context, transport, self._ws, self)
+        self.tally = self.write_side.tally
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
 
     def deliver(self, messages: Sequence[bytes]) -> Delivered:
@@ -124,7 +124,7 @@ class EventStream(Connection):
         if self._pinged_at is None:
             self._pinged_at, self._taken = now, write_side.taken
             self._ws.send_ping(b"")
-            write_side.pushed += len(COMMENT)
+            self.tally.bytes_out += len(COMMENT)
             write_side.write_out()
         elif write_side.taken > self._taken or not write_side.unconfirmed:
             self.heard, self._pinged_at = now, None

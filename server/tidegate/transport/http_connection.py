@@ -75,8 +75,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._rate = RequestRate(UNLIMITED if self.peer.trusted else self._context.door.traffic(self, now))
         self._received(received, now)
 
-    # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
-
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._context.receive_buffer
 
@@ -119,7 +117,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._leave()
         self._context.dropped += len(self._incoming.clear())
         self._context.door.left(self)
-        self._context.counts.ended.add(self.tally)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.lost()
@@ -130,6 +127,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _leave(self) -> None:
         """Nothing more is done here."""
         self._phase = HttpPhase.ENDED
+        self._context.counts.ended.add(self.tally)
         self._context.turns.leave(self)
         self._context.memory.waits(self, 0)
 

@@ -145,7 +145,7 @@ async def test_comments_keep_a_stream_and_find_a_client_that_is_gone(tmp_path: P
             # The system of a client that is cut off confirms nothing: here its buffers are full, and a byte waits.
             connection = only(gateway)
             monkey = pytest.MonkeyPatch()
-            monkey.setattr(type(connection.write_side), "unconfirmed", property(lambda side: side.pushed))
+            monkey.setattr(type(connection.write_side), "unconfirmed", property(lambda side: side.tally.bytes_out))
             try:
                 await until(lambda: not gateway.gateway.streams)
             finally:

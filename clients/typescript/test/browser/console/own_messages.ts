@@ -1,0 +1,51 @@
+// The console of an application that has messages alone.
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Gateway } from "../../support/gateway.js";
+import { writeCounting } from "../counting.js";
+import { close, open, page } from "./pages.js";
+
+export function ownMessages(): void {
+  describe("an application with own messages only", () => {
+    const gateway = new Gateway(["--schema", "schema", "--handlers", "counting:gateway"]);
+
+    beforeAll(async () => {
+      writeCounting(gateway.folder);
+      gateway.run("migrate", "--schema", "schema");
+      await gateway.start();
+    });
+    afterAll(() => close(gateway));
+
+    const send = async (to: string) => {
+      await page.locator("#own").getByLabel("to").fill(to);
+      await page.locator("#own").getByRole("button", { name: "Send" }).click();
+    };
+
+    test("parts come before the reply, and an acknowledgement is said in words", async () => {
+      await open(page, gateway);
+      expect(await page.locator("#own-about").innerText()).toBe("<b>Count</b> to a number.");
+      await send("3");
+      await expect.poll(() => page.locator("#own-state").innerText()).toBe("Done: the gateway answered ok.");
+      expect(await page.locator("#parts li").allInnerTexts()).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+      expect(await page.locator("#reply").isVisible()).toBe(false);
+    });
+
+    test("an error of the application stands at the field that it points to, with its code and data", async () => {
+      await send("10");
+      await expect.poll(() => page.locator("#own .field .problem").innerText()).toContain("that is too far");
+      expect(await page.locator("#own-state").innerText()).toBe("The gateway answered with the error app:too_far.");
+      expect(JSON.parse(await page.locator("#reply").innerText())).toEqual({ most: 9 });
+      expect(await page.locator("#parts").isVisible()).toBe(false);
+    });
+
+    test("a request that goes on is cancelled", async () => {
+      await send("1");
+      await expect.poll(() => page.locator("#own-state").innerText()).toBe("1 part, waiting for the reply");
+      await page.locator("#own").getByRole("button", { name: "Cancel" }).click();
+      await expect
+        .poll(() => page.locator("#own-state").innerText())
+        .toBe("The gateway answered with the error cancelled.");
+      expect(await page.locator("#own-cancel").isVisible()).toBe(false);
+    });
+  });
+}

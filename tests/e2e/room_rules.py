@@ -47,6 +47,18 @@ ROOMS: dict[str, dict[str, Any]] = {
             "send": "authenticated",
         },
     },
+    "plan": {
+        "title": "PlanMessage",
+        "x-room": {"pattern": "plan-{doc_id}"},
+        "x-access": {
+            "join": {
+                "role": "lead",
+                "where": {"$user.org": "acme"},
+                "exists": {"resource": "members", "where": OF_DOC},
+            },
+            "send": "authenticated",
+        },
+    },
     "team": {
         "title": "TeamMessage",
         "x-room": {"pattern": "team-{team}-{part}", "history": {"size": 50, "ttl": 3600}},

@@ -8,6 +8,7 @@ import asyncio
 import io
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
 from typing import Any
@@ -134,6 +135,38 @@ async def test_only_members_join_and_a_membership_ends_with_its_row(doc: Doc) ->
         assert again["type"] == "joined"
 
 
+async def test_the_end_of_a_row_ends_a_membership_within_a_second_and_nothing_follows(doc: Doc) -> None:
+    """The fastest of a few memberships counts, so that a slow machine does not decide."""
+    doc.add("ann")
+    took = []
+    async with doc.signed_in("ann") as ann, doc.signed_in("bo") as bo:
+        assert (await ann.ask(join(doc.room)))["type"] == "joined"
+        while not took or (min(took) > 1.0 and len(took) < 5):
+            doc.add("bo")
+            await answered(bo, join(doc.room), "joined")
+            talking = asyncio.create_task(talk(ann, doc.room))
+            await bo.hear("message")
+            await asyncio.to_thread(doc.remove, "bo")
+            committed = time.monotonic()
+            assert (await bo.hear("left"))["reason"] == "removed"
+            took.append(time.monotonic() - committed)
+            talking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await talking
+            for text in ("one more", "another"):
+                await ann.say(message(doc.room, text))
+            await ann.hear(lambda heard: heard["type"] == "message" and heard["data"]["text"] == "another")
+            assert texts(await bo.settle()) == []
+    assert min(took) <= 1.0, took
+
+
+async def talk(client: Wire, room: str) -> None:
+    """Send messages, without an end."""
+    while True:
+        await client.say(message(room))
+        await client.settle()
+
+
 async def test_a_member_that_the_gateway_added_itself_joins_at_once(doc: Doc) -> None:
     async with doc.signed_in("ann") as ann:
         row = {"doc_id": doc.number, "user_id": doc.user("ann")}
@@ -217,6 +250,24 @@ async def test_claims_and_parameters_decide_without_rows(doc: Doc) -> None:
         since = {**head, "offset": 0}
         assert (await ann.ask(join(room, since=since)))["recovered"] is True
         assert (await bo.ask(join(room, since=since)))["recovered"] is False
+
+
+async def test_a_role_claims_and_a_row_have_to_hold_together(doc: Doc) -> None:
+    room = f"plan-{doc.number}"
+    lead, acme = ("--role", "lead"), ("--claim", "org=acme")
+    async with (
+        doc.signed_in("ann", *lead, *acme) as ann,
+        doc.signed_in("ann", *acme) as without_role,
+        doc.signed_in("ann", *lead) as without_claim,
+        doc.signed_in("ann", *lead, "--claim", "org=other") as of_another,
+    ):
+        assert (await ann.ask(join(room)))["code"] == "forbidden", "without the row"
+        doc.add("ann")
+        assert await answered(ann, join(room), "joined")
+        for client in (without_role, without_claim, of_another):
+            assert (await client.ask(join(room)))["code"] == "forbidden"
+        doc.remove("ann")
+        assert (await ann.hear("left"))["reason"] == "removed"
 
 
 async def test_another_user_of_a_connection_is_asked_about_again(gateway: GatewayProcess, doc: Doc) -> None:

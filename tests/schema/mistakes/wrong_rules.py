@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.schema.mistakes.application import SHIFTS, Wrong, both, put
+from tests.schema.mistakes.application import ROOM, SHIFTS, Wrong, both, put
 
 
 def where(conditions: dict[str, Any], below: str, *says: str) -> Wrong:
@@ -12,7 +12,53 @@ def where(conditions: dict[str, Any], below: str, *says: str) -> Wrong:
     return Wrong(put(SHIFTS, place, {"where": conditions}), SHIFTS, f"{place}/where{below}", says)
 
 
+def room(rule: dict[str, Any], below: str, *says: str) -> Wrong:
+    """A wrong rule of the rooms `shift-{id}`."""
+    change = both(put(ROOM, "/x-room/pattern", "shift-{id}"), put(ROOM, "/x-access/join", rule))
+    return Wrong(change, ROOM, f"/x-access/join{below}", says)
+
+
+def exists(where: dict[str, Any], below: str, *says: str, resource: str = "shifts") -> Wrong:
+    return room({"exists": {"resource": resource, "where": where}}, f"/exists{below}", *says)
+
+
+ROOM_RULES = {
+    "a room of an unknown resource": exists(
+        {"id": "$room.id"}, "/resource", "no resource 'shift'", "did you mean 'shifts'?", resource="shift"
+    ),
+    "a room of an unknown property": exists(
+        {"id": "$room.id", "persn_id": "$user.id"}, "/where", "no property 'persn_id'", "did you mean 'person_id'?"
+    ),
+    "a room of an unknown parameter": exists({"id": "$room.shift_id"}, "/where/id", "no parameter 'shift_id'", "id"),
+    "a room of a claim that is none": exists(
+        {"id": "$room.id", "person_id": "$users.id"}, "/where/person_id", "is not a claim", '"$user.id"'
+    ),
+    "a room of a claim of the token": exists(
+        {"id": "$room.id", "report": "$user.exp"}, "/where/report", "no claim of the user"
+    ),
+    "a room of a value of another type": exists(
+        {"id": "$room.id", "places": "three"}, "/where/places", "neither a value of this property nor a claim"
+    ),
+    "a parameter of a boolean": exists(
+        {"id": "$room.id", "paid": "$room.id"}, "/where/paid", "never a value of 'paid'"
+    ),
+    "the user's id of a boolean in a room": exists(
+        {"id": "$room.id", "paid": "$user.id"}, "/where/paid", "is a text", "boolean"
+    ),
+    "a condition on an unknown parameter": room({"where": {"shift": "7"}}, "/where/shift", "neither a parameter", "id"),
+    "a condition that begins with a stand-in": room(
+        {"where": {"$room.id": "7"}}, "/where/$room.id", "begins with 'id'"
+    ),
+    "an operator that parameters do not take": room(
+        {"where": {"id": {"gt": 7}}}, "/where/id/gt", "no operator 'gt'", "eq, ne, in, nin"
+    ),
+    "an operand that is no value": room({"where": {"id": {"in": []}}}, "/where/id/in", "must be a text"),
+    "an unknown parameter as a value": room(
+        {"where": {"$user.shift": "$room.shift"}}, "/where/$user.shift", "no parameter 'shift'"
+    ),
+}
 RULES = {
+    **ROOM_RULES,
     "an unknown property": where({"persn_id": "$user.id"}, "", "no property 'persn_id'", "did you mean 'person_id'?"),
     "a value of another type": where({"places": "three"}, "/places", "neither a value of this property nor a claim"),
     "a value that is not in the enum": where({"status": "opne"}, "/status", "neither a value"),

@@ -179,6 +179,27 @@ def test_a_request_names_its_reply_or_error_with_ref() -> None:
             assert first["name"] == replies[operation["title"]]
 
 
+def test_each_kind_of_room_is_a_channel_with_the_parameters_of_its_pattern(tmp_path: Path) -> None:
+    rules = {"x-access": {"join": "anyone", "send": "anyone"}}
+    (tmp_path / "rooms").mkdir()
+    for title, pattern in (("TeamMessage", "team-{team}-{part}"), ("ChatMessage", "chat-*"), ("HallMessage", "hall")):
+        room = {"title": title, "description": "Said.", "x-room": {"pattern": pattern}, **rules}
+        (tmp_path / "rooms" / f"{title}.schema.json").write_text(json.dumps(room))
+    made = asyncapi(schema.bundle(schema.load(tmp_path)))
+    assert complaints("asyncapi", made) == []
+    team, chat, hall = (made["channels"][f"room.App.{title}Message"] for title in ("Team", "Chat", "Hall"))
+    assert (team["address"], chat["address"], hall["address"]) == ("team-{team}-{part}", None, "hall")
+    assert {name: said["description"] for name, said in team["parameters"].items()} == {
+        "team": "One or more characters without '-'.",
+        "part": "One or more characters.",
+    }
+    assert "parameters" not in chat
+    assert "parameters" not in hall
+    message = team["messages"]["App.TeamMessage"]
+    assert (message["name"], message["summary"]) == ("TeamMessage", "Said.")
+    assert follow(made, message["payload"]["$ref"])["x-room"]["pattern"] == "team-{team}-{part}"
+
+
 def test_custom_messages_are_beside_those_of_the_protocol(folder: Path) -> None:
     made = asyncapi(schema.bundle(schema.load(folder)))
     pay = made["operations"]["receive.App.PayRequest"]

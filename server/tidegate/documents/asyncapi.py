@@ -1,4 +1,5 @@
-"""The AsyncAPI 3.0 document: one channel, and an operation for each message type, from the gateway's point of view.
+"""The AsyncAPI 3.0 document, from the gateway's point of view: a channel for the WebSocket with an operation for each
+message type, and a channel for each kind of room, whose parameters are those of the pattern.
 
 The gateway receives the messages that clients send. A request names its reply; `ref` connects the two.
 """
@@ -9,7 +10,7 @@ from typing import Any
 
 from tidegate.documents.components import component_schemas, draft07, reference, version
 from tidegate.documents.examples import Examples
-from tidegate.schema import INDEX, PROTOCOL_VERSION, Bundle, Definition, contract_hash, unbundle
+from tidegate.schema import INDEX, PROTOCOL_VERSION, Bundle, Definition, RoomType, contract_hash, patterns, unbundle
 
 JsonObject = dict[str, Any]
 
@@ -40,6 +41,7 @@ def asyncapi(document: Bundle) -> JsonObject:
     schemas = unbundle(document)
     examples = Examples(schemas, contract_hash(document))
     messages = [*schemas.client.values(), *schemas.server.values()]
+    rooms = {document[INDEX]["rooms"][pattern]["schema"]: rules for pattern, rules in schemas.rooms.items()}
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Tidegate", "version": version(document), "description": _DESCRIPTION},
@@ -60,7 +62,8 @@ def asyncapi(document: Bundle) -> JsonObject:
                 "servers": [{"$ref": "#/servers/gateway"}],
                 "messages": {item.key: {"$ref": f"#/components/messages/{item.key}"} for item in messages},
                 "bindings": {"ws": {"method": "GET", "headers": _HEADERS, "bindingVersion": "0.1.0"}},
-            }
+            },
+            **{f"room.{key}": _room(rules, key) for key, rules in rooms.items()},
         },
         "operations": {
             **{
@@ -81,6 +84,33 @@ def asyncapi(document: Bundle) -> JsonObject:
         },
         "x-tidegate": _application(document),
     }
+
+
+def _room(rules: RoomType, key: str) -> JsonObject:
+    """The rooms of one pattern. A name with `*` has no address that AsyncAPI can express."""
+    ends = patterns.separators(rules.pattern)
+    return {
+        "address": None if patterns.OPEN in rules.pattern else rules.pattern,
+        "title": rules.pattern,
+        "description": (
+            f"The rooms with names such as `{rules.pattern}`, inside the WebSocket. The name is the `room` of `join` "
+            "and `message`, and the message below is the `data`."
+        ),
+        "servers": [{"$ref": "#/servers/gateway"}],
+        "messages": {key: _content(rules, key)},
+        **({"parameters": {name: {"description": _ends(end)} for name, end in ends.items()}} if ends else {}),
+    }
+
+
+def _ends(end: str) -> str:
+    return f"One or more characters without {end!r}." if end else "One or more characters."
+
+
+def _content(rules: RoomType, key: str) -> JsonObject:
+    """What members of a room say to each other."""
+    description = rules.schema.get("description")
+    summary = {"summary": description} if description else {}
+    return {"name": rules.title, "title": rules.title, **summary, "payload": reference(key)}
 
 
 def _receive(item: Definition, server: dict[str, Definition], entry: JsonObject) -> JsonObject:

@@ -138,7 +138,7 @@ async def test_only_members_join_and_a_membership_ends_with_its_row(doc: Doc) ->
 async def test_the_end_of_a_row_ends_a_membership_within_a_second_and_nothing_follows(doc: Doc) -> None:
     """The fastest of a few memberships counts, so that a slow machine does not decide."""
     doc.add("ann")
-    took = []
+    took: list[float] = []
     async with doc.signed_in("ann") as ann, doc.signed_in("bo") as bo:
         assert (await ann.ask(join(doc.room)))["type"] == "joined"
         while not took or (min(took) > 1.0 and len(took) < 5):

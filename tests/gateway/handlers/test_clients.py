@@ -46,6 +46,10 @@ async def test_parts_the_reply_and_an_early_end(tmp_path: Path) -> None:
         next(iter(inside.gateway.sessions)).sink.close(4201, "restart")
         with pytest.raises(ConnectionLost):
             [part async for part in broken]
+        with pytest.raises(ConnectionLost):
+            await broken.reply()
+        several = [client.stream({"type": "count"}, model=CountRequestPart) for _ in range(3)]
+        assert [[part.n async for part in parts] for parts in several] == [[0, 1, 2]] * 3, "on the new connection"
 
 
 async def test_parts_without_await(tmp_path: Path) -> None:

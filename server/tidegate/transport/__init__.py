@@ -29,6 +29,6 @@ __all__ = [
     "BY_ADMISSION",
     "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts",
     "Delivered", "Door", "Droppable", "EventStream", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer",
-    "Peers", "Request", "Response", "Routes", "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting", "WriteSide",
-    "text_frame",
+    "Peers", "Request", "Response", "Routes", "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting",
+    "WriteSide", "text_frame",
 ]  # fmt: skip

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.core.rooms.test_memberships import House, client
-from tidegate import trimming
+from tidegate import heap, trimming
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.trimming import PEAK_BYTES, AfterDrop, after_peak
+from tidegate.trimming import PEAK_BYTES, AfterFrees, after_peak
 
 STATM = Path("/proc/self/statm")
 
@@ -41,15 +41,49 @@ def test_garbage_is_collected_after_a_peak(
     assert len(collections) == collected, "once for each peak"
 
 
-def test_memory_is_given_back_after_much_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    trims: list[None] = []
-    monkeypatch.setattr(trimming, "_trim", lambda: trims.append(None))
-    look = AfterDrop()
+class FakeHeap:
+    """What a look finds is set by the test."""
+
+    def __init__(self, free: int, resident: int) -> None:
+        self.sizes = free, resident
+        self.trims = 0
+
+    def free(self) -> int:
+        return self.sizes[0]
+
+    def resident(self) -> int:
+        return self.sizes[1]
+
+    def trim(self) -> None:
+        """Half of what is free is in whole pages; it still counts as free."""
+        self.trims += 1
+        self.sizes = self.sizes[0], self.sizes[1] - self.sizes[0] // 2
+
+
+@pytest.mark.parametrize(
+    ("found", "trims"),
+    [
+        ([(4, 100), (11, 107)], [0, 0]),
+        ([(4, 100), (12, 108)], [0, 1]),
+        # The memory is in use when it is looked at, and freed later.
+        ([(4, 130), (34, 130)], [0, 1]),
+        # What was given back still counts as free: not again.
+        ([(30, 130), (30, 115), (31, 116)], [1, 1, 1]),
+        # It was used and freed again between two looks.
+        ([(30, 130), (30, 115), (30, 130)], [1, 1, 2]),
+        # Memory that is in use and stays is no reason.
+        ([(4, 200), (5, 300), (6, 400)], [0, 0, 0]),
+    ],
+)
+def test_free_pages_are_given_back_once(found: list[tuple[int, int]], trims: list[int]) -> None:
+    fake = FakeHeap(4 << 20, 100 << 20)
+    look = AfterFrees(fake).look
     counts = []
-    for dropped in (0, PEAK_BYTES - 1, PEAK_BYTES, PEAK_BYTES, 2 * PEAK_BYTES - 1, 2 * PEAK_BYTES):
-        look(dropped)
-        counts.append(len(trims))
-    assert counts == [0, 0, 1, 1, 1, 2]
+    for free, resident in found:
+        fake.sizes = free << 20, resident << 20
+        look()
+        counts.append(fake.trims)
+    assert counts == trims
 
 
 @pytest.mark.skipif(not STATM.exists(), reason="reads Linux's /proc")
@@ -68,6 +102,8 @@ def test_what_rooms_took_is_given_back() -> None:
     house.protocol.tick(GRACE_S + 1)
     assert house.ledger.total == 0
     after_peak(house.ledger)
+    if (own := heap.of_process()) is not None:
+        own.trim()
     assert resident() - before < grown / 2
 
 

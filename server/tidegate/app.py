@@ -24,6 +24,7 @@ from tidegate import (
     counted,
     documents,
     handlers,
+    heap,
     limits,
     open_files,
     room_engine,
@@ -182,9 +183,10 @@ async def _listen(
     )
     listener = await start.listener(context, gateway.handler, tickers, settings)
     tickers.every(TICK_S, gateway.tick)
-    after_drop = trimming.AfterDrop()
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
-    tickers.every(trimming.LOOK_S, lambda: after_drop(context.dropped))
+    if (own_heap := heap.of_process()) is not None:
+        own_heap.fit()
+        tickers.every(trimming.LOOK_S, trimming.AfterFrees(own_heap).look)
     tickers.every(1.0, counted.write_due)
     if (interval := systemd.watchdog_interval()) is not None:
         # On the event loop, so that a gateway whose loop hangs does not report that it is alive.

@@ -57,6 +57,15 @@ tidegate.store.serving.write_queue.detached = tidegate.store.serving.jobs.detach
 import tidegate.counted
 tidegate.counted.Counted.__call__ = lambda self, *told: self._log.log(self._level, self._text, *told)
 """,
+    "payloads that are let go": """
+from tidegate.transport.read_side import ReadSide
+accept = ReadSide._accept
+def keep(self, frame):
+    payload = frame.data
+    accept(self, frame)
+    frame.data = payload
+ReadSide._accept = keep
+""",
     "the limit of a head": """
 import tidegate.transport.connection
 tidegate.transport.connection.MAX_HEAD = 1 << 40

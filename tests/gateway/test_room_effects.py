@@ -96,13 +96,15 @@ class Sink:
     def __init__(self, name: str) -> None:
         self.id = name
         self.frames: list[bytes] = []
+        self.written: list[bytes] = []
         self.write_side = self
         self.session: Any = None
         self.paused = False
         self.closed: list[tuple[int, str]] = []
 
     def flush(self) -> None:
-        """Everything stays in `frames`."""
+        self.written += self.frames
+        self.frames.clear()
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -186,7 +188,8 @@ class House:
 
     def read(self, sink: Sink) -> list[dict[str, Any]]:
         """What came since the last call."""
-        frames, sink.frames = sink.frames, []
+        sink.flush()
+        frames, sink.written = sink.written, []
         return [json.loads(frame[2 if frame[1] < 126 else 4 :]) for frame in frames]
 
     def kinds(self, sink: Sink) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 
-from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening
+import pytest
+
+from tests.transport.raw import CLOSE, TEXT, close_payload, frame, listening, push
 from tests.transport.test_backpressure import FakeClock, fill, not_reading, pass_time, read_again
 from tidegate.transport import Droppable, text_frame
-from tidegate.transport.backlog import PART_BYTES, Backlog
+from tidegate.transport.backlog import PART_BYTES, TURN_BYTES, Backlog, taken_from
 from tidegate.transport.state import CLOSING, OPEN
 
 LIMIT = 100_000
@@ -176,6 +178,24 @@ def test_a_large_frame_leaves_in_parts_and_nothing_comes_between() -> None:
     assert (backlog.size, bool(backlog)) == (0, False)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "first"),
+    [
+        ([10], 1),
+        ([2 * TURN_BYTES, 1], 1),
+        ([1, TURN_BYTES], 1),
+        ([1, TURN_BYTES - 1, 1], 2),
+        ([TURN_BYTES // 3] * 9, 3),
+    ],
+)
+def test_one_flush_takes_frames_of_a_turn(sizes: list[int], first: int) -> None:
+    frames = [bytes(size) for size in sizes]
+    taken, size = taken_from(frames)
+    assert size == sum(sizes[:first])
+    assert [len(frame) for frame in taken] == sizes[:first]
+    assert [len(frame) for frame in frames] == sizes[first:]
+
+
 def test_the_rest_of_a_large_frame_does_not_keep_the_whole() -> None:
     backlog = Backlog(LIMIT)
     backlog.add([text_frame(bytes(20 * PART_BYTES))])
@@ -200,3 +220,19 @@ def test_what_has_begun_to_leave_stays_when_the_rest_is_dropped() -> None:
     while backlog:
         data += backlog.take()
     assert data == large
+
+
+@pytest.mark.parametrize("turns", [0, 3])
+async def test_all_frames_of_several_flushes_come_before_the_close_frame(turns: int) -> None:
+    async with listening() as door, door.open() as raw:
+        connection = door.echo.connections[-1]
+        for number in range(20):
+            push(connection, text_frame(b"%02d" % number + b"." * 60_000))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        connection.close(1000, "")
+        heard = []
+        while (got := await raw.frame()).opcode == TEXT:
+            heard.append(int(got.payload[:2]))
+        assert heard == [*range(20)]
+        assert got.opcode == CLOSE

@@ -44,14 +44,16 @@ class FakeLoop:
 class FakeSink:
     """Notes what each flush wrote."""
 
-    def __init__(self, on_flush: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_flush: Callable[[], None] = lambda: None, most: int = 1000) -> None:
+        """`most`: frames that one flush writes."""
         self.frames: list[bytes] = []
         self.may_miss = False
         self.writes: list[list[bytes]] = []
         self._on_flush = on_flush
+        self._most = most
 
     def flush(self) -> None:
-        taken, self.frames[:] = list(self.frames), []
+        taken, self.frames[: self._most] = self.frames[: self._most], []
         if taken:
             self.writes.append(taken)
             self._on_flush()
@@ -154,6 +156,34 @@ async def test_frames_for_the_sender_alone_are_written_on_release(outbox: Outbox
     assert sink.writes == [[b"1", b"2"], [b"3", b"4"]]
     await turn()
     assert len(sink.writes) == 2
+
+
+async def test_rest_of_a_flush_is_written_after_the_other_sinks_have_had_theirs(outbox: Outbox) -> None:
+    order: list[str] = []
+    much, little = FakeSink(lambda: order.append("much"), most=2), FakeSink(lambda: order.append("little"))
+    for frame in (b"1", b"2", b"3", b"4", b"5"):
+        outbox.push_many([much], frame)
+    outbox.push_many([much, little], b"6")
+    for _ in range(4):
+        await turn()
+    assert much.writes == [[b"1", b"2"], [b"3", b"4"], [b"5", b"6"]]
+    assert order == ["much", "little", "much", "much"]
+    outbox.push(much, b"7")
+    await turn()
+    assert much.writes[-1] == [b"7"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_rest_of_a_flush_at_release_is_written_in_the_next_turns(outbox: Outbox, *, alone: bool) -> None:
+    sink = FakeSink(most=1)
+    assert outbox.hold()
+    for frame in (b"1", b"2", b"3"):
+        outbox.push(sink, frame) if alone else outbox.push_many([sink], frame)
+    outbox.release(sink)
+    assert sink.writes == [[b"1"]]
+    for _ in range(4):
+        await turn()
+    assert sink.writes == [[b"1"], [b"2"], [b"3"]]
 
 
 async def test_much_is_written_in_several_turns_and_own_answers_do_not_wait() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from websockets.frames import Frame
+from websockets.http11 import Request, Response
 
 from tests.fuzz.frames import Heard, Wire
-from tests.transport.raw import PING, TEXT, frame, upgrade
+from tests.transport.raw import BINARY, PING, TEXT, frame, upgrade
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings, Waiting
 from tidegate.transport.state import OPEN
 
+Event = Request | Response | Frame
 CONTINUATION = 0
 PART = frame(TEXT, b"x" * 60_000)[:-1]
 FRAGMENT = frame(TEXT, b"x" * 30_000, fin=False)
@@ -85,6 +88,40 @@ async def test_where_there_is_no_memory_the_connection_is_closed() -> None:
     arrive(connection, frame(CONTINUATION, b"x" * 30_000, fin=False))
     assert connection.write_side.state is not OPEN
     assert memory.sizes[-1] == 0
+    assert kept(connection) == 0, "also before the connection has ended"
+
+
+async def test_what_arrives_meanwhile_of_a_connection_that_is_given_up_is_not_kept() -> None:
+    memory = Told(most=40_000)
+    connection = connected(memory)
+    arrive(connection, FRAGMENT + frame(CONTINUATION, b"x" * 30_000, fin=False) + frame(TEXT, b"{}") + PART[:5000])
+    assert connection.write_side.finished
+    assert kept(connection) == 0
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+async def test_the_payload_of_a_finished_message_is_not_kept(opcode: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library keeps its last frame until the next one comes."""
+    connection = connected(Told())
+    frames: list[Event] = []
+    events = connection._ws.events_received
+    monkeypatch.setattr(connection._ws, "events_received", lambda: [*map(noted, events())])
+
+    def noted(event: Event) -> Event:
+        frames.append(event)
+        return event
+
+    half = frame(opcode, b"x" * 30_000, fin=False), frame(CONTINUATION, b"x" * 30_000)
+    arrive(connection, b"".join(half) if opcode == TEXT else frame(opcode, b"x" * 60_000))
+    assert frames
+    assert all(isinstance(event, Frame) and not event.data for event in frames)
+    assert kept(connection) == 0
+
+
+def kept(connection: Connection) -> int:
+    """Bytes of what arrived."""
+    read = connection.read_side
+    return len(read._buffer) + len(read._fragments or b"")
 
 
 async def test_whole_messages_that_wait_because_reading_is_paused_are_not_counted() -> None:

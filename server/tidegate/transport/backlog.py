@@ -11,13 +11,25 @@ another frame.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Hashable, Iterable
+from itertools import accumulate
 
 PART_BYTES = 65536
 """A larger frame leaves in parts of this size."""
+TURN_BYTES = 1 << 18
+"""Written to one client before others have their turn, which takes about a millisecond; or one larger frame."""
 NOTICE_BYTES = 160
 """What a notice counts for before it is made."""
+
+
+def taken_from(frames: list[bytes]) -> tuple[list[bytes], int]:
+    """Remove as many of the first frames as have `TURN_BYTES` together, or the first alone; returns also their size."""
+    sizes = list(accumulate(map(len, frames)))
+    count = bisect_right(sizes, TURN_BYTES) or 1
+    taken, frames[:count] = frames[:count], []
+    return taken, sizes[count - 1]
 
 
 class Droppable(bytes):

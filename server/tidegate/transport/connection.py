@@ -129,7 +129,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         was_open = self.write_side.lost()
         context, received = self._context, self._ws.close_rcvd
-        context.dropped += self.read_side.ended()
+        self.read_side.ended()
         context.counts.ended.add(self.tally)
         context.turns.leave(self)
         context.door.left(self)

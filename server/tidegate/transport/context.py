@@ -111,8 +111,6 @@ class ConnectionContext:
         self.now = now
         self.memory = memory or Uncounted()
         self.turns = Turns(now, lambda: outbox.behind)
-        self.dropped = 0
-        """Bytes of unfinished messages that connections had when they ended."""
         self.counts = Counts()
         self.door = door or Door(1 << 30)
         self.api = api

@@ -115,7 +115,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
-        self._context.dropped += len(self._incoming.clear())
+        self._incoming.clear()
         self._context.door.left(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:

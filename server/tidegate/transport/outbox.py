@@ -36,7 +36,8 @@ class Sink(Protocol):
     frames: list[bytes]
     may_miss: bool
 
-    def flush(self) -> None: ...
+    def flush(self) -> None:
+        """Write the frames; what stays in `frames` is for a later turn."""
 
 
 class Outbox:
@@ -103,6 +104,9 @@ class Outbox:
             alone.clear()
             dirty.clear()
             sink.flush()
+            if sink.frames:
+                alone.append(sink)
+                self._schedule()
         elif alone or dirty:
             self._schedule()
 
@@ -141,13 +145,16 @@ class Outbox:
         self._dirty = [*rest, *self._dirty]
 
     def _flushed(self, sinks: list[Sink], until: float) -> list[Sink]:
-        """Flush `sinks`, at least the first; returns those for which there was no time."""
-        clock = self._clock
+        """Flush `sinks`, at least the first; returns those for which there was no time, and those with a rest."""
+        clock, more = self._clock, []
         for number, sink in enumerate(sinks, 1):
             try:
                 sink.flush()
             except Exception:  # the boundary: a sink that cannot be written to must not silence the others
                 log.exception("frames could not be written to a sink")
+            else:
+                if sink.frames:
+                    more.append(sink)
             if clock() > until:
-                return sinks[number:]
-        return []
+                return [*sinks[number:], *more]
+        return more

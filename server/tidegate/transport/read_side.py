@@ -102,7 +102,7 @@ class ReadSide:
         self._after_close = 0
         """Bytes that arrived after this side sent its close frame."""
         self._pings_after_close = 0
-        self._unfinished = Unfinished(write_side)
+        self._unfinished = Unfinished(write_side, self._drop)
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data`, which arrived just now, and what is left of earlier data."""
@@ -188,14 +188,17 @@ class ReadSide:
             self.traffic.caught_up()
         return len(self._buffer) < left
 
-    def ended(self) -> int:
-        """The TCP connection has ended: keep nothing of what arrived, nor the receiver. Returns the bytes dropped."""
-        dropped = len(self._buffer) + len(self._fragments or b"")
+    def ended(self) -> None:
+        """The TCP connection has ended: keep nothing of what arrived, nor the receiver."""
+        self._drop()
+        self._unfinished.ended()
+        self._receiver = ENDED_RECEIVER
+
+    def _drop(self) -> None:
+        """Keep nothing of what arrived. A message that is handled at the moment is not disturbed."""
         self._buffer = bytearray()
         self._fragments = None
-        self._count()
-        self._receiver = ENDED_RECEIVER
-        return dropped
+        self._unfinished.count(0)
 
     def _wait_for_turn(self) -> None:
         self._write_side.pause_reading(BY_TURN)
@@ -279,13 +282,14 @@ class ReadSide:
         write_side.write_out()
 
     def _accept(self, frame: Frame) -> None:
-        """Put fragments together, and pass whole messages on."""
+        """Put fragments together, and pass whole messages on. The library keeps its last frame: without the payload."""
+        payload, frame.data = frame.data, b""
         if frame.opcode is Opcode.BINARY and frame.fin:
             self._receiver.binary()
         elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
-            self._fragments = bytearray((frame.opcode,)) + frame.data
+            self._fragments = bytearray((frame.opcode,)) + payload
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments += frame.data
+            self._fragments += payload
             if frame.fin:
                 fragments, self._fragments = self._fragments, None
                 self._unfinished_since = None

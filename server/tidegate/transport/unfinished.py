@@ -7,6 +7,7 @@ Invariant: the memory was told last what is held now, or nothing where that is l
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from tidegate.counted import Counted
 from tidegate.transport.close_codes import TRY_AGAIN_LATER
@@ -21,13 +22,18 @@ GIVEN_UP = Counted(
 )
 
 
+def nothing() -> None:
+    """What there is to drop after the end."""
+
+
 class Unfinished:
-    """Implements `context.Waiting` for the reading half of a connection."""
+    """Implements `context.Waiting` for the reading half of a connection. `drop`: keep nothing of what arrived."""
 
-    __slots__ = ("_write_side", "counted")
+    __slots__ = ("_drop", "_write_side", "counted")
 
-    def __init__(self, write_side: WriteSide) -> None:
+    def __init__(self, write_side: WriteSide, drop: Callable[[], None]) -> None:
         self._write_side = write_side
+        self._drop = drop
         self.counted = 0
         """Bytes that the memory was told last."""
 
@@ -43,7 +49,12 @@ class Unfinished:
             self.counted = size
             self._write_side.memory.arrives(self, size)
 
+    def ended(self) -> None:
+        """The connection has ended: let the reading half go."""
+        self._drop = nothing
+
     def give_up(self, **measured: float) -> None:
         GIVEN_UP(self._write_side.id, measured)
-        self.count(0)  # it is dropped when the connection has ended, in the next turn of the event loop
+        # The connection may end later: a client that does not read is given time to learn why it is closed.
+        self._drop()
         self._write_side.fail(TRY_AGAIN_LATER, "the gateway has no memory left for unfinished messages")

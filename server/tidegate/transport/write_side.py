@@ -13,7 +13,7 @@ from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
-from tidegate.transport.backlog import PART_BYTES, Backlog
+from tidegate.transport.backlog import PART_BYTES, Backlog, taken_from
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
 from tidegate.transport.counts import Tally
 from tidegate.transport.draining import Drains
@@ -67,32 +67,32 @@ class WriteSide:
     # -- sending ----------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write the frames, or hold them while the client does not read."""
+        """Write the frames, or hold them while the client does not read. Of more than `TURN_BYTES`, the rest stays."""
         frames, tally = self.frames, self.tally
         if not frames:
             return
+        size = len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
+        if size > PART_BYTES and self._paused_since is None:
+            frames, size = taken_from(frames)
         tally.frames_out += len(frames)
         if tally.tap is not None:
             tally.tap.sent(frames)
-        if self._paused_since is not None:
-            if self.state is OPEN:
-                tally.bytes_out += sum(map(len, frames))
+        if self.state is OPEN:
+            tally.bytes_out += size
+            if self._paused_since is not None:
                 self._hold(frames)
-            frames.clear()
-            return
-        data = frames[0] if len(frames) == 1 else b"".join(frames)
-        tally.bytes_out += len(data)
-        if len(data) > PART_BYTES and self.state is OPEN:
-            self._write_in_parts(frames)
-        elif self.state is OPEN:
-            self._transport.write(data)
+            elif size > PART_BYTES:
+                self._backlog = Backlog(self._context.settings.max_backlog)
+                self._backlog.add(frames)
+                self._write_backlog()
+            else:
+                self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         frames.clear()
 
-    def _write_in_parts(self, frames: list[bytes]) -> None:
-        """Write until the operating system takes no more; the rest waits, and is counted."""
-        self._backlog = Backlog(self._context.settings.max_backlog)
-        self._backlog.add(frames)
-        self._write_backlog()
+    def flush_all(self) -> None:
+        """As `flush`, and nothing stays."""
+        while self.frames:
+            self.flush()
 
     def _write_backlog(self) -> None:
         """Write what waits, as long as the client reads and the connection is not given up meanwhile."""
@@ -112,7 +112,7 @@ class WriteSide:
         """
         writes = self._ws.data_to_send()
         if writes:
-            self.flush()
+            self.flush_all()
         for data in writes:
             if data is SEND_EOF or not data:
                 self._end()
@@ -153,7 +153,7 @@ class WriteSide:
         """Close with `code`; what was pushed before is still sent. The client has a deadline to agree."""
         if self.state is not OPEN:
             return
-        self.flush()
+        self.flush_all()
         if self.state is OPEN:
             self._begin_close(code, reason)
             self.write_out()
@@ -162,7 +162,7 @@ class WriteSide:
         """Fail the connection (RFC 6455, section 7.1.7): as `close`, but the client's agreement is not awaited."""
         if self.state is not OPEN:
             return
-        self.flush()
+        self.flush_all()
         self._ws.fail(code, reason)
         self.write_out()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import ATTACKER, Attack, Plan, always, from_loopback, once
-from tests.attacks.wire import CONTINUATION, PING, TEXT, frame, frame_head, head
+from tests.attacks.wire import BINARY, CONTINUATION, PING, TEXT, frame, frame_head, head
 
 NO_ADDRESS = {"address_connects": "0", "address_connections": "0"}
 FEW_FILES = 1024
@@ -109,6 +109,11 @@ DOOR = (
         "unfinished-fragments",
         (Plan(1500, head=from_loopback, first=once(FRAGMENT), say=always(frame(PING)), every=0.5),),
         without={"memory": "0"},
+    ),
+    Attack(
+        "large-binary-frames-and-silence",
+        (Plan(1500, head=from_loopback, first=once(frame(BINARY, b"x" * 60_000)), say=lambda _, __: None),),
+        patch=("payloads that are let go",),
     ),
     Attack(
         "empty-fragments",

@@ -27,6 +27,7 @@ COMMANDS = (
     "database",
     "token",
     "check",
+    "replay",
     "hooks",
 )
 """The commands in the order of `tidegate --help`. Each is a module of this package."""
@@ -41,6 +42,7 @@ examples:
   tidegate health                 ask a running gateway whether it is ready
   tidegate generate               write typed models and the TypeScript contract
   tidegate check                  list the problems in ./schema
+  tidegate replay FILE            send a recording of the console to a gateway again
   tidegate token --user 1 --dev   print a token for development
 
 `tidegate COMMAND --help` describes a command. Settings also come from tidegate.toml and TIDEGATE_* variables.

@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(args: argparse.Namespace) -> int:
     if args.timeout <= 0:
         raise ConfigError("--timeout: must be more than 0 seconds")
-    url = _checked(args.url) if args.url else _from_settings(args)
+    url = address(args)
     try:
         status, answer = _ask(url, "/readyz", args.timeout)
         if status == 200:
@@ -76,10 +76,17 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
+def address(args: argparse.Namespace) -> str:
+    """The address of `--url`, without a slash at its end, or that of the settings. Raises ConfigError."""
+    return _checked(args.url) if args.url else _from_settings(args)
+
+
 def _from_settings(args: argparse.Namespace) -> str:
     settings = config.load(args)
     if settings.port == 0:
-        raise ConfigError("health: `port` is 0 (any free port), so the port of the gateway is unknown here; give --url")
+        raise ConfigError(
+            f"{args.command}: `port` is 0 (any free port), so the port of the gateway is unknown here; give --url"
+        )
     host = ANY_ADDRESS.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 

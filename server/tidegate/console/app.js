@@ -12,7 +12,7 @@ import { WireLog } from "./wire.js";
 const RELOADED = "tidegate.reloaded";
 
 function start(application) {
-  const wire = new WireLog(byId("wire"), application.resources, isSignedIn);
+  const wire = new WireLog(byId("wire"), application, isSignedIn);
   const connection = new Connection((kind, text) => wire.add(kind, text), showStatus);
   const panels = [RowsPanel, RoomPanel, OwnPanel].map((Panel) => new Panel(application, connection));
   const signIn = new SignIn(application, connection, (user) => {

@@ -2,6 +2,7 @@
 // It keeps records; the list shows those that match the search and the chosen type, and stands still while paused.
 
 import { byId, element, fillSelect, openDialog } from "./dom.js";
+import { recording, save } from "./recording.js";
 import { snippets } from "./snippets.js";
 
 const LINES = 200;
@@ -19,9 +20,10 @@ export class WireLog {
   #types = new Set();
   #missed = 0;
   #signedIn;
+  #connection = 0;
 
-  /** `resources` are those of the application's document. `signedIn()`: whether the page speaks for a token's user. */
-  constructor(list, resources, signedIn) {
+  /** `application` is the document of the console. `signedIn()`: whether the page speaks for a token's user. */
+  constructor(list, { resources, contract }, signedIn) {
     this.#list = list;
     this.#signedIn = signedIn;
     this.#secrets = new Map(Object.entries(resources).map(([name, { secret }]) => [name, secret]));
@@ -30,6 +32,10 @@ export class WireLog {
     byId("wire-type").onchange = () => this.#draw();
     byId("wire-pause").onclick = () => this.#pause(!this.#paused);
     byId("wire-clear").onclick = () => this.#clear();
+    byId("wire-save").onclick = () => {
+      const day = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+      save(`tidegate-${day}.recording.json`, recording(this.#records, contract));
+    };
   }
 
   get #paused() {
@@ -39,7 +45,8 @@ export class WireLog {
   /** `kind` is "out", "in" or "in error". */
   add(kind, text) {
     const { type, shown } = this.#redacted(text);
-    const record = { kind, type, text: shown, time: new Date() };
+    if (type === "welcome" && kind !== "out") this.#connection += 1;
+    const record = { kind, type, text: shown, time: new Date(), connection: Math.max(1, this.#connection) };
     this.#records.push(record);
     this.#characters += shown.length;
     while (this.#records.length > KEPT || (this.#characters > KEPT_CHARACTERS && this.#records.length > 1))

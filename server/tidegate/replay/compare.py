@@ -1,0 +1,108 @@
+"""Whether an answer is the recorded one, apart from what is new in every run: positions, times, ids, presence.
+
+A time in a row or in an own message may differ unless the client sent it. A value that the database generates for a
+created row may differ; from then on it stands for the recorded value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tidegate.replay.names import Names
+from tidegate.replay.recording import HIDDEN, Message
+
+MISSING = object()
+FREE = frozenset({
+    "position", "time", "connection", "identity", "contract", "heartbeat", "limits", "expires_at", "retry_after",
+    "users", "protocol", "scope",
+})  # fmt: skip
+"""Members of a message, or of a message in a history, that are not compared."""
+NEW_IDS = frozenset({"subscription"})
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+class Difference(NamedTuple):
+    """`recorded` or `now` is MISSING where the member is not there."""
+
+    pointer: str
+    recorded: Any
+    now: Any
+
+
+def compare(recorded: Message, now: Message, names: Names, request: Message | None) -> list[Difference]:
+    """The differences of two messages of a gateway. `request`: what the client asked, where this is an answer.
+
+    What is new in this run is bound in `names`.
+    """
+    _bind(recorded, now, names, request)
+    return [*_members(recorded, now, names, "", top=True)]
+
+
+def _bind(recorded: Message, now: Message, names: Names, request: Message | None) -> None:
+    for name in ("position", *NEW_IDS):
+        names.bind(recorded.get(name), now.get(name))
+    for one, other in _pairs(recorded.get("messages"), now.get("messages")):
+        names.bind(one.get("position"), other.get("position"))
+    user, is_now = recorded.get("user"), now.get("user")
+    if isinstance(user, dict) and isinstance(is_now, dict) and user.get("anonymous") and is_now.get("anonymous"):
+        names.bind(user.get("id"), is_now.get("id"))
+        names.bind(user.get("name"), is_now.get("name"))
+    if request is not None and request.get("type") == "create":
+        given = request.get("data")
+        for (one, other), data in zip(_pairs(recorded.get("rows"), now.get("rows")), _listed(given), strict=False):
+            for name in one.keys() & other.keys() - (data.keys() if isinstance(data, dict) else set()):
+                names.bind(one[name], other[name])
+
+
+def _pairs(one: Any, other: Any) -> Iterator[tuple[Message, Message]]:
+    for left, right in zip(_listed(one), _listed(other), strict=False):
+        if isinstance(left, dict) and isinstance(right, dict):
+            yield left, right
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _members(
+    recorded: dict[str, Any], now: dict[str, Any], names: Names, pointer: str, *, top: bool = False
+) -> Iterator[Difference]:
+    for name in [*recorded, *(name for name in now if name not in recorded)]:
+        if top and name in FREE:
+            continue
+        place = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        yield from _values(recorded.get(name, MISSING), now.get(name, MISSING), names, place, top=top)
+
+
+def _values(recorded: Any, now: Any, names: Names, pointer: str, *, top: bool = False) -> Iterator[Difference]:
+    if isinstance(recorded, dict) and isinstance(now, dict):
+        yield from _members(recorded, now, names, pointer)
+    elif isinstance(recorded, list) and isinstance(now, list):
+        history = top and pointer == "/messages"
+        for index in range(max(len(recorded), len(now))):
+            one = recorded[index] if index < len(recorded) else MISSING
+            other = now[index] if index < len(now) else MISSING
+            if history and isinstance(one, dict) and isinstance(other, dict):
+                yield from _members(one, other, names, f"{pointer}/{index}", top=True)
+            else:
+                yield from _values(one, other, names, f"{pointer}/{index}")
+    elif not _same(recorded, now, names):
+        yield Difference(pointer, recorded, now)
+
+
+def _same(recorded: Any, now: Any, names: Names) -> bool:
+    if recorded is MISSING or now is MISSING:
+        return False
+    if recorded == HIDDEN:
+        return True
+    if _equal(recorded, now) or names.stands_for(recorded, now):
+        return True
+    both = isinstance(recorded, str) and isinstance(now, str)
+    return both and bool(MOMENT.fullmatch(recorded) and MOMENT.fullmatch(now)) and not names.was_sent(recorded)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """JSON has one kind of number; true is none."""
+    return bool(one == other and isinstance(one, bool) == isinstance(other, bool))

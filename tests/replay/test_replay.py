@@ -1,0 +1,153 @@
+"""`tidegate replay` against a real gateway: the recording in the documents, what differs, and what may differ."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.gateway import ROOT, GatewayProcess
+from tidegate import cli
+
+pytestmark = pytest.mark.process
+
+EXAMPLE = ROOT / "docs" / "how-to" / "sample.recording.json"
+Recorded = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    process = GatewayProcess(tmp_path_factory.mktemp("replay"), "--dev")
+    process.migrate(seed=True)
+    process.start()
+    yield process
+    process.stop()
+
+
+def client(**message: Any) -> Recorded:
+    return {"connection": 1, "from": "client", "message": message}
+
+
+def answer(**message: Any) -> Recorded:
+    return {"connection": 1, "from": "gateway", "message": message}
+
+
+@pytest.fixture
+def replay(
+    seeded: GatewayProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Replays these frames, with these options: the exit code, and what was printed."""
+
+    def act(frames: list[Recorded], *options: str) -> tuple[int, str]:
+        file = tmp_path / "made.recording.json"
+        file.write_text(json.dumps({"format": "tidegate-recording-1", "complete": True, "frames": frames}))
+        code = cli.main(["replay", str(file), "--url", seeded.http, *options])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return act
+
+
+def example() -> list[Recorded]:
+    frames: list[Recorded] = json.loads(EXAMPLE.read_text())["frames"]
+    return copy.deepcopy(frames)
+
+
+def test_the_recording_of_the_documents_is_answered_as_it_was(
+    seeded: GatewayProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["replay", str(EXAMPLE), "--url", seeded.http, "--dev"]) == 0
+    assert "10 messages sent, all 15 answers are as recorded" in capsys.readouterr().out
+
+
+def test_a_row_that_gets_another_key_in_this_run_is_followed(replay: Callable[..., tuple[int, str]]) -> None:
+    """The example creates, updates and deletes the row 11; the sequence of the database is at 12 or later here."""
+    rows_only = [frame for frame in example() if "room" not in frame["message"]]
+    rows_only = [frame for frame in rows_only if frame["message"].get("ref") not in {"page-8", "page-9", "page-10"}]
+    assert replay(rows_only, "--dev")[0] == 0
+    code, printed = replay(rows_only, "--dev")
+    assert (code, "are as recorded" in printed) == (0, True), printed
+
+
+def test_a_difference_is_shown_with_its_place_and_both_values(replay: Callable[..., tuple[int, str]]) -> None:
+    frames = example()[:7]
+    frames[6]["message"]["rows"][0]["title"] = "Check the tide tables for May"
+    frames[6]["message"]["rows"][1]["colour"] = "red"
+    code, printed = replay(frames, "--dev")
+    assert code == 1
+    assert "frame 7, answer `rows` to `list`:\n  /rows/0/title\n" in printed
+    assert '    - "Check the tide tables for May"\n    + "Check the tide tables for March"\n' in printed
+    assert '  /rows/1/colour\n    - "red"\n    + (nothing)\n' in printed
+    assert "3 of 4 answers are as recorded" in printed
+
+
+def test_an_answer_that_does_not_come_is_a_difference(replay: Callable[..., tuple[int, str]]) -> None:
+    update = answer(type="update", subscription="s1", resource="tasks", action="delete", data={"id": 1})
+    code, printed = replay([client(type="ping", ref="a"), answer(type="pong", ref="a"), update], "--timeout", "0.2")
+    assert code == 1
+    assert "frame 3, message `update` of `tasks`:\n  it did not come within 0.2 s\n" in printed
+
+
+def test_a_second_connection_replaces_the_first(replay: Callable[..., tuple[int, str]]) -> None:
+    frames = [
+        {**frame, "connection": number}
+        for number in (1, 2)
+        for frame in (
+            answer(type="welcome", user={"id": f"anon-{number}", "name": "Guest", "roles": [], "anonymous": True}),
+            {"connection": number, "from": "client", "text": "no JSON"},
+            client(type="ping", ref="a"),
+            answer(type="pong", ref="a"),
+        )
+    ]
+    assert replay(frames) == (0, "4 messages sent, all 4 answers are as recorded\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ((), {}, "the recording signs in as the user 1: give --token, or --dev"),
+        (("--token", "2=of-another"), {}, "the recording signs in as the user 1"),
+        (("--token", "1=wrong"), {}, "answer `error` to `authenticate`"),
+        ((), {"TIDEGATE_TOKEN": "wrong"}, "answer `error` to `authenticate`"),
+    ],
+)
+def test_where_a_token_comes_from(
+    replay: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    said: str,
+) -> None:
+    monkeypatch.delenv("TIDEGATE_TOKEN", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, printed = replay(example()[:3], *options)
+    assert code in {1, 2}
+    assert said in printed.replace("`authenticated`", "`error`")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "this is no JSON"),
+        ("[]", '"format" must be "tidegate-recording-1"'),
+        ('{"format": "tidegate-recording-1", "frames": [{"from": "you"}]}', 'frame 1: "from" must be'),
+        ('{"format": "tidegate-recording-1", "frames": [{"from": "gateway", "message": 3}]}', "must be a JSON object"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused_with_its_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    file = tmp_path / "wrong.json"
+    file.write_text(text)
+    assert cli.main(["replay", str(file), "--url", "http://127.0.0.1:9"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_gateway_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["replay", str(EXAMPLE), "--url", "http://127.0.0.1:9", "--dev"]) == 1
+    assert "tidegate: replay: http://127.0.0.1:9: " in capsys.readouterr().err

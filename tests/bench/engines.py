@@ -26,9 +26,10 @@ from tests.bench.load import Client, Meter, connect
 from tests.bench.measures import SAY, UNLIMITED, Server
 from tests.support.gateway import GatewayProcess
 from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.rooms.ports import PresenceEntry
+from tidegate.core.rooms.ports import PresenceEntry, RemoteMember, Standing
 from tidegate.engines.opening import open_engine
 from tidegate.engines.setup import EngineSetup
+from tidegate_protocol import RoomPosition
 
 LOADED = "added to a message, 16 in flight in a room (us)"
 ALONE = "added to a message, one in flight (us)"
@@ -38,7 +39,8 @@ IDLE = "commands a second, 10,000 idle members / 100"
 TARGETS = {LOADED: 20.0, ALONE: 130.0, LATENCY: 2.0, FAN_OUT: 1.15, IDLE: 1.1}
 """The most that each figure may be."""
 
-IDLE_S = 12.0
+IDLE_S = 40.0
+"""Long enough for a beat, a look at the rooms and a sweep, each several times."""
 
 Running = Callable[[], AbstractContextManager[EngineServer]]
 
@@ -92,6 +94,26 @@ async def fan_out(servers: Sequence[Server], receivers: int, in_flight: int, rou
     return cost / rounds / in_flight / len(clients)
 
 
+class Deaf:
+    """Implements `core.rooms.ports.EngineListener`: a gateway that does nothing with what it is told."""
+
+    def delivered(self, room: str, offset: int, text: bytes) -> None: ...
+
+    def present_elsewhere(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None: ...
+
+    def members_elsewhere(self, room: str, members: Sequence[RemoteMember]) -> None: ...
+
+    def gateway(self, node: str, standing: Standing) -> None: ...
+
+    def vacated(self, room: str) -> None: ...
+
+    def restarted(self, room: str, head: RoomPosition) -> None: ...
+
+    def told(self, kind: str, text: str) -> None: ...
+
+    def told_user(self, user: str, text: bytes) -> None: ...
+
+
 async def idle(server: EngineServer, members: int) -> float:
     """Commands a second that the server gets while nothing happens."""
     setup = EngineSetup(
@@ -105,6 +127,7 @@ async def idle(server: EngineServer, members: int) -> float:
         clock=time.monotonic,
     )
     engine = await open_engine(setup, "")
+    engine.listen(Deaf())
     entry = PresenceEntry("Ada", 1, "online", 0)
     answers = [engine.present(f"chat-{number % 50}", f"user{number}", entry) for number in range(members)]
     for answer in answers:

@@ -43,6 +43,18 @@ def test_frames_that_waited_for_nothing_several_times_make_the_next_ones_leave_a
     assert not crowds.waits(SINKS)
 
 
+def test_bursts_that_came_whole_do_not_end_the_waiting_for_the_next_ones() -> None:
+    crowds = busy()
+    for _ in range(PATIENCE * 3):
+        crowds.pushed += 4
+        assert [crowds.waits(SINKS), crowds.waits(SINKS)] == [True, False]
+    for _ in range(PATIENCE):
+        crowds.pushed += 1
+        assert [crowds.waits(SINKS), crowds.waits(SINKS)] == [True, False]
+    crowds.pushed += 4
+    assert not crowds.waits(SINKS)
+
+
 def test_a_wait_that_was_worth_it_makes_up_for_those_that_were_not() -> None:
     crowds = busy()
     for came in (0, 0, 1, 0, 0):  # the one that was worth it ended with a step for nothing

@@ -1,8 +1,9 @@
 """Whether frames to many sinks wait a moment for more: one write of several frames costs little more than of one.
 
 They wait only after it was seen that more came while frames to many sinks were being written, and for less time than
-that writing takes. So what several clients say at about the same time leaves together, and a message that comes alone
-never waits. It knows neither sinks nor the event loop.
+that writing takes. So what several clients say at about the same time leaves together. Waits for nothing end it, but
+only those of a message that came alone: several at a time are a burst, of which the rest may come a moment later. It
+knows neither sinks nor the event loop.
 Invariant: frames wait for `STEP_S`, then again for each time that more came meanwhile, at most `SHARE_S` for each sink.
 """
 
@@ -15,7 +16,7 @@ STEP_S = 0.001
 SHARE_S = 0.000002
 """Seconds that frames may wait for each sink. To write to one takes more than twice as long."""
 PATIENCE = 3
-"""Waits of `STEP_S` for nothing, one after the other, until frames wait no more."""
+"""Waits of `STEP_S` for nothing, each with one message, until frames wait no more."""
 
 
 class Crowds:
@@ -30,16 +31,19 @@ class Crowds:
         """How often the present frames may wait again; None while none wait."""
         self._patience = 0
         """Waits for nothing that are left. Above 0, more frames are likely to come soon."""
+        self._burst = False
+        """Whether the present frames are of several fan-outs."""
 
     def waits(self, sinks: int) -> bool:
         """Whether frames to so many sinks, a crowd, wait for `STEP_S`; after that it is to be asked again."""
         known, self._known = self._known, self.pushed
         if self._steps is None:
+            self._burst = self.pushed - known > 1
             self._steps = int(sinks * SHARE_S / STEP_S) if self._patience else 0
         elif self.pushed != known:
             self._patience = PATIENCE
         else:
-            self._patience -= 1
+            self._patience -= not self._burst
             self._steps = 0
         if not self._steps:
             self._steps = None

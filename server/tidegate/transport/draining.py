@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 
 class Drains:
-    """The callers of one connection. `unsent`: whether frames wait for the flush of this loop turn."""
+    """The callers of one connection. `unsent`: whether frames wait for a flush, after which `flushed` is called."""
 
     __slots__ = ("_releasing", "_unsent", "_waiters", "paused")
 
@@ -37,6 +37,11 @@ class Drains:
         self.paused = False
         self._release_soon()
 
+    def flushed(self) -> None:
+        """What was pushed is written, or held back for a client that does not read."""
+        if self._waiters:
+            self._release_soon()
+
     def end(self) -> None:
         """The connection has ended: all of them go on."""
         while self._waiters:
@@ -49,11 +54,10 @@ class Drains:
             asyncio.get_running_loop().call_soon(self._release_next)
 
     def _release_next(self) -> None:
-        """Let the first waiter go on if nothing is unsent."""
+        """Let the first waiter go on if nothing is unsent; otherwise the flush calls again."""
         self._releasing = False
-        if self._waiters and not self.paused:
-            if not self._unsent():
-                self._let_go()
+        if self._waiters and not self.paused and not self._unsent():
+            self._let_go()
             self._release_soon()
 
     def _let_go(self) -> None:

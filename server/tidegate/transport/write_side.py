@@ -88,6 +88,8 @@ class WriteSide:
             else:
                 self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         frames.clear()
+        if self._drains is not None:
+            self._drains.flushed()
 
     def flush_all(self) -> None:
         """As `flush`, and nothing stays."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from tidegate.engines.redis.connection import BYTES_LIMIT, COMMAND_LIMIT, Connection, ConnectionLost
-from tidegate.engines.redis.lua import ALL
+from tidegate.engines.redis.lua import ALL, PRESENT, PUBLISH
 from tidegate.engines.redis.resp import Push, ReplyError, pack
 
 REFUSED = b"-NOSCRIPT No matching script. Please use EVAL.\r\n"
@@ -91,6 +91,22 @@ async def test_refused_scripts_are_asked_again_in_their_order_before_later_ones(
     assert not replies and not later
     connection.data_received(b"+a\r\n+b\r\n+c\r\n+d\r\n")
     assert (replies, later) == ({b"1": b"a", b"2": b"b", b"3": b"c"}, {b"4": b"d"})
+
+
+async def test_a_refused_message_is_not_sent_again_behind_a_later_one_that_was_published() -> None:
+    connection, transport = connected()
+    names = [PUBLISH.call([b"key"], name) for name in ("1", "2", "3")] + [PRESENT.call([b"key"], "4")]
+    replies = asked(connection, *names)
+    await asyncio.sleep(0)
+    connection.data_received(REFUSED + b"+second\r\n" + REFUSED * 2)
+    early, late, again, presence = names
+    assert replies.pop(late) == b"second"
+    assert replies.pop(early).code == "NOSCRIPT"
+    assert not replies
+    await asyncio.sleep(0)
+    connection.data_received(LOADED * len(ALL))
+    await asyncio.sleep(0)
+    assert transport.writes[-1] == again + presence
 
 
 async def test_a_server_that_refuses_the_scripts_ends_the_connection() -> None:

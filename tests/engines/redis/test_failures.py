@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.engines.redis.under_test import TIMES, RedisUnderTest
-from tests.engines.suite.under_test import FLEETING, LONG, Gateway, House
+from tests.engines.suite.under_test import ADA, FLEETING, LONG, Gateway, House
 from tests.support.deadlines import DEADLINE_S
 from tests.support.redis import RedisServer, running
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
-from tidegate.engines.redis import link, publisher
+from tidegate.engines.redis import link, lua, publisher
 from tidegate.engines.redis.connection import COMMAND_LIMIT
 from tidegate_protocol import RoomPosition
 
@@ -144,6 +145,38 @@ async def test_messages_wait_for_a_short_failure_and_keep_their_order(house: Hou
     await under.heal(gateway.engine)
     assert [position.offset for position in await waiting] == list(range(1, 31))
     await house.until_data(gateway, list(range(30)), "long-1")
+
+
+async def test_messages_keep_their_order_where_another_gateway_gives_the_server_its_scripts_again(
+    house: House, server: RedisServer
+) -> None:
+    """The server forgot the scripts, refused the first message, was given them, and then got the second one."""
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+
+    engine: Any = gateway.engine
+    connection = engine._wire.connection
+    publish = partial(engine.publish, "long-1", LONG, ADA, key=None, now=0.0, account="ada")
+
+    def refusals() -> bytes:
+        found: bytes = server.command("INFO", "commandstats")
+        return next(line for line in found.splitlines() if line.startswith(b"cmdstat_evalsha:"))
+
+    await until(lambda: connection.unanswered == 0)
+    connection._alone = True  # what comes now leaves at once
+    server.command("SCRIPT", "FLUSH")
+    before, end = refusals(), time.monotonic() + DEADLINE_S
+    first = publish("first")
+    while refusals() == before:  # the event loop does not run: the gateway reads no answer
+        assert time.monotonic() < end
+    server.command("SCRIPT", "LOAD", lua.PUBLISH.source)
+    second = publish("second")
+    with pytest.raises(Refused) as refused:
+        await first
+    assert refused.value.code == "unavailable"
+    assert (await second).offset == 1
+    await gateway.publish("third", "long-1", LONG)
+    await house.until_data(gateway, ["second", "third"], "long-1")
 
 
 async def test_messages_wait_for_so_long_and_so_many(

@@ -17,6 +17,7 @@ from tests.simulate.database import Database
 from tests.simulate.gateway import LIMITS, Identities
 from tests.simulate.rooms.kinds import EngineKind
 from tests.simulate.rooms.network import NetworkedLoop
+from tests.simulate.rooms.remains import of_gateway
 from tests.simulate.store import EPOCH, SimulatedStore, Tempo
 from tests.simulate.wire import Message, Pace, Wire
 from tidegate import room_engine, schema
@@ -82,6 +83,10 @@ class RoomGateway:
         wire = Wire(self._loop, connection, self._chance, pace, heard, closed)
         self._wires.append(wire)
         return wire
+
+    def remains(self) -> list[str]:
+        """What it keeps of clients that are gone; there should be nothing."""
+        return [f"{self.name}: {what}" for what in of_gateway(self._parts, self._context, self._engine)]
 
     async def kill(self) -> None:
         """The process is gone at once. Its clients notice."""

@@ -21,6 +21,7 @@ from tests.simulate.rooms.judge import RoomJudge
 from tests.simulate.rooms.kinds import EngineKind, OverHub, OverRedis
 from tests.simulate.rooms.network import Network, NetworkedLoop
 from tests.simulate.rooms.redis_server import RedisServer
+from tests.simulate.rooms.remains import of_server
 from tests.simulate.wire import Wire
 from tidegate.engines.setup import LeaseTimes
 
@@ -102,9 +103,19 @@ class RoomHistory:
         await asyncio.sleep(SETTLE_S)
         await settle(self.clients, self.judge)
         await check(self.clients, self.judge)
+        await self._end_clients()
         for gateway in self.gateways:
             if gateway.alive:
                 await gateway.drain()
+
+    async def _end_clients(self) -> None:
+        """All clients go for good: once their grace is over, nothing of them may be left."""
+        for client in self.clients:
+            client.retire()
+        await asyncio.sleep(SETTLE_S)
+        left = [what for gateway in self.gateways if gateway.alive for what in gateway.remains()]
+        for what in (*left, *of_server(self.server)):
+            self.judge.wrong(self.clients[0].name, f"left behind: {what}")
 
     def _wall(self) -> float:
         """Seconds since the Unix epoch."""

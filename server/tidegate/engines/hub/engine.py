@@ -207,9 +207,11 @@ class HubEngine:
     def _give_up_held(self) -> None:
         if self._line is None:
             self._held.clear()
+            self._hearing.lost()
             self._calls.fail(away())
 
     def _list_present(self, line: Line) -> None:
         """Every worker is back at the hub by now, or gone: its list of members is whole."""
+        self._hearing.end_unnamed()
         for room in self._open:
             line.answer(encode(say.ListPresent(room)))

@@ -34,6 +34,10 @@ class Hearing:
         self._asks: dict[int, Ask] = {}
         """By the number of the request: what its answer means for a room that is followed."""
         self._missed: dict[int, list[bytes]] = {}
+        self._leaving: set[str] = set()
+        """The workers of which the listener knows that they leave."""
+        self._named: set[str] = set()
+        """The workers that this hub has named since the line began."""
         self._does: dict[type, Callable[[Any], None]] = {
             say.Welcome: lambda message: None,
             say.Delivered: self._delivered,
@@ -46,12 +50,12 @@ class Hearing:
             say.Counted: lambda message: calls.settle(message.id, message.occupancy),
             say.Members: self._members,
             say.PresentElsewhere: self._present_elsewhere,
-            say.NodeStands: lambda message: listener.gateway(message.node, message.standing),
+            say.NodeStands: self._stands,
             say.Vacated: lambda message: listener.vacated(message.room),
             say.Told: lambda message: listener.told(message.kind, message.text),
             say.ToUser: lambda message: listener.told_user(message.user, message.text),
             say.Done: lambda message: calls.settle(message.id, None),
-            Refusal: calls.refuse,
+            Refusal: self._refused,
         }
 
     def expects(self, number: int, ask: Ask) -> None:
@@ -59,9 +63,16 @@ class Hearing:
         self._asks[number] = ask
 
     def lost(self) -> None:
-        """The line ended: the answers do not come any more."""
+        """The line ended, or no request waits for it any more: the answers do not come."""
         self._asks.clear()
         self._missed.clear()
+        self._named.clear()
+
+    def end_unnamed(self) -> None:
+        """Every worker is back at this hub, or gone: an earlier hub had said of the others that they leave."""
+        for node in self._leaving - self._named:
+            self._leaving.discard(node)
+            self._listener.gateway(node, "gone")
 
     def heard(self, payload: bytes) -> None:
         message = say.decode_from_hub(payload)
@@ -74,6 +85,16 @@ class Hearing:
             self._follow(ask)
         if message.id:
             self._calls.settle(message.id, RoomPosition(epoch=epoch, offset=offset))
+
+    def _stands(self, message: say.NodeStands) -> None:
+        self._named.add(message.node)
+        (self._leaving.add if message.standing == "leaving" else self._leaving.discard)(message.node)
+        self._listener.gateway(message.node, message.standing)
+
+    def _refused(self, refusal: Refusal) -> None:
+        self._asks.pop(refusal.id, None)
+        self._missed.pop(refusal.id, None)
+        self._calls.refuse(refusal)
 
     def _ask(self, ask: Ask | None) -> None:
         if ask is not None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link, LinkLost, StatementFailed
 from tidegate.engines.postgres.values import Row
+from tidegate.engines.postgres.waking import Waking
 from tidegate.engines.postgres.wishes import REFUSED_LATE, STATE, Batch, Wish, said, unavailable
 
 log = logging.getLogger("tidegate.rooms")
@@ -31,8 +32,6 @@ BATCH = 256
 BATCH_BYTES = 1 << 20
 FLIGHTS = 1
 """Batches on their way at a time. The next one is taken while the answer to this one travels."""
-WAKE_S = 0.002
-"""Other gateways are woken at most so often: a notification costs as much as ten messages."""
 RETRY_S = 0.1
 """After a failed statement."""
 INVALID = ("22", "23", "54")
@@ -74,9 +73,7 @@ class Outgoing:
         """Whose answer was lost with a connection."""
         self._number = 1
         self._planned = False
-        self._owed = ""
-        """Gateways that are to be woken."""
-        self._woken = 0.0
+        self._waking = Waking(self._loop.time())
         self._alone = 0
         """So many wishes are sent one by one, because one of them cannot be stored."""
         self.stuck = False
@@ -161,16 +158,16 @@ class Outgoing:
         if self._to is None or len(self._flights) >= FLIGHTS:
             return
         wishes = self._taken()
-        wake = self._loop.time() - self._woken >= WAKE_S
-        if not wishes and not even_nothing and not (self._owed and wake):
+        wake = self._waking.may(self._loop.time())
+        if not wishes and not even_nothing and not (self._waking.owed and wake):
             return
         if wake:
-            self._woken = self._loop.time()
+            self._waking.notified()
         batch = Batch(self._number, wishes)
         self._number += len(wishes)
         self._flights.append(batch)
         link, node, generation = self._to
-        owed, self._owed = self._owed, ""
+        owed = self._waking.take()
         values_of = said(node, generation, self._new_epoch(), batch, wake=wake, owed=owed)
         link.ask(self._statement, values_of, lambda rows: self._answered(batch, owed, rows))
 
@@ -193,7 +190,7 @@ class Outgoing:
             self._lost.append(batch)
             return
         if isinstance(rows, StatementFailed):
-            self._owed = owed
+            self._waking.owe(owed)
             self._failed(batch, rows)
             return
         assert not isinstance(rows, Exception)
@@ -209,8 +206,8 @@ class Outgoing:
         for wish, line in zip(batch.wishes, values.text(outcomes).split("\n"), strict=False):
             self._came(wish, line.split(" "), time)
         if still_owed:
-            self._owed = f"{self._owed} {values.text(still_owed)}".strip()
-            self._loop.call_later(WAKE_S, self._send)
+            self._waking.owe(values.text(still_owed))
+            self._loop.call_later(self._waking.pause, self._send)
 
     def _failed(self, batch: Batch, error: StatementFailed) -> None:
         """Nothing of it happened."""

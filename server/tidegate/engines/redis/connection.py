@@ -1,8 +1,8 @@
 """One connection to a server: commands go out in the order of the calls, replies come back in the same order.
 
 It writes once in a turn of the loop, whatever was asked in it; where commands come one at a time, at once. A server
-that forgot the scripts (SCRIPT FLUSH) is given them again, and then what it refused for that. It does not connect
-again: `link` does.
+that forgot the scripts (SCRIPT FLUSH) is given them again, and then what it refused for that; but a message is refused
+that a later one has overtaken meanwhile. It does not connect again: `link` does.
 Invariant: each `answered` is called exactly once, with a reply, a ReplyError or a ConnectionLost, in the order of the
 commands.
 """
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.engines.redis.lua import ALL
+from tidegate.engines.redis.lua import ALL, PUBLISH
 from tidegate.engines.redis.resp import Parser, ProtocolError, Push, ReplyError, pack
 
 log = logging.getLogger("tidegate.engine")
@@ -23,6 +23,8 @@ log = logging.getLogger("tidegate.engine")
 COMMAND_LIMIT = 4096
 BYTES_LIMIT = 4 << 20
 """Commands, and bytes of them, that may be unanswered. Beyond, callers wait."""
+
+OVERTAKEN = "NOSCRIPT a message that was sent later is published already"
 
 Answered = Callable[[Any], None]
 
@@ -138,6 +140,8 @@ class Connection(asyncio.Protocol):
                     if type(reply) is ReplyError and reply.code == "NOSCRIPT":
                         self._reload(command, answered)
                     else:
+                        if self._refused and PUBLISH.is_called(command):
+                            self._overtaken(reply)
                         answered(reply)
                 else:
                     # SUBSCRIBE has no reply, unless the server refuses it.
@@ -195,6 +199,17 @@ class Connection(asyncio.Protocol):
                 self._ask(script.load, self._loaded)
             self._ask(ALL[-1].load, self._all_loaded)
         self._refused.append((command, answered))
+
+    def _overtaken(self, reply: Any) -> None:
+        """A message was published that was sent after those which the server refused: another gateway gave it the
+        scripts in between. These are not sent again, for they would follow the later one.
+        """
+        if isinstance(reply, ReplyError):
+            return
+        late = [one for one in self._refused if PUBLISH.is_called(one[0])]
+        self._refused = [one for one in self._refused if not PUBLISH.is_called(one[0])]
+        for _, answered in late:
+            answered(ReplyError(OVERTAKEN))
 
     def _loaded(self, reply: Any) -> None:
         if isinstance(reply, ReplyError):

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from tidegate.engines.redis.resp import pack, pack_part
 
+HEAD_BYTES = 80
+"""Of a call, up to the end of the script's name, at most."""
+
 
 class Script:
     """One script."""
@@ -29,6 +32,10 @@ class Script:
         """A call, as bytes."""
         given = [part if isinstance(part, bytes) else str(part).encode() for part in arguments]
         return b"*%d\r\n" % (3 + len(keys) + len(given)) + self.stem(keys) + pack_part(given)
+
+    def is_called(self, command: bytes) -> bool:
+        """Whether `command` is a call of this script."""
+        return command.find(self.sha, 0, HEAD_BYTES) >= 0
 
     @property
     def load(self) -> bytes:

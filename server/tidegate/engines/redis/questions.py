@@ -32,7 +32,12 @@ class Questions:
         self._under_way = 0
 
     def ask(self, command: Command, answered: Answered) -> None:
-        """`answered` gets the reply or a ReplyError. Where the connection ends first, it is not called."""
+        """`answered` gets the reply or a ReplyError. Where the connection ends first, it is not called.
+
+        Without a connection nothing is asked: over the next one, every room is.
+        """
+        if self._wire.connection is None:
+            return
         self._waiting.append((command, answered))
         self._next()
 

@@ -171,6 +171,27 @@ def test_an_application_is_known_by_its_rooms() -> None:
     assert setup("redis://h", rooms=("b-*", "a-*")).application == "a-* b-*"
 
 
+def test_other_rooms_under_one_prefix_are_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = "engine_prefix: the gateway that started last under shop has other rooms"
+    with every_case() as case:
+        for name, rooms, found, text in (
+            ("nothing was written", ("a-*",), "", None),
+            ("the same", ("a-*", "b-*"), "a-* b-*", None),
+            ("no rooms", (), "a-* b-*", None),
+            ("another version", ("a-*", "c-*"), "a-* b-*", f"{told} (only there: b-*; only here: c-*)"),
+            ("more rooms", ("a-*", "c-*"), "a-*", f"{told} (only there: none; only here: c-*)"),
+        ):
+            caplog.clear()
+            monkeypatch.setattr("tidegate.engines.setup.OTHER_ROOMS._due", None)
+            setup("redis://h", rooms=rooms).check_application(found)
+            with case(name):
+                assert [line.getMessage().partition("; this is")[0] for line in caplog.records] == (
+                    [text] if text else []
+                )
+
+
 def test_a_shown_url_has_no_secret() -> None:
     with every_case() as case:
         for name, url, text in (

@@ -7,6 +7,7 @@ Invariant: no text for people holds a password.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -16,8 +17,15 @@ import msgspec
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import TidegateError
 from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.counted import Counted
 from tidegate_protocol import RoomMessage
 
+OTHER_ROOMS = Counted(
+    logging.getLogger("tidegate.rooms"),
+    logging.WARNING,
+    "engine_prefix: the gateway that started last under %s has other rooms (only there: %s; only here: %s); this is "
+    "right between versions of one application, and two applications need two prefixes",
+)
 PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """A prefix is a part of names in the engine's server: nothing in it may be taken for a separator."""
 
@@ -68,13 +76,18 @@ class EngineSetup(msgspec.Struct, frozen=True, kw_only=True):
     def check_application(self, found: str) -> None:
         """`found`: the `application` that another gateway wrote under the prefix. Raises EngineError for a stranger.
 
-        The versions of one application have rooms in common. The gateway that starts writes its own text afterwards.
+        The versions of one application have rooms in common. Two applications may have some in common too, so a
+        difference is in the log. The gateway that starts writes its own text afterwards.
         """
-        if found and self.rooms and not set(found.split()) & set(self.rooms):
+        there, here = set(found.split()), set(self.rooms)
+        if there and here and not there & here:
             raise EngineError(
                 f"engine_prefix: {self.prefix} belongs to another application, with the rooms {found}; give this "
                 "application a prefix that no other one has"
             )
+        if there and here and there != here:
+            gone, new = (" ".join(sorted(rooms)) or "none" for rooms in (there - here, here - there))
+            OTHER_ROOMS(self.prefix, gone, new)
 
 
 def check_prefix(prefix: str | None) -> str:

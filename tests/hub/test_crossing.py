@@ -50,11 +50,11 @@ FILTERS: some.SearchStrategy[Filter] = some.recursive(
     ),
     max_leaves=4,
 )
-MUTATIONS = some.builds(
-    Mutation,
+OF_MUTATIONS: dict[str, some.SearchStrategy[Any]] = dict(
     kind=some.sampled_from(["create", "update", "delete"]),
     resource=TEXT,
     rows=some.lists(ROWS, max_size=3).map(tuple),
+    filled=some.lists(some.frozensets(TEXT, max_size=2), max_size=3).map(tuple),
     data=some.none() | ROWS,
     keys=some.lists(ROWS, max_size=3).map(tuple),
     expected=some.none() | ROWS,
@@ -67,6 +67,7 @@ MUTATIONS = some.builds(
     array=some.booleans(),
     tags=some.none() | some.lists(some.text(), max_size=3).map(tuple),
 )
+MUTATIONS = some.builds(Mutation, **OF_MUTATIONS)
 
 
 def typed(value: Any) -> Any:
@@ -87,11 +88,13 @@ def types_of(part: Filter) -> Any:
 def test_a_mutation_is_the_same_at_the_other_end(mutation: Mutation) -> None:
     found = mutation_from(bytes_of(mutation))
     assert found == mutation
+    assert OF_MUTATIONS.keys() == set(Mutation.__struct_fields__), "or a part of it is not asked here"
     for name in ("rows", "data", "keys", "expected"):
         assert typed(getattr(found, name)) == typed(getattr(mutation, name))
     for name in ("visible", "allowed"):
         assert types_of(getattr(found, name)) == types_of(getattr(mutation, name))
     assert type(found.payer) is Payer
+    assert all(type(names) is frozenset for names in found.filled)
 
 
 @SLOW

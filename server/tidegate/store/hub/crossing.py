@@ -36,6 +36,7 @@ def bytes_of(mutation: Mutation) -> bytes:
             mutation.payer,
             mutation.array,
             mutation.tags,
+            mutation.filled,
         )
     )
 
@@ -43,11 +44,12 @@ def bytes_of(mutation: Mutation) -> bytes:
 def mutation_from(text: bytes, node: str = "") -> Mutation:
     """`node`: the worker that it came from, which tells its connections from those of others."""
     found = msgspec.json.decode(text)
-    kind, resource, rows, data, keys, expected, user, key, digest, visible, allowed, payer, array, tags = found
+    kind, resource, rows, data, keys, expected, user, key, digest, visible, allowed, payer, array, tags, filled = found
     return Mutation(
         kind=kind,
         resource=resource,
         rows=tuple(rows),
+        filled=tuple(map(frozenset, filled)),
         data=data,
         keys=tuple(keys),
         expected=expected,

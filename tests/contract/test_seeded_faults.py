@@ -103,7 +103,7 @@ def an_error_closes_the_connection(patch: Patch) -> None:
     def received(self: SessionHandler, connection: Any, payload: bytes) -> None:
         real(self, connection, payload)
         try:
-            self._contract.decode(payload)
+            self._decode(payload)
         except Refused:
             connection.close(1011, "bad message")
 

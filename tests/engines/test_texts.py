@@ -11,6 +11,7 @@ from tidegate import schema
 from tidegate.contract import Contract
 from tidegate.engines.texts import halves, whole
 from tidegate.gateway.sender import Sender as Sending
+from tidegate.transport import Outbox
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
 PLACE = '"position":{"epoch":"-","offset":0},"time":0'
@@ -54,5 +55,5 @@ def test_a_message_that_looks_like_its_own_place_is_not_taken_for_it() -> None:
 
 def test_the_check_of_development_lets_a_message_without_its_place_pass() -> None:
     contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
-    checked = Sending(contract, None, check=True)  # type: ignore[arg-type]  # nothing is sent
+    checked = Sending(contract, Outbox(None), check=True)  # type: ignore[arg-type]  # nothing is sent
     assert halves(checked.encode, "chat-1", Sender(id="1", name="Ada"), {"text": "hi"}).tail == b"}"

@@ -18,8 +18,9 @@ from msgspec import UNSET, UnsetType
 from tidegate.contract.compiled import CompiledSchema, Compiler, names_in
 from tidegate.contract.custom import CustomMessageRules, custom_message
 from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
-from tidegate.contract.hazards import code_at, read, readable_ref
+from tidegate.contract.hazards import code_at, parse, read, readable_ref, suspicious
 from tidegate.contract.payload import Part, Payloads
+from tidegate.contract.quick import SMALL_BYTES, Quick, quick_message, quick_ping
 from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
@@ -27,6 +28,8 @@ from tidegate_protocol import CLIENT_MESSAGES, Violation
 Message = dict[str, Any]
 
 _convert = msgspec.convert
+NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError)
+"""What `decode` meets where a payload is no JSON, no object, or has no text as its `type`."""
 one_value = msgspec.json.Decoder(msgspec.Raw).decode
 """Raises DecodeError for what is not exactly one JSON value; makes no objects."""
 
@@ -77,6 +80,10 @@ class Contract:
         self._kinds: dict[str, _Kind] = {
             name: self._kind(name, compiler.named(item.key), item.protocol) for name, item in schemas.client.items()
         }
+        self._quick: dict[str, Quick] = {
+            "ping": quick_ping(self._kinds["ping"].is_valid),
+            "message": quick_message(self._kinds["message"].is_valid, self._payloads.room),
+        }
         self.message_types: tuple[str, ...] = tuple(schemas.client)
         """The types of all requests."""
         self._names = names_in(definitions)
@@ -93,6 +100,17 @@ class Contract:
 
     def decode(self, payload: bytes) -> msgspec.Struct:
         """The request in `payload`: a Struct of `tidegate_protocol`, or an ApplicationRequest. Raises Refused."""
+        if len(payload) <= SMALL_BYTES:
+            try:
+                message = parse(payload)
+                quick = self._quick.get(message["type"])
+            except NOT_PLAIN:
+                return self.accept(read(payload))
+            if quick is None:
+                if not suspicious(payload):
+                    return self.accept(message)
+            elif (request := quick(message, payload)) is not None:
+                return request
         return self.accept(read(payload))
 
     def read(self, payload: bytes) -> Message:

@@ -1,7 +1,7 @@
 """Refuses JSON that is valid but dangerous: too many values, too many levels, inexact integers, NUL.
 
-Counting bytes clears most messages in half a microsecond; `read` searches only the others. The range of integers is
-that of RFC 8259, section 6. The cost of a refusal is bounded, because hostile clients provoke refusals.
+Counting bytes clears most messages in a quarter of a microsecond; `read` searches only the others. The range of
+integers is that of RFC 8259, section 6. The cost of a refusal is bounded, because hostile clients provoke refusals.
 Invariant: `read` returns a dict of at most `VALUES` values, nested at most `DEPTH` deep, with no NUL and no integer
 beyond +-(2^53 - 1).
 """
@@ -24,10 +24,16 @@ DEPTH = 32
 VALUES = 32_768
 """Maximum number of properties and items in a message. A message of the default size cannot have more."""
 
+NUL = b"\\u0000"
+"""The only way in which JSON can spell it."""
+
 _FOLD = bytes.maketrans(b"012345678{", b"999999999[")
 _LONG = b"9" * 16  # 2^53 - 1 has 16 digits
+_LARGEST = b"%d" % SAFE_INTEGER
+_POINT, _NINE = b".9"
 _PLAIN = bytes(set(range(256)) - set(b'",:[]{}'))
-_decode = msgspec.json.Decoder().decode
+parse = msgspec.json.Decoder().decode
+"""The JSON value in a payload, of which nothing is known. Raises DecodeError, UnicodeDecodeError or RecursionError."""
 
 
 class _Ref(msgspec.Struct):
@@ -44,18 +50,37 @@ def read(payload: bytes) -> dict[str, Any]:
     if len(payload) > 2 * VALUES and _values(payload) > VALUES:
         raise Refused("too_large", f"has more than {VALUES:,} properties and items").answering(_skimmed_ref(payload))
     try:
-        message = _decode(payload)
+        message = parse(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("invalid_json", f"not JSON: {error}").answering(_ref_in(payload)) from None
     except RecursionError:
         raise Refused("invalid_json", f"nested deeper than {DEPTH} levels").answering(_ref_in(payload)) from None
     if type(message) is not dict:
         raise Refused("invalid_json", "a message is one JSON object")
-    folded = payload.translate(_FOLD)
-    nul = payload.find(b"\\") >= 0 and b"\\u0000" in payload
-    if nul or folded.count(b"[") > DEPTH or folded.find(_LONG) >= 0:
-        _search(message, nul)
+    if suspicious(payload):
+        _search(message, NUL in payload)
     return message
+
+
+def suspicious(payload: bytes) -> bool:
+    """Whether a message, which is a JSON object, may have a hazard beside the number of its values."""
+    folded = payload.translate(_FOLD)
+    at = folded.find(_LONG)
+    return (at >= 0 and _beyond(payload, folded, at)) or folded.count(b"[") > DEPTH or payload.find(NUL) >= 0
+
+
+def _beyond(payload: bytes, folded: bytes, at: int) -> bool:
+    """Whether a run of digits may be an integer beyond 2^53 - 1. `at`: where the first of 16 digits or more begins.
+
+    A time in nanoseconds, an identifier of 16 digits or a fraction are none: without this each of them would cost a
+    search of the whole message. A run that begins within the digits of a fraction may be taken for one.
+    """
+    while at >= 0:
+        end = at + len(_LARGEST)
+        if payload[at - 1] != _POINT and (payload[at:end] > _LARGEST or folded[end] == _NINE):
+            return True
+        at = folded.find(_LONG, end)
+    return False
 
 
 def check(message: dict[str, Any]) -> None:

@@ -28,6 +28,8 @@ Message = dict[str, Any]
 Part = tuple[str, CompiledSchema, Any]
 """(pointer of a value in the message, its validator, the value)."""
 
+_SAYS_NOTHING = {"$schema", "$comment", "title", "description", "examples"}
+"""Words of a schema that refuse nothing."""
 ROOM_NAMES = 4096
 """The cache keeps the patterns of so many room names."""
 
@@ -53,6 +55,8 @@ class RoomContract:
 
     rules: RoomType
     data: CompiledSchema
+    takes_anything: bool
+    """The schema of its messages refuses nothing, so that `data` is not asked."""
 
 
 class Payloads:
@@ -60,7 +64,7 @@ class Payloads:
 
     def __init__(self, schemas: Schemas, compiler: Compiler) -> None:
         self._rows = {name: _row_contract(resource, compiler) for name, resource in schemas.resources.items()}
-        kinds = [RoomContract(room, compiler.schema(room.schema)) for room in schemas.rooms.values()]
+        kinds = [_room_contract(room, compiler) for room in schemas.rooms.values()]
         self.room = lru_cache(maxsize=ROOM_NAMES)(_finder(kinds))
         """The contract of the room with this name. None if no pattern matches it."""
         self._parts: dict[str, Callable[[Message], Sequence[Part]]] = {
@@ -126,6 +130,11 @@ class Payloads:
         if contract is None:
             raise Refused("unknown_resource", "the schema has no resource with this name", pointer="/resource")
         return contract
+
+
+def _room_contract(room: RoomType, compiler: Compiler) -> RoomContract:
+    says = {word for word in room.schema if not word.startswith("x-")} - _SAYS_NOTHING
+    return RoomContract(room, compiler.schema(room.schema), takes_anything=not says)
 
 
 def _row_contract(resource: Resource, compiler: Compiler) -> RowContract:

@@ -46,6 +46,7 @@ class EngineListener:
         self._sessions = sessions
         self._rooms = sessions.protocol.rooms
         self._occupants = sessions.protocol.rooms.occupants
+        self._delivered = self._rooms.delivered
         self._sender = sender
         self._run = run
         self._clock = clock
@@ -59,7 +60,7 @@ class EngineListener:
         self._kinds[kind] = does
 
     def delivered(self, room: str, offset: int, text: bytes) -> None:
-        known = self._rooms.delivered(room, offset, text)
+        known = self._delivered(room, offset, text)
         if known is None:
             return
         if known.rules.slow is None:

@@ -11,9 +11,10 @@ from asyncio import Future
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec import UNSET
+
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
-from tidegate.core.optional import given
 from tidegate.core.rooms.effects import (
     CloseRoom,
     JoinReplay,
@@ -48,10 +49,13 @@ class RoomEffects:
 
     def publish(self, effect: PublishMessage) -> None:
         session, request, room = effect.session, effect.request, effect.room
-        author, key = Author(id=session.user.id, name=session.user.name), given(request.key)
+        user, key = session.user, None if request.key is UNSET else request.key
+        author = Author(id=user.id, name=user.name)
         answer = self._engine.publish(room.name, room.rules, author, request.data, key, effect.now, session.account)
         if answer.done():
-            self._published(effect, answer.result())
+            position = answer.result()
+            if request.ref is not UNSET:
+                self._published(effect, position)
         elif isinstance(answer, Future):
             self._work.after(session, [effect.ref], answer, partial(self._published, effect))
         else:

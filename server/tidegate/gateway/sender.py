@@ -6,7 +6,7 @@ Invariant: a message to many sinks is encoded once and framed once.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -25,28 +25,31 @@ class Sender:
         self.counts = GatewayCounts()
         self._contract = contract
         self._outbox = outbox
-        self._encode = self._checked if check else contract.encode
+        self.encode: Callable[[msgspec.Struct | dict[str, Any]], bytes] = self._checked if check else contract.encode
+        """A message as JSON text. May be called in any thread."""
+        self._push = outbox.push
+        self._push_many = outbox.push_many
 
     def send(self, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
         """One message to one session."""
         self.counts.sent(message)
-        self._outbox.push(session.sink, text_frame(self._encode(message)))
+        self._push(session.sink, text_frame(self.encode(message)))
 
     def push(self, sinks: Collection[Any], message: msgspec.Struct) -> None:
         """One message to many sinks."""
-        self._outbox.push_many(sinks, text_frame(self._encode(message)))
+        self._push_many(sinks, text_frame(self.encode(message)))
 
     def send_frame(self, session: Session, frame: bytes) -> None:
         """A frame that `frame` made, to one session."""
-        self._outbox.push(session.sink, frame)
+        self._push(session.sink, frame)
 
     def send_text(self, session: Session, text: bytes) -> None:
         """A message that is encoded already, to one session."""
-        self._outbox.push(session.sink, text_frame(text))
+        self._push(session.sink, text_frame(text))
 
     def push_text(self, sinks: Collection[Any], text: bytes) -> None:
         """A message that is encoded already, to many sinks."""
-        self._outbox.push_many(sinks, text_frame(text))
+        self._push_many(sinks, text_frame(text))
 
     def push_droppable(self, sinks: Collection[Any], frame: Droppable) -> None:
         """One frame to many sinks; a client that reads too slowly may miss it."""
@@ -54,11 +57,7 @@ class Sender:
 
     def frame(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
         """A message as the bytes of a frame. May be called in any thread."""
-        return text_frame(self._encode(message))
-
-    def encode(self, message: msgspec.Struct | dict[str, Any]) -> bytes:
-        """A message as JSON text. May be called in any thread."""
-        return self._encode(message)
+        return text_frame(self.encode(message))
 
     def framed(self, text: bytes) -> bytes:
         """A message that is encoded already, as the bytes of a frame. May be called in any thread."""

@@ -53,9 +53,10 @@ class SessionHandler:
     ) -> None:
         """`clock`: seconds since the Unix epoch."""
         self.sessions = sessions
-        self._contract = contract
+        self._decode = contract.decode
         self._protocol = sessions.protocol
         self._gate = gate
+        self._asking = gate.asking
         self._effects = effects
         self._work = work
         self._custom = custom
@@ -77,11 +78,11 @@ class SessionHandler:
 
     def received(self, connection: Connection, payload: bytes) -> None:
         session: Session = connection.session
-        if session in self._gate.asking:
+        if session in self._asking:
             self._gate.hold(session, partial(self.received, connection, payload))
             return
         try:
-            request = self._contract.decode(payload)
+            request = self._decode(payload)
         except Refused as refused:
             self._work.refuse(session, [None], refused)
             return

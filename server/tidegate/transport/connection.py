@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from websockets.server import ServerProtocol
 
@@ -84,8 +84,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.begin(transport)
+        self.begin(cast(asyncio.Transport, transport))  # uvloop's has another class
         self._context.door.arrived(self, transport.get_extra_info("peername"), self.heard)
 
     def begin(self, transport: asyncio.Transport) -> None:
@@ -97,23 +96,26 @@ class Connection(asyncio.BufferedProtocol):
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._context.receive_buffer
+        return self._context.receive_view
 
     def buffer_updated(self, nbytes: int) -> None:
         context, self.pinged = self._context, None
         self.heard = now = context.now()
         held = context.outbox.hold()
         try:
-            data = bytes(context.receive_buffer[:nbytes])
-            if self.write_side.state is CONNECTING:
-                self.handshake(data)
-            elif context.turns.full and self.write_side.state is OPEN and self.read_side.large(nbytes):
-                self.read_side.keep(data, now)
-            else:
-                self.read_side.received(data, now)
+            if not self.read_side.take_lone(context.receive_buffer, nbytes, now):
+                self._arrived(bytes(context.receive_view[:nbytes]), now)
         finally:
             if held:
                 context.outbox.release(self.write_side)
+
+    def _arrived(self, data: bytes, now: float) -> None:
+        if self.write_side.state is CONNECTING:
+            self.handshake(data)
+        elif self._context.turns.full and self.write_side.state is OPEN and self.read_side.large(len(data)):
+            self.read_side.keep(data, now)
+        else:
+            self.read_side.received(data, now)
 
     def eof_received(self) -> bool:
         self._ws.receive_eof()
@@ -274,20 +276,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: no deadline of the client passes with that."""
-        self.heard, self.used = now, min(self.used + seconds, now)
-        self.pinged = None
+        self.heard, self.used, self.pinged = now, min(self.used + seconds, now), None
         self.write_side.stood_still(seconds, now)
         self.read_side.stood_still(seconds, now)
 
     def _ping(self, now: float) -> None:
         """The client is silent: ask it whether it is there, and cut it off when it had time to answer."""
+        waiting = self.write_side.unconfirmed
         if self.pinged is None:
-            self.pinged = Taking(self.write_side.unconfirmed, now)
+            self.pinged = Taking(waiting, now)
             self._ws.send_ping(b"")
             self.write_side.write_out()
-        elif not self.write_side.paused_by and self.pinged.silent(
-            self._context.settings, self.write_side.unconfirmed, now
-        ):
+        elif not self.write_side.paused_by and self.pinged.silent(self._context.settings, waiting, now):
             self.write_side.abort()
 
     def _slow_down(self, now: float) -> None:

@@ -115,6 +115,8 @@ class ConnectionContext:
         self.door = door or Door(1 << 30)
         self.api = api
         self.connections = self.door.connections
-        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))
+        self.receive_buffer = bytearray(RECEIVE_BUFFER)
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back
         within one call, so that all connections can share it."""
+        self.receive_view = memoryview(self.receive_buffer)
+        """What the event loop is given: a part of it is no copy."""

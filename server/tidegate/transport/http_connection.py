@@ -76,10 +76,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._received(received, now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._context.receive_buffer
+        return self._context.receive_view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._received(bytes(self._context.receive_buffer[:nbytes]), self._context.now())
+        self._received(bytes(self._context.receive_view[:nbytes]), self._context.now())
 
     def _received(self, data: bytes, now: float) -> None:
         if self._phase is HttpPhase.LINGERING:

@@ -100,7 +100,7 @@ class Outbox:
             return
         self._scheduled = False
         alone, dirty = self._alone, self._dirty
-        if len(alone) <= 1 and len(dirty) <= 1 and all(each is sink for each in (*alone, *dirty)):
+        if _only(alone, sink) and _only(dirty, sink):
             alone.clear()
             dirty.clear()
             sink.flush()
@@ -158,3 +158,8 @@ class Outbox:
             if clock() > until:
                 return [*sinks[number:], *more]
         return more
+
+
+def _only(sinks: list[Sink], sink: Sink) -> bool:
+    """Whether `sinks` has nothing but `sink`, once at most."""
+    return not sinks or (len(sinks) == 1 and sinks[0] is sink)

@@ -10,20 +10,19 @@ connection has left OPEN.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from tidegate.transport.frames import TEXT, apply_mask, frame_size
+from tidegate.transport.frames import MASKED, TEXT, apply_mask, frame_size, lone_text
 from tidegate.transport.pausing import BY_RATE, BY_TURN
+from tidegate.transport.receiver import ENDED_RECEIVER, MessageReceiver
 from tidegate.transport.state import OPEN
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
 from tidegate.transport.turns import SMALL_BYTES, TURN_S
 from tidegate.transport.unfinished import Unfinished
 from tidegate.transport.write_side import WriteSide
 
-MASKED = 0x80
 CLOSE, PING = 0x88, 0x89
 TURN = 64
 """Frames in a turn of one connection; the rest is for a later one."""
@@ -33,41 +32,6 @@ SIZE_OF_ONE = 9
 """A payload counts for one more with each 512 (2**9) bytes."""
 AFTER_CLOSE, PINGS_AFTER_CLOSE = 1 << 20, 16
 """Bytes that may arrive after a close frame was sent: a client that goes on is cut off. And pings that are answered."""
-
-
-class MessageReceiver(Protocol):
-    """Takes the messages that a read side has found."""
-
-    def text(self, payload: bytes) -> None:
-        """A whole text message; it may not be UTF-8."""
-
-    def binary(self) -> None:
-        """A whole binary message."""
-
-    def wait_for_turn(self) -> None:
-        """There is more than one turn may handle: `go_on` is to be called in a later one."""
-
-    def took(self, seconds: float) -> None:
-        """To handle what arrived took longer than `LONG_S`."""
-
-
-class EndedReceiver:
-    """Takes the messages of a connection that has ended: there are none."""
-
-    def text(self, payload: bytes) -> None:
-        """Nothing is received any more."""
-
-    def binary(self) -> None:
-        """As `text`."""
-
-    def wait_for_turn(self) -> None:
-        """As `text`."""
-
-    def took(self, seconds: float) -> None:
-        """As `text`."""
-
-
-ENDED_RECEIVER = EndedReceiver()
 
 
 class ReadSide:
@@ -103,6 +67,37 @@ class ReadSide:
         """Bytes that arrived after this side sent its close frame."""
         self._pings_after_close = 0
         self._unfinished = Unfinished(write_side, self._drop)
+
+    def take_lone(self, buffer: bytearray, size: int, now: float) -> bool:
+        """Handle the first `size` bytes of `buffer`, if they are one small text frame that nothing is in the way of.
+
+        Most segments are that. Without copies, buffers and the loop of `_cut` they cost half as much; every other one
+        is left to `received`, and False is returned. (What stays unfinished is counted and timed there alone.)
+        """
+        traffic, write_side = self.traffic, self._write_side
+        if (
+            size > SMALL_BYTES
+            or self._buffer
+            or write_side.paused_by
+            or write_side.state is not OPEN
+            or self._fragments is not None
+            or traffic.bytes < size
+            or size > self._max_size
+            or (payload := lone_text(buffer, size)) is None
+            or not (traffic.frames or traffic.more_frames(now))
+        ):
+            return False
+        traffic.bytes -= size
+        traffic.frames -= 1
+        tally = self._tally
+        tally.bytes_in += size
+        tally.frames_in += 1
+        self._receiver.text(payload)
+        tally.seconds += (took := self._clock() - now)
+        if took > LONG_S:
+            traffic.took(took, 1 + (len(payload) >> SIZE_OF_ONE), now)
+            self._receiver.took(took)
+        return True
 
     def received(self, data: bytes, now: float) -> None:
         """Handle `data`, which arrived just now, and what is left of earlier data."""

@@ -71,6 +71,13 @@ def may_by_default(rules: Mapping[str, Any], action: str) -> bool:
     return action in OF_MEMBERS and action not in rules
 
 
+def anyone_may(rules: Mapping[str, Any]) -> frozenset[str]:
+    """The actions that every member may do, for any user."""
+    return frozenset(
+        action for action in ACTIONS if may_by_default(rules, action) or "anyone" in alternatives(rules, action)
+    )
+
+
 def decide(access: RoomAccess, action: str, user: Principal, claims: Claims, room: RoomName) -> Verdict:
     """Whether `user` may do `action` in `room`, as far as it is known without rows. Raises Refused."""
     verdict = _decide(access, action, user, claims, room)

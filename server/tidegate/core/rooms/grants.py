@@ -78,8 +78,8 @@ class Grants:
 
     def waits(self, session: Session, request: msgspec.Struct, room: str) -> bool:
         """Whether `request` waits for the answer to an earlier `join`. Raises Refused if too many do."""
-        grant = self.of(session, room)
-        if grant is None or not grant.asked:
+        of = self._of.get(session)
+        if of is None or (grant := of.get(room)) is None or not grant.asked:
             return False
         if sum(len(each.queue) for each in self.all_of(session)) >= QUEUED:
             raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)

@@ -72,18 +72,19 @@ class Guard:
     def may(self, session: Session, room: Room, action: str) -> bool:
         """Whether `session`, which may join `room`, may do `action` there."""
         if room.rules.bound is None:
-            access = room.rules.access
-            return may_by_default(access, action) or allows(access, action, session.user)
+            return action in room.rules.anyone_may or allows(room.rules.access, action, session.user)
         grant = self.grants.of(session, room.name)
         return grant is not None and grant.may(action)
 
     def require(self, session: Session, room: Room, action: str) -> None:
         """Raises Refused where `session`, which is in `room`, may not do `action`."""
+        if action in room.rules.anyone_may:
+            return
         bound = room.rules.bound
         if bound is not None:
             if not self.may(session, room, action):
                 raise refused(bound, action, session.user, room.name)
-        elif not may_by_default(room.rules.access, action):
+        else:
             require(room.rules.access, action, session.user, "room", room.name)
 
     def require_outside(self, session: Session, name: str, rules: RoomRules, action: str) -> None:

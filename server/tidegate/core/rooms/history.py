@@ -95,17 +95,20 @@ class History:
             share.used += size
             self._kept.append((now, message, share))
             if len(self._kept) > self._size:
-                self.drop()
+                self._drop_oldest()
         self.offset += 1
         self.touched = now
 
     def drop(self, count: int = 1) -> None:
         """Forget the oldest messages; a client that missed them is told that they cannot be recovered."""
         for _ in range(min(count, len(self._kept))):
-            _, message, share = self._kept.popleft()
-            share.used -= len(message) + MESSAGE_BYTES
-            if not share.used or share.reserved - share.used >= share.spare:
-                self._give_back(share)
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, message, share = self._kept.popleft()
+        share.used = used = share.used - len(message) - MESSAGE_BYTES
+        if not used or share.reserved - used >= share.spare:
+            self._give_back(share)
 
     def _reserve(self, share: Share, size: int) -> Share:
         """Reserve what `size` more bytes need. Where others give way for it, this history may, too."""

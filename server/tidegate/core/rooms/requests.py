@@ -22,6 +22,7 @@ class RoomRequests:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
+        self._waits = rooms.guard.grants.waits
         self._handlers: dict[type[msgspec.Struct], Callable[[Session, Any, float], Sequence[Effect]]] = {
             JoinRequest: rooms.join,
             LeaveRequest: rooms.leave,
@@ -33,7 +34,7 @@ class RoomRequests:
 
     def receive(self, session: Session, request: Any, now: float) -> Sequence[Effect]:
         """What `request` leads to; nothing yet while an earlier `join` waits for rows. Raises Refused."""
-        if self._rooms.guard.grants.waits(session, request, request.room):
+        if self._waits(session, request, request.room):
             return ()
         return self._handlers[type(request)](session, request, now)
 

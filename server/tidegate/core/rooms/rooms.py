@@ -125,13 +125,13 @@ class Rooms:
 
     def leave(self, session: Session, request: LeaveRequest, now: float) -> list[Effect]:
         room = self._joined(session, request.room)
-        effects = self.guard.exit(session, room, now)
-        if request.ref is not UNSET:
-            effects.insert(0, Reply(session, Left(room=room.name, ref=request.ref)))
-        return effects
+        told = [] if request.ref is UNSET else [Reply(session, Left(room=room.name, ref=request.ref))]
+        return [*told, *self.guard.exit(session, room, now)]
 
     def message(self, session: Session, request: MessageRequest, now: float) -> list[Effect]:
-        room = self._open_to(session, request.room, "send")
+        room = self._memberships.room(session, request.room)
+        if room is None or "send" not in room.rules.anyone_may:
+            room = self._open_to(session, request.room, "send")
         return [PublishMessage(session, room, request, now)]
 
     def presence(self, session: Session, request: PresenceRequest, now: float) -> list[Effect]:

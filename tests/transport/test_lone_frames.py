@@ -82,11 +82,8 @@ def test_length_of_two_bytes_is_read_also_where_one_would_do() -> None:
 
 async def test_frames_of_all_sizes_arrive_in_order_in_every_way() -> None:
     sent = [b"%d " % size + b"x" * size for size in (0, 1, 117, 118, 119, 120, 121, 122, 300, 0, 1010, 1020, 1030, 2)]
-    for way in WAYS.values():
-        connection, heard, _ = opened()
-        for segment in way([frame(TEXT, payload) for payload in sent], random.Random(1)):
-            arrive(connection, segment)
-        assert texts(heard) == sent
+    for way in WAYS:
+        assert await _received(way, sent) == sent
 
 
 async def test_awkward_payloads_are_received_alike_in_every_way() -> None:

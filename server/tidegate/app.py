@@ -27,6 +27,7 @@ from tidegate import (
     heap,
     limits,
     open_files,
+    operators,
     room_engine,
     stopping,
     systemd,
@@ -182,6 +183,7 @@ async def _listen(
         admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door, api=gateway.api
     )
     listener = await start.listener(context, gateway.handler, tickers, settings)
+    admin = await operators.opened(settings, gateway, context, store, start)
     tickers.every(TICK_S, gateway.tick)
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
     if (own_heap := heap.of_process()) is not None:
@@ -202,6 +204,8 @@ async def _listen(
     systemd.notify(systemd.READY)
     await stop.wait()
     systemd.notify(systemd.STOPPING)
+    if admin is not None:
+        admin.stopping()
     if ending is not None:
         ending.stopping(lambda: left_behind(gateway, store))
     spread = STAMPEDE_IN_DEVELOPMENT_S if settings.dev else STAMPEDE_S
@@ -211,6 +215,8 @@ async def _listen(
     later = lambda: random.uniform(0, spread)  # noqa: E731, S311  # spread
     await stopping.stop(gateway, listener, times, later, stop.again, retired=stop.retired)
     await gateway.aclose()
+    if admin is not None:
+        admin.close()
     tickers.close()
 
 

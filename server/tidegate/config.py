@@ -16,10 +16,13 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from tidegate import memory_limit, setting_sources, urls
+from tidegate import logs, memory_limit, setting_sources, urls
+from tidegate.admin import settings as admin
 from tidegate.hooks import hook as webhooks
 from tidegate.hooks.hook import Hook
 from tidegate.networks import network
+from tidegate.operating_settings import OperatingSettings
+from tidegate.operating_settings import about as _about
 from tidegate.setting_sources import CONFIG_FILE, ConfigError
 from tidegate.workers import cores
 
@@ -30,11 +33,7 @@ SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def _about(text: str) -> msgspec.Meta:
-    return msgspec.Meta(description=text)
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Settings(OperatingSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One gateway's settings. The environment variable of a field is TIDEGATE_ and its name in capitals."""
 
     host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
@@ -190,7 +189,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[Hook, ...],
         _about("Webhooks: tables `[[hooks]]` of the settings file, or a JSON array in the environment."),
     ] = ()
-    log_level: Annotated[str, _about("debug, info, warning or error.")] = "info"
 
     @property
     def token_secret(self) -> str | None:
@@ -201,6 +199,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def serves_console(self) -> bool:
         """Whether the page at `/` is served."""
         return self.dev if self.console is None else self.console
+
+    @property
+    def operators_secret(self) -> str | None:
+        """What operators send; None for nothing. Raises ValueError."""
+        return admin.secret_of(self.admin_secret, self.admin_secret_file)
 
     @property
     def worker_count(self) -> int:
@@ -279,6 +282,8 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     readers: dict[str, Callable[[Any], object]] = {
         "hooks": webhooks.check,
+        "admin": lambda address: admin.check(address, settings.operators_secret, dev=settings.dev),
+        "log_format": logs.check_format,
         "database": urls.check,
         "engine": urls.check,
         "memory": memory_limit.parse,

@@ -8,13 +8,16 @@ begins another line.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from typing import IO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 OF_MEMBER = "%(asctime)s %(levelname)-7s [%(processName)s] %(name)s  %(message)s"
+FORMATS = ("console", "json")
 LOGGERS = ("tidegate", "asyncio")
 USUAL = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 """What every record has. The rest came as `extra`."""
@@ -39,6 +42,30 @@ class _Detailed(logging.Formatter):
         return f"{line} ({', '.join(said)})" if said else line
 
 
+class _Json(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and what the gateway's records tell in `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.processName != "MainProcess":
+            line["process"] = record.processName
+        if record.name.partition(".")[0] in LOGGERS:
+            line |= {name: _plain(value) for name, value in vars(record).items() if name not in USUAL}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True)
+
+
+def _plain(value: object) -> object:
+    """Numbers stay numbers."""
+    return value if isinstance(value, bool | int | float) or value is None else str(value)[:LONGEST]
+
+
 def _readable(value: object) -> str:
     """On one line, whatever the text holds; it may be a client's or a server's."""
     text = str(value)[:LONGEST]
@@ -60,7 +87,7 @@ class _ToRoot(logging.Handler):
         return True
 
 
-def set_up(level: str, member: str = "") -> None:
+def set_up(level: str, member: str = "", form: str = "console") -> None:
     """Log to standard error from `level` on; `member` is who speaks, where several processes write to one log.
 
     The application's own formats can say `%(processName)s`.
@@ -70,12 +97,18 @@ def set_up(level: str, member: str = "") -> None:
 
         multiprocessing.current_process().name = member
     lines = _Lines(_standard_error())
-    lines.setFormatter(_Detailed(OF_MEMBER if member else FORMAT))
+    lines.setFormatter(_Json() if form == "json" else _Detailed(OF_MEMBER if member else FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[lines])
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.propagate = False
         logger.addHandler(_ToRoot(lines))
+
+
+def check_format(name: str) -> None:
+    """Raises ValueError for a name that no format of the log has."""
+    if name not in FORMATS:
+        raise ValueError(f"must be {' or '.join(FORMATS)}, not {name!r}")
 
 
 def enable() -> None:

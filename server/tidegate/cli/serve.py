@@ -62,6 +62,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="NAME",
         help="the application's name in its engine, the same for each of its gateways",
     )
+    parser.add_argument(
+        "--admin",
+        metavar="ADDRESS",
+        help="address for operators: 127.0.0.1:8788 or unix:/run/tidegate/admin (default: none)",
+    )
+    parser.add_argument("--log-format", dest="log_format", metavar="FORMAT", help="console, or json (default: console)")
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
     parser.add_argument("--member", help=argparse.SUPPRESS)  # for the supervisor of workers
@@ -78,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = config.load(args)
     plan.check(settings, supervised=args.supervised)
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, form=settings.log_format)
     try:
         sockets = activation.sockets()
     except OSError as error:

@@ -50,6 +50,11 @@ class Sessions:
         self._of_user: dict[str, dict[Session, None]] = {}
         """By the user's id; a session that was turned away is of no user."""
 
+    @property
+    def contract(self) -> str:
+        """The hash of the schema that the gateway serves."""
+        return self._greeting.contract
+
     def __len__(self) -> int:
         return len(self._sessions)
 

@@ -23,7 +23,6 @@ from tidegate.transport.frames import GATHERED_BYTES, GATHERED_FRAMES
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
 from tidegate.transport.http import Response
-from tidegate.transport.http_head import for_api
 from tidegate.transport.notices import BREACHES, BROKEN, NO_HEADER, TOO_FAST
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.peers import UNKNOWN
@@ -166,7 +165,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
             end = MAX_HEAD
         self._head = b""
-        if self._context.api is not None and for_api(received[:end]):
+        if self._context.api is not None and self._context.for_api(received[:end]):
             let_go(self._ws)
             to_http(self, self._context, self._transport, received)
             return

@@ -16,6 +16,7 @@ from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
 from tidegate.transport.counts import Counts
 from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
+from tidegate.transport.http_head import for_api
 from tidegate.transport.outbox import Outbox
 from tidegate.transport.turns import Turns
 
@@ -114,6 +115,8 @@ class ConnectionContext:
         self.counts = Counts()
         self.door = door or Door(1 << 30)
         self.api = api
+        self.for_api = for_api
+        """Whether the head of a request is one that `api` answers."""
         self.connections = self.door.connections
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back

@@ -19,7 +19,7 @@ from tidegate.transport.context import ConnectionContext
 from tidegate.transport.exchange import OpenExchange
 from tidegate.transport.gatekeeper import Gatekeeper
 from tidegate.transport.http import Response
-from tidegate.transport.http_head import BadRequest, for_api, read_head
+from tidegate.transport.http_head import BadRequest, read_head
 from tidegate.transport.http_output import HttpOutput
 from tidegate.transport.http_phase import HttpPhase
 from tidegate.transport.incoming import AHEAD_BYTES, Incoming
@@ -179,7 +179,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _read_head(self, data: bytes, now: float) -> None:
         """Read a head, and ask whether the request may go on. Raises BadRequest."""
-        if not for_api(data):
+        if not self._context.for_api(data):
             self._leave()
             self._hand_back(self, self._incoming.clear())
             return

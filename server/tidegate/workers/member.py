@@ -69,6 +69,10 @@ class Member:
         """The listening sockets of this member."""
         return _sockets(self.place.listening)
 
+    def operators(self) -> list[socket.socket]:
+        """The listening sockets for operators."""
+        return _sockets(self.place.operators)
+
     def _hear(self, retire: Callable[[], None], accepting: Accepting) -> None:
         try:
             told = self._channel.recv(4096)

@@ -41,6 +41,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A file with the schema bundle of the workers that run; empty before the first one."""
     own: int | None = None
     """The file for this worker's schema bundle."""
+    operators: tuple[int, ...] = ()
+    """The listening sockets for operators, which all workers share."""
     counts: int | None = None
     """The memory in which workers count together."""
 
@@ -48,7 +50,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     def inherited(self) -> list[int]:
         """All file descriptors."""
         more = [each for each in (self.running, self.own, self.counts) if each is not None]
-        return [self.control, *self.listening, *(each for some in self.others.values() for each in some), *more]
+        return [
+            self.control,
+            *self.listening,
+            *self.operators,
+            *(each for some in self.others.values() for each in some),
+            *more,
+        ]
 
     def text(self) -> str:
         return msgspec.json.encode(self).decode()

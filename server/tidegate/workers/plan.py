@@ -10,7 +10,7 @@ from tidegate.config import ConfigError, Settings
 from tidegate.engines.opening import check_setting
 from tidegate.engines.setup import EngineError
 
-RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix")
+RESTART = ("host", "port", "workers", "database", "engine", "engine_prefix", "admin")
 """Settings that a reload does not take: the supervisor, the hub or all gateways have them from the start."""
 ONE = (1, "1")
 """The setting `workers` for one process."""

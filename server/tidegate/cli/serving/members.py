@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     member = Member(place.of_text(args.member))
     try:
         settings = config.load(args)
-        logs.set_up(settings.log_level, member.place.name)
+        logs.set_up(settings.log_level, member.place.name, settings.log_format)
         return _hub(settings, member) if member.place.kind == "hub" else _worker(settings, member)
     except ConfigError as error:
         member.failed(str(error))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from tidegate import config
+from tidegate.admin.binding import bound as operators_sockets
 from tidegate.cli.serving.announcing import announce
 from tidegate.config import ConfigError, Settings
 from tidegate.start import cannot_listen
@@ -35,6 +36,8 @@ OPTIONS = (
     "workers",
     "handlers",
     "log_level",
+    "log_format",
+    "admin",
     "database",
     "schema",
     "config",
@@ -54,8 +57,9 @@ def run(args: argparse.Namespace, settings: Settings, given: list[socket.socket]
         raise cannot_listen(settings, error) from None
     address = sockets[0][0].getsockname()
     port = int(address[1]) if isinstance(address, tuple) else 0
+    operators = operators_sockets(settings.admin) if settings.admin else []
     common, hub = Common(count), _hub_socket()
-    worker = partial(_start_worker, partial(_command, args), common, settings, hub, sockets)
+    worker = partial(_start_worker, partial(_command, args), common, settings, hub, (sockets, operators))
     supervisor = Supervisor(
         MemberPlace("hub", partial(_start_hub, partial(_command, args), settings, hub, itertools.count())),
         [MemberPlace(f"worker {number}", partial(worker, number)) for number in range(1, count + 1)],
@@ -73,17 +77,20 @@ def _start_worker(
     common: Common,
     settings: Settings,
     hub: socket.socket,
-    sockets: list[list[socket.socket]],
+    sockets: tuple[list[list[socket.socket]], list[socket.socket]],
     number: int,
     now: float,
 ) -> Process:
-    descriptors = {slot: tuple(each.fileno() for each in own) for slot, own in enumerate(sockets, 1)}
+    """`sockets`: those of each slot, and those for operators, which all workers share."""
+    of_slots, operators = sockets
+    descriptors = {slot: tuple(each.fileno() for each in own) for slot, own in enumerate(of_slots, 1)}
     place = Place(
         kind="worker",
         number=number,
         count=settings.worker_count,
         listening=descriptors.pop(number),
         others=descriptors,
+        operators=tuple(each.fileno() for each in operators),
         hub=_address(hub),
         hub_writes=plan.hub_writes(settings),
     )

@@ -1,0 +1,125 @@
+"""Every metric of one gateway process, read at the moment of a scrape from the numbers that its parts keep.
+
+No label names a room, a user, an address or a connection: the number of samples does not grow with the clients.
+Invariant: a counter never shrinks as long as the process lives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple, get_args
+
+from tidegate import counted
+from tidegate.admin import process
+from tidegate.admin.exposition import Family, Sample, of_histogram, of_labels, of_value
+from tidegate.admin.loop_lag import LoopLag
+from tidegate.core.budgets.ledger import Kind
+from tidegate.gateway.assembly import Parts
+from tidegate.gateway.inspection import Lines, session_of
+from tidegate.store import OpenedStore
+from tidegate.transport import Counts, Tally
+
+PRIVATE: Final = "client"
+"""The label of a WebSocket that its client closed with a private code."""
+
+
+class Sources(NamedTuple):
+    """Where the numbers of one process are."""
+
+    gateway: Parts
+    lines: Lines
+    counts: Counts
+    store: OpenedStore
+    lag: LoopLag
+
+    @property
+    def contract(self) -> str:
+        """The hash of the contract."""
+        return self.gateway.sessions.contract
+
+
+def collect(of: Sources) -> list[Family]:
+    """All families; takes about 1 ms for 5,000 connections."""
+    return [*_state(of), *_connections(of), *_requests(of), *_rows(of), *_resources(of), *process.families()]
+
+
+def _state(of: Sources) -> Iterator[Family]:
+    gateway, store = of.gateway, of.store
+    ready = not gateway.sessions.draining and store.problem is None and gateway.engine.healthy
+    yield Family("tidegate_info", "gauge", "The contract that is served.", [Sample(1, (("contract", of.contract),))])
+    yield of_value("tidegate_ready", "gauge", "Whether /readyz says 200.", ready)
+    yield of_value("tidegate_draining", "gauge", "Whether clients are sent away.", gateway.sessions.draining)
+    yield of_value("tidegate_database_healthy", "gauge", "Whether the database answers.", store.problem is None)
+    yield of_value("tidegate_engine_healthy", "gauge", "Whether the engine of rooms answers.", gateway.engine.healthy)
+
+
+def _connections(of: Sources) -> Iterator[Family]:
+    kinds: Counter[str] = Counter(websocket=0, http=0)
+    identities: Counter[str] = Counter(anonymous=0, known=0)
+    paused, tallies = 0, []
+    for line in of.lines:
+        session = session_of(line)
+        tallies.append(line.tally)
+        kinds["http" if session is None else "websocket"] += 1
+        if session is not None:
+            identities["anonymous" if session.user.anonymous else "known"] += 1
+            paused += bool(session.sink.paused_by)
+    total: Tally = of.counts.sum(tallies)
+    yield of_labels("tidegate_connections", "gauge", "Open connections.", "kind", dict(kinds))
+    yield of_labels("tidegate_sessions", "gauge", "WebSockets, by who the client is.", "identity", dict(identities))
+    yield of_value("tidegate_paused_connections", "gauge", "WebSockets that are not read from now.", paused)
+    yield of_value("tidegate_connects_total", "counter", "WebSockets that were opened.", of.counts.opened)
+    closes = {str(code or PRIVATE): count for code, count in of.counts.closes.items()}
+    yield of_labels("tidegate_closes_total", "counter", "WebSockets that ended.", "code", dict(closes))
+    statuses = {str(status): count for status, count in of.counts.responses.items()}
+    yield of_labels("tidegate_http_responses_total", "counter", "Responses over HTTP.", "status", dict(statuses))
+    yield of_value("tidegate_slowed_total", "counter", "Pauses of clients that sent too much.", of.counts.slowed)
+    for name, about, value in (
+        ("frames_received", "Frames and HTTP requests from clients.", total.frames_in),
+        ("bytes_received", "Bytes from clients.", total.bytes_in),
+        ("frames_sent", "Frames and HTTP responses to clients.", total.frames_out),
+        ("bytes_sent", "Bytes to clients.", total.bytes_out),
+        ("receive_seconds", "Time of the event loop for what clients sent.", total.seconds),
+    ):
+        yield of_value(f"tidegate_{name}_total", "counter", about, value)
+
+
+def _requests(of: Sources) -> Iterator[Family]:
+    counts = of.gateway.counts
+    yield of_labels("tidegate_requests_total", "counter", "Valid requests.", "type", dict(counts.requests))
+    yield of_labels("tidegate_errors_total", "counter", "Errors that clients were sent.", "code", dict(counts.errors))
+    yield of_value("tidegate_requests_pending", "gauge", "Requests under way.", of.gateway.work.under_way)
+    yield of_labels(
+        "tidegate_events_total", "counter", "Refusals, abuse and failures.", "event", dict(counted.totals())
+    )
+    rooms = of.gateway.sessions.protocol.rooms.occupants.rooms
+    yield of_value("tidegate_rooms", "gauge", "Rooms that are open here.", len(rooms))
+    members = sum(len(room.sessions) for room in rooms.values())
+    yield of_value("tidegate_room_connections", "gauge", "Connections in rooms, once for each room.", members)
+
+
+def _rows(of: Sources) -> Iterator[Family]:
+    counts, rows = of.gateway.counts, of.gateway.sessions.protocol.rows
+    index = rows.subscriptions.index
+    held = sum(group.holders for group in index)
+    yield of_value("tidegate_subscriptions", "gauge", "Subscriptions.", held)
+    yield of_value("tidegate_subscription_groups", "gauge", "Groups of equal subscriptions.", len(index))
+    catching_up = sum(rows.subscriptions.catching_up.values())
+    yield of_value("tidegate_subscriptions_catching_up", "gauge", "Subscriptions that are not live.", catching_up)
+    yield of_value("tidegate_changes_total", "counter", "Changes that were dispatched.", counts.changes)
+    yield of_value("tidegate_feed_position", "gauge", "The newest change that was dispatched.", rows.cursor.seq)
+    behind = of.store.lag
+    yield of_value("tidegate_feed_behind_seconds", "gauge", "Since the change log was read to its end.", behind)
+    yield of_histogram("tidegate_feed_lag_seconds", "From a commit until it is dispatched.", counts.feed_lag)
+    yield of_histogram("tidegate_write_seconds", "From a client's request to its commit.", counts.writes)
+    yield of_value("tidegate_reads_total", "counter", "Reads of the database.", of.store.spent.reads)
+    yield of_value("tidegate_read_seconds_total", "counter", "Time that they took.", of.store.spent.seconds)
+
+
+def _resources(of: Sources) -> Iterator[Family]:
+    ledger = of.gateway.ledger
+    held = {kind: float(ledger.of_kind(kind)) for kind in get_args(Kind)}
+    yield of_labels("tidegate_memory_bytes", "gauge", "What clients make the gateway hold.", "kind", held)
+    yield of_value("tidegate_memory_limit_bytes", "gauge", "The setting `memory`; 0 for no limit.", ledger.limit)
+    yield of_histogram("tidegate_loop_lag_seconds", "How late the event loop is.", of.lag.histogram)

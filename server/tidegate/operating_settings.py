@@ -1,0 +1,36 @@
+"""The settings that concern how a gateway is run: workers, its stop, its log, and the address for operators.
+
+They are fields of `config.Settings`, which reads and checks them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+
+def about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class OperatingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of one gateway's settings."""
+
+    admin: Annotated[
+        str | None,
+        about(
+            "Address for operators: metrics, inspection, `tidegate top`. `127.0.0.1:8788`, "
+            "`unix:/run/tidegate/admin`. Without it: none."
+        ),
+    ] = None
+    admin_secret: Annotated[
+        str | None,
+        about("What operators send as bearer token, at least 32 characters. A Unix socket and `dev` need none."),
+    ] = None
+    admin_secret_file: Annotated[str | None, about("A file with `admin_secret`.")] = None
+    log_level: Annotated[str, about("debug, info, warning or error.")] = "info"
+    log_format: Annotated[str, about("`console`, or `json` for one JSON object a line.")] = "console"
+    access_log: Annotated[
+        bool, about("Whether the log has a line for each WebSocket that ended; 50 a second at most.")
+    ] = False

@@ -1,0 +1,39 @@
+"""What operators want of one process, as far as the settings say: the access log, and the address for operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidegate.config import Settings
+from tidegate.gateway.assembly import Parts
+from tidegate.start import Start
+from tidegate.store import OpenedStore
+from tidegate.transport import ConnectionContext
+
+if TYPE_CHECKING:
+    from tidegate.admin.opening import AdminAddress
+
+
+async def opened(
+    settings: Settings, gateway: Parts, context: ConnectionContext, store: OpenedStore, start: Start
+) -> AdminAddress | None:
+    """`context`: that of the clients' listener. Raises ConfigError."""
+    if settings.access_log:
+        from tidegate.admin.access_log import AccessLog  # noqa: PLC0415  # only where it is on
+
+        context.counts.on_end = AccessLog(context.now)
+    if not settings.admin:
+        return None
+    from tidegate.admin import binding  # noqa: PLC0415  # a gateway without operators does not need it
+    from tidegate.admin.between_workers import BetweenWorkers  # noqa: PLC0415  # as above
+    from tidegate.admin.opening import AdminAddress  # noqa: PLC0415  # as above
+    from tidegate.workers.counts import most_workers  # noqa: PLC0415  # as above
+
+    address, member = AdminAddress(settings, gateway, context, store), start.member
+    if member is None or member.place.hub is None:
+        await address.open(binding.bound(settings.admin))
+    else:
+        place = member.place
+        between = BetweenWorkers(member.place.hub, place.column, most_workers(place.count))
+        await address.open(member.operators(), place.number, between)
+    return address

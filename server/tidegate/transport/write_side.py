@@ -64,8 +64,6 @@ class WriteSide:
         """Belongs to the handler: who pays for what waits here."""
         transport.set_write_buffer_limits(UNCOUNTED_BYTES)
 
-    # -- sending ----------------------------------------------------------------------------------------------------
-
     def flush(self) -> None:
         """Write the frames, or hold them while the client does not read. Of more than `TURN_BYTES`, the rest stays."""
         frames, tally = self.frames, self.tally

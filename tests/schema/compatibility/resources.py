@@ -64,6 +64,18 @@ PAIRS = (
         rows({**NAME, "age": {"type": "integer", "default": 0}}, "age"),
     ),
     pair(
+        "a required property that a claim fills",
+        rows(NAME),
+        rows({**NAME, "org": {"type": "string", "default": "$user.org"}}, "org"),
+    ),
+    pair(
+        "a property that no claim fills any more",
+        rows({**NAME, "org": {"type": "string", "default": "$user.org"}}, "org"),
+        rows({**NAME, "org": {"type": "string"}}, "org"),
+        "breaking rows /required",
+        "note rows /properties/org/default",
+    ),
+    pair(
         "a required property that the database makes",
         rows(NAME),
         rows({**NAME, "age": {"type": "integer", "readOnly": True}}, "age"),

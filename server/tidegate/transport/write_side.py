@@ -47,8 +47,7 @@ class WriteSide:
         """When the connection is cut off if it is in CONNECTING, CLOSING or CLOSED; without meaning in OPEN."""
         self.paused_by = 0
         """The sum of the reasons why nothing is read from the client."""
-        self._context = context
-        self.memory, self._transport = context.memory, transport
+        self._context, self.memory, self._transport = context, context.memory, transport
         self._ws, self.tally = ws, Tally(context.now())
         self._reader: Reader = reader
         self.may_miss = False
@@ -284,9 +283,8 @@ class WriteSide:
 
     def _count(self) -> None:
         """Tell what waits. Nothing is told while a client keeps up, so that this costs nothing where it matters."""
-        self.memory.waits(
-            self, (self._backlog.memory if self._backlog else 0) + self._transport.get_write_buffer_size()
-        )
+        held = self._backlog.memory if self._backlog else 0
+        self.memory.waits(self, held + self._transport.get_write_buffer_size())
 
     async def drained(self) -> None:
         """Wait until what was pushed is with the operating system, or the connection is not open any more.

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,8 +27,11 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import NewMessage
 from tidegate.core.rows.ports import ReadQuery
 from tidegate.store import open_store
+from tidegate.store.hub.row_line import RowLine
+from tidegate.store.hub.store import HubStore
 from tidegate_protocol import RoomPosition
 
+HOUR_S = 3600.0
 ROOM = RoomRules("chat-*", history_size=100, history_ttl=1e9, durable=True)
 
 
@@ -364,3 +368,26 @@ async def test_durable_rooms_are_those_of_all_workers(workers: Workers) -> None:
     assert (await two.heads(["chat-1"]))["chat-1"] == second.position, "a restart of the hub loses none of them"
     await two.forget("chat-1")
     assert not (await one.page("chat-1", ROOM, None, 10, time.time())).records
+
+
+@pytest.mark.parametrize("broken", ["the feed of the hub", "the writer of the hub"])
+async def test_a_worker_tells_a_feed_that_is_away_from_a_database_that_takes_no_writes(
+    workers: Workers, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules of rooms about rows hold as long as changes arrive, also where the disk is full."""
+    (one, _), hub = workers.copies, workers.hub.store
+    store: Any = one.store
+    await workers.equal()
+    assert store.lag < HOUR_S
+    part: Any = hub
+    part = part._feed if "feed" in broken else part._writer
+    monkeypatch.setattr(type(part), "healthy", False, raising=False)
+    monkeypatch.setattr(type(part), "problem", "broken by the test", raising=False)
+    if "feed" in broken:
+        monkeypatch.setattr(part, "_succeeded", lambda: None)
+        part.healthy, part.problem = False, "broken by the test"
+    await until(lambda: store.problem == "broken by the test")
+    line: RowLine = store.row_line if isinstance(store, HubStore) else store._line.row_line
+    line.feed._well_at -= HOUR_S
+    assert (store.lag >= HOUR_S) == ("feed" in broken)
+    assert store.following

@@ -126,13 +126,11 @@ class Workers:
         self.program.execute(f"UPDATE {self.own}meta SET value = {upto} WHERE name = 'pruned_to'")
 
     def connector(self, copy: Copy) -> Connector:
-        found = self._side(copy)._connector
-        assert found is not None
-        return found
+        return self._side(copy).row_line.connector
 
     def line(self, copy: Copy) -> Line | None:
         """Of the worker to the hub."""
-        return self._side(copy)._line
+        return self._side(copy).row_line.line
 
     async def equal(self) -> None:
         """Wait until every copy has everything, and compare it with the table."""

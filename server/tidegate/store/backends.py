@@ -52,6 +52,10 @@ class OpenedStore(Store, Protocol):
 class LentStore(OpenedStore, Protocol):
     """A store whose changes are records of the log, and which workers use through a hub."""
 
+    @property
+    def reads_log(self) -> bool:
+        """Whether the change feed reads the log, whatever is wrong with writes."""
+
     def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
         """Have it written for a durable room."""
 

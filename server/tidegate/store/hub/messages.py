@@ -72,6 +72,8 @@ class State(msgspec.Struct, frozen=True, array_like=True, tag=60):
     epoch: str
     identity_secret: str
     problem: str | None
+    reads: bool
+    """Whether the hub's feed reads the change log. A database that cannot be written may be read."""
     outdated: bool
     incomplete: tuple[str, ...]
 

@@ -40,6 +40,10 @@ class LentStore(Store, Protocol):
     @property
     def identity_secret(self) -> str: ...
 
+    @property
+    def reads_log(self) -> bool:
+        """Whether the change feed reads the log, whatever is wrong with writes."""
+
     def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
         """Have it written for a durable room. Raises Refused."""
 
@@ -106,6 +110,7 @@ class RowsOfHub:
             store.epoch,
             store.identity_secret,
             store.problem,
+            store.reads_log,
             store.outdated,
             tuple(sorted(store.incomplete)),
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,12 @@ from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room_log import RoomLog
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Mutation, Pages, ReadQuery, ReadResult, WriteResult
-from tidegate.hub.calls import Calls
-from tidegate.hub.connector import Connector
-from tidegate.hub.line import Line
-from tidegate.hub.messages import Refusal, encode
+from tidegate.hub.connector import Hub
 from tidegate.store.errors import HUB_AWAY, StoreError
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import bytes_of
 from tidegate.store.hub.durable import DurableRooms
-from tidegate.store.hub.feed import HubFeed
+from tidegate.store.hub.row_line import Does, RowLine
 from tidegate.store.hub.standing import Standing, prepared
 from tidegate.store.serving import refusals
 from tidegate.store.serving.change_feed import Deliver
@@ -49,9 +45,6 @@ from tidegate.store.sqlite.serving.store import READERS
 
 log = logging.getLogger("tidegate.store")
 
-START_S = 30.0
-"""How long a worker waits for the hub at its start."""
-
 
 class HubStore:
     """Every method belongs to the loop's thread. Made by `open`."""
@@ -60,6 +53,7 @@ class HubStore:
         self,
         path: Path,
         resources: Mapping[str, Resource],
+        hub: Hub,
         file: DatabaseFile,
         connection: apsw.Connection,
         timeout: float,
@@ -76,26 +70,18 @@ class HubStore:
         self._reader = reader = Reader(path, resources, file)
         self._reads = Reads(reader, resources, loop, timeout, READERS)
         self.spent = self._reads.spent
-        self._calls = Calls(loop)
-        self._asked = 0
-        """The number of the `Follow` that counts."""
-        self._line: Line | None = None
-        self._connector: Connector | None = None
         self._standing = Standing(path, file)
         self._stopping = False
         self._noticed = ""
         self._closing = Closing(loop)
-        self._feed = HubFeed(resources, self._follow, partial(self._say, say.Pause()), self._missed, reader.decoded)
         self._durable: DurableRooms | None = None
-        self._does: dict[type, Any] = {
+        does: Does = {
             say.IsKept: lambda message: self._calls.settle(message.id, message.kept),
             say.RoomsChanged: lambda message: self._rooms_changed(message.rooms),
-            say.Changes: lambda message: self._feed.changed(message.records, message.head),
             say.Written: lambda it: self._calls.settle(it.id, WriteResult(msgspec.json.decode(it.rows), it.seq)),
-            say.Following: self._following,
-            say.State: self._is,
-            Refusal: self._refused,
         }
+        self.row_line = RowLine(hub, self, resources, self._missed, reader.decoded, does)
+        self._calls, self._feed = self.row_line.calls, self.row_line.feed
 
     @classmethod
     async def open(
@@ -110,15 +96,13 @@ class HubStore:
     ) -> HubStore:
         """Raises StoreError: the database lacks what the schema needs, or the hub does not answer."""
         file, connection = await asyncio.get_running_loop().run_in_executor(None, prepared, url, resources, durable)
-        store = cls(sqlite_path(url).absolute(), resources, file, connection, timeouts.read)
-        store._connector = Connector(address, "rows", node, store)
-        store._connector.start()
+        hub = Hub(address, node)
+        store = cls(sqlite_path(url).absolute(), resources, hub, file, connection, timeouts.read)
         try:
-            async with asyncio.timeout(START_S):
-                await store._standing.first
-        except TimeoutError:
+            await store.row_line.open(f"the database {HUB_AWAY}")
+        except StoreError:
             await store.close(0)
-            raise StoreError(f"the database {HUB_AWAY}") from None
+            raise
         if durable:
             rooms = store._durable = DurableRooms(store.epoch, store._ask, store._reads)
             store.rooms = DatabaseRoomLog(rooms, RoomReads(store._reader), rooms.watch)
@@ -140,7 +124,7 @@ class HubStore:
 
     @property
     def problem(self) -> str | None:
-        return self._standing.problem(self._connector is None or self._connector.healthy)
+        return self._standing.problem(self.row_line.connector.healthy)
 
     @property
     def outdated(self) -> bool:
@@ -182,12 +166,12 @@ class HubStore:
     def _ask(self, size: int, account: str, message: Callable[[int], msgspec.Struct]) -> asyncio.Future[Any]:
         """Send a write to the hub. Raises Refused."""
         self._check()
-        if self._line is None:
+        if self.row_line.line is None:
             raise refusals.unavailable()
         self.ledger.take(account, "writes", size)
         id, answer = self._calls.begin()
         answer.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
-        self._say(message(id))
+        self.row_line.send(message(id))
         return answer
 
     def follow(self, deliver: Deliver, on_skip: OnSkip = lambda head: None) -> None:
@@ -202,7 +186,7 @@ class HubStore:
 
     @property
     def lag(self) -> float:
-        return self._feed.lag(self.healthy)
+        return self.row_line.lag
 
     async def resume(self) -> None:
         self._check()
@@ -219,11 +203,10 @@ class HubStore:
         """Wait for the answers of the hub at most `patience` seconds, and end the threads."""
         self._stopping = True
         self._feed.close()
-        if self._line is not None:
+        if self.row_line.line is not None:
             await self._calls.settled(patience)
         self._calls.fail(refusals.unknown_outcome())
-        if self._connector is not None:
-            await self._connector.aclose()
+        await self.row_line.aclose()
         self._reads.give_up()
         self._closing.begin("reading", self._end_reading)
         if not await self._closing.ended(GIVEN_UP_S):
@@ -244,56 +227,23 @@ class HubStore:
 
     def _tell_damage(self) -> None:
         """What this worker's reads find concerns the hub, which writes."""
-        if self._file.damage and not self._noticed and self._line is not None:
+        if self._file.damage and not self._noticed and self.row_line.line is not None:
             self._noticed = self._file.damage
-            self._say(say.Noticed(self._noticed))
-
-    # -- the feed ---------------------------------------------------------------------------------------------------
-
-    def _follow(self) -> bool:
-        if self._line is None:
-            return False
-        self._asked, _ = self._calls.begin()
-        self._say(say.Follow(self._asked))
-        return True
+            self.row_line.send(say.Noticed(self._noticed))
 
     async def _missed(self, after: int, upto: int) -> Sequence[Change]:
         return await self._reads.changes(after, upto, upto - after, GATEWAY)
-
-    def _following(self, message: say.Following) -> None:
-        self._calls.settle(message.id, None)
-        if message.id == self._asked:
-            self._feed.follows(message.head)
-
-    # -- connector.User ---------------------------------------------------------------------------------------------
-
-    def connected(self, line: Line) -> None:
-        self._line = line
-
-    def received(self, payload: bytes) -> None:
-        message = say.decode_from_hub(payload)
-        self._does[type(message)](message)
-
-    def lost(self) -> None:
-        self._line = None
-        self._calls.fail(refusals.unknown_outcome())
-        self._feed.lost(refusals.unreachable())
-
-    def _say(self, message: msgspec.Struct) -> None:
-        if self._line is not None:
-            self._line.answer(encode(message))
-
-    def _is(self, state: say.State) -> None:
-        self._standing.told(state)
-        if not self.outdated:
-            self._feed.back()
-            self._rooms_changed(None)
 
     def _rooms_changed(self, rooms: Sequence[str] | None) -> None:
         if self._durable is not None:
             self._durable.changed(rooms)
 
-    def _refused(self, refusal: Refusal) -> None:
-        self._calls.refuse(refusal)
-        if refusal.id == self._asked:
-            self._feed.refuse(refusal.refused())
+    # -- row_line.Owner ---------------------------------------------------------------------------------------------
+
+    def is_so(self, state: say.State) -> None:
+        self._standing.told(state)
+        if not self.outdated:
+            self._rooms_changed(None)
+
+    def outcome(self) -> Refused:
+        return refusals.unknown_outcome()

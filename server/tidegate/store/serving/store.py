@@ -34,6 +34,8 @@ PATIENCE_S = 10.0
 """How long `close` waits for what is queued, by default."""
 GIVEN_UP_S = 0.5
 """How long `close` waits for threads that were interrupted."""
+READS_S = 1.0
+"""A feed that has not read the log for longer does not read it. It looks several times a second."""
 HOUSE_THREADS = 2
 """As many as there are works of one store that are due regularly."""
 
@@ -187,6 +189,11 @@ class ThreadedStore:
     async def resume(self) -> None:
         self._check()
         await self._feed.gate.resume()
+
+    @property
+    def reads_log(self) -> bool:
+        """Whether the change feed reads the log, whatever is wrong with writes. A feed that is paused has no lag."""
+        return self._feed.healthy and self._feed.lag < READS_S
 
     # -- other processes of this gateway, whose store this one is ----------------------------------------------------
 

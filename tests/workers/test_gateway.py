@@ -17,6 +17,7 @@ from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 from tests.workers.population import ROOM, Population
+from tidegate.admin.asking import Address
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -62,7 +63,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkersGateway
     shutil.copytree(ROOT / "schema", folder / "schema")
     process = WorkersGateway(
         folder, "--workers", "2", "--schema", "schema",
-        environment={"TIDEGATE_SECRET": SECRET, "TIDEGATE_WORKER_TIMEOUT": "5", "TIDEGATE_DRAIN": "1"},
+        environment={
+            "TIDEGATE_SECRET": SECRET, "TIDEGATE_WORKER_TIMEOUT": "5", "TIDEGATE_DRAIN": "1",
+            "TIDEGATE_ADMIN": f"unix:{folder / 'admin'}",
+        },
     )  # fmt: skip
     process.migrate(seed=True)
     process.start()
@@ -102,6 +106,36 @@ async def seq_of(subscriber: Wire, title: str) -> int:
     update = next(filter(is_it, subscriber.heard), None) or await subscriber.hear(is_it)
     seq: int = update["position"]["seq"]
     return seq
+
+
+async def test_operators_see_and_end_the_connections_of_all_workers_at_one_address(gateway: WorkersGateway) -> None:
+    address = Address(f"unix:{gateway.folder / 'admin'}", None)
+
+    def workers() -> set[int]:
+        return {each["worker"] for each in address.get("/connections", {"limit": 100})["items"] if each["user"]}
+
+    async with contextlib.AsyncExitStack() as stack:
+        clients: list[Wire] = []
+        while await asyncio.to_thread(workers) != {1, 2}:
+            clients.append(await stack.enter_async_context(wire(gateway.url)))
+        found = await asyncio.to_thread(address.get, "/connections", {"sort": "age", "limit": 1})
+        assert found["silent"] == []
+        nodes = (await asyncio.to_thread(address.get, "/nodes"))["items"]
+        assert {node["worker"] for node in nodes} == {1, 2}
+        assert {node["process"] for node in nodes} == gateway.of("worker")
+        for client in clients:
+            await client.ask({"type": "join", "room": ROOM})
+        rooms = await asyncio.to_thread(address.get, "/rooms")
+        assert [(each["room"], each["connections"]) for each in rooms["items"]] == [(ROOM, len(clients))]
+        for each in (await asyncio.to_thread(address.get, "/connections", {"limit": 100}))["items"]:
+            if each["user"]:
+                await asyncio.to_thread(address.post, "/disconnect", {"connection": each["id"], "again": True})
+        for client in clients:
+            await client.connection.wait_closed()
+            assert client.connection.close_code == 4200
+    metrics = await asyncio.to_thread(address.text, "/metrics")
+    assert 'tidegate_ready{worker="1"} 1' in metrics
+    assert 'tidegate_ready{worker="2"} 1' in metrics
 
 
 async def test_workers_are_replaced_and_no_client_misses_anything(

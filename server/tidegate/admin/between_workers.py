@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -69,8 +69,8 @@ class BetweenWorkers:
             try:
                 if same_user(writer.get_extra_info("socket")):
                     await _answer(gathered, reader, writer)
-            except (OSError, ValueError):
-                pass
+            except (OSError, ValueError, asyncio.CancelledError):
+                pass  # the other one is gone, says what is no question, or this worker ends
             finally:
                 writer.close()
 
@@ -93,13 +93,34 @@ async def _answer(gathered: Gathered, reader: asyncio.StreamReader, writer: asyn
     operation, arguments = json.loads(await reader.readline())
     try:
         if operation == "tail":
-            async for event in gathered.tails.follow(arguments):
-                await _say(writer, {"answer": event})
+            await _until_gone(reader, _follow(gathered, arguments, writer))
         else:
             await _say(writer, {"answer": await gathered.local.ask(operation, arguments)})
     except OperationError as refused:
         with suppress(OSError):
             await _say(writer, {"refused": str(refused), "status": refused.status})
+
+
+async def _follow(gathered: Gathered, arguments: Arguments, writer: asyncio.StreamWriter) -> None:
+    async for event in gathered.tails.follow(arguments):
+        await _say(writer, {"answer": event})
+
+
+async def _until_gone(reader: asyncio.StreamReader, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work` until the worker that asks is gone. Raises what it raises."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(_end_of(reader))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    await reader.read()
 
 
 async def _say(writer: asyncio.StreamWriter, what: Any) -> None:

@@ -22,6 +22,8 @@ COMMANDS = (
     "introspect",
     "serve",
     "health",
+    "top",
+    "tail",
     "generate",
     "migrate",
     "database",
@@ -40,6 +42,7 @@ examples:
   tidegate migrate --seed         create the tables and insert sample rows
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate health                 ask a running gateway whether it is ready
+  tidegate top                    show who costs a running gateway what, live
   tidegate generate               write typed models and the TypeScript contract
   tidegate check                  list the problems in ./schema
   tidegate replay FILE            send a recording of the console to a gateway again

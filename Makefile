@@ -185,7 +185,7 @@ lock: ## write the locks again, with the newest packages that pyproject.toml all
 	@$(LOCK) --upgrade --group package -c requirements/dev.lock -o requirements/package.lock
 	@$(LOCK) --upgrade --group deploy -c requirements/dev.lock -o requirements/deploy.lock
 	@$(LOCK) --upgrade --group autobahn -c requirements/dev.lock -o requirements/autobahn.lock
-	@$(LOCK) pyproject.toml --upgrade --extra postgres -c requirements/dev.lock -o requirements/serve.lock
+	@$(LOCK) pyproject.toml --upgrade --extra postgres --extra jwks -c requirements/dev.lock -o requirements/serve.lock
 
 # Universal: one lock for every platform and for Python 3.11 and newer. No address of an index is written.
 LOCK = .venv-lock/bin/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \

@@ -33,7 +33,7 @@ def test_every_setting_is_documented_with_its_meaning_and_default() -> None:
         assert variable == f"TIDEGATE_{name.upper()}"
         assert meaning == next(m.description for m in get_args(hint) if isinstance(m, msgspec.Meta) and m.description)
         value = getattr(defaults, name)
-        shown = "none" if value in (None, ()) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+        shown = "none" if value in (None, (), {}) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
         assert default == shown, name
 
 

@@ -20,6 +20,8 @@ export interface Authenticated {
   type: "authenticated";
   user: Principal;
   expires_at?: Time;
+  /** A fresh token with which an anonymous client stays the same user after a reconnect. */
+  identity?: string;
   ref?: Ref;
 }
 
@@ -146,6 +148,13 @@ export interface HistoryRequest {
 
 /** An idempotency key. When a user sends the same request with the same key again, the gateway gives the first answer and does nothing twice. */
 export type IdempotencyKey = string;
+
+/** A fresh token with which an anonymous client stays the same user after a reconnect. */
+export interface Identity {
+  type: "identity";
+  /** It takes the place of the one before. */
+  token: string;
+}
 
 /** Enter a room. With `since`, the messages after that position are replayed. */
 export interface JoinRequest {
@@ -575,6 +584,7 @@ export interface ServerMessages {
   gap: Gap;
   goodbye: Goodbye;
   heartbeat: Heartbeat;
+  identity: Identity;
   joined: Joined;
   left: Left;
   message: RoomMessage;

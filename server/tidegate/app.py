@@ -25,6 +25,7 @@ from tidegate import (
     documents,
     handlers,
     heap,
+    identities,
     limits,
     open_files,
     operators,
@@ -35,7 +36,6 @@ from tidegate import (
     webhooks,
 )
 from tidegate.application import Application, load_application
-from tidegate.auth.tokens import TokenIdentities
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
@@ -229,10 +229,7 @@ async def build(
     book: Addresses,
     clock: Callable[[], float] = time.time,
 ) -> tuple[Parts, Engine]:
-    """The gateway and its engine. It serves as soon as connections talk to its handler. The door asks `book` too.
-
-    `clock`: seconds since the Unix epoch.
-    """
+    """The gateway and its engine. The door asks `book` too. `clock`: seconds since the Unix epoch."""
     contract, access = application.contract, application.access
     resources = {name: ResourceRules(name, resource.key, access[name]) for name, resource in contract.resources.items()}
     ledger = store.ledger = Ledger(settings.memory_bytes)
@@ -244,18 +241,20 @@ async def build(
         ledger,
     )
     protocol.rooms.openings.count_with(partial(book.together.bucket, "rooms"))
-    identities = TokenIdentities(settings.token_secret, store.identity_secret, clock)
+    known = identities.opened(settings, store.identity_secret, clock)
     sender = Sender(contract, outbox, check=settings.dev)
     engine = await room_engine.opened(settings, contract, sender.encode, ledger, store.rooms, clock)
     greeting = Greeting(heartbeat=settings.heartbeat, limits=limits.told(settings), contract=contract.hash)
     parts = assemble(
         contract=contract,
-        sessions=Sessions(protocol, greeting, identities.identity_token, clock()),
+        sessions=Sessions(protocol, greeting, known.identities.identity, clock(), known.authenticate_within),
         handlers=application.handlers,
         sender=sender,
         engine=engine,
         store=store,
-        identities=identities,
+        identities=known.identities,
+        revocations=known.revocations,
+        ends=known.ends,
         tasks=tasks,
         ledger=ledger,
         clock=clock,

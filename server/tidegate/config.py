@@ -20,8 +20,8 @@ from tidegate import logs, memory_limit, setting_sources, urls
 from tidegate.admin import settings as admin
 from tidegate.hooks import hook as webhooks
 from tidegate.hooks.hook import Hook
+from tidegate.identity_settings import IdentitySettings
 from tidegate.networks import network
-from tidegate.operating_settings import OperatingSettings
 from tidegate.operating_settings import about as _about
 from tidegate.setting_sources import CONFIG_FILE, ConfigError
 from tidegate.workers import cores
@@ -33,7 +33,7 @@ SHORTEST_SECRET = 32
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-class Settings(OperatingSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One gateway's settings. The environment variable of a field is TIDEGATE_ and its name in capitals."""
 
     host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
@@ -67,10 +67,6 @@ class Settings(OperatingSettings, frozen=True, forbid_unknown_fields=True, kw_on
         _about("Seconds that a handler may take to answer; then the client gets `timeout`."),
         msgspec.Meta(gt=0, le=86400),
     ] = 20.0
-    secret: Annotated[
-        str | None,
-        _about("Secret that signs and checks tokens (HS256), at least 32 characters. Without it: no tokens."),
-    ] = None
     dev: Annotated[
         bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
     ] = False

@@ -15,8 +15,10 @@ from typing import Any
 from tidegate.core.errors import TidegateError
 
 CONFIG_FILE = "tidegate.toml"
-LISTS = ("origins", "trusted_proxies")
+LISTS = ("origins", "trusted_proxies", "keys", "audience", "issuer")
 """Settings that are lists with commas in the environment."""
+IN_JSON = ("hooks", "claims")
+"""Settings that are JSON in the environment."""
 
 
 class ConfigError(TidegateError):
@@ -46,7 +48,7 @@ def from_environment(environ: Mapping[str, str], known: Collection[str]) -> dict
             raise ConfigError(
                 f"{variable}: no such setting; `tidegate serve --help` and docs/reference/settings.md list them"
             )
-        if name == "hooks":
+        if name in IN_JSON:
             given[name] = _json(variable, value)
             continue
         given[name] = [part.strip() for part in value.split(",") if part.strip()] if name in LISTS else value

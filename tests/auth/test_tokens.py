@@ -19,10 +19,12 @@ from tidegate.auth.tokens import (
     IDENTITY_AUDIENCE,
     IDENTITY_TTL_S,
     TokenIdentities,
+    of_secret,
     sign,
 )
 from tidegate.core.errors import Refused
 from tidegate.core.identities import APPLICATION
+from tidegate_protocol import Principal
 
 SECRET = "the-secret-of-the-users-of-these-tests-long-enough-for-any-algorithm"
 OTHER = "another-secret-that-is-long-enough-too"
@@ -32,7 +34,7 @@ NOW = time.time()
 
 @pytest.fixture
 def identities() -> TokenIdentities:
-    return TokenIdentities(SECRET, IDENTITY_SECRET)
+    return TokenIdentities(of_secret(SECRET), IDENTITY_SECRET)
 
 
 def part(value: object) -> str:
@@ -41,14 +43,22 @@ def part(value: object) -> str:
 
 
 def signed(claims: object, secret: str = SECRET, algorithm: str = ALGORITHM, **headers: Any) -> str:
-    """A token of any claims at all, which `jwt.encode` would not make."""
+    """A token of any claims at all, which `jwt.encode` would not make. It has an end where they do not say it."""
+    if isinstance(claims, dict):
+        claims = {"exp": int(NOW) + 600, **claims}
     return jwt.PyJWS().encode(json.dumps(claims).encode(), secret, algorithm, headers=headers or None)
 
 
 def hashed(header: dict[str, object]) -> str:
     """A token with the right HMAC under a header that names another algorithm or type."""
-    said = f"{part(header)}.{part({'sub': '7'})}"
+    said = f"{part(header)}.{part({'sub': '7', 'exp': int(NOW) + 600})}"
     return f"{said}.{part(hmac.digest(SECRET.encode(), said.encode(), 'sha256'))}"
+
+
+def identity(identities: TokenIdentities, user: Principal, now: float) -> str:
+    given = identities.identity(user, None, now)
+    assert given is not None
+    return given.token
 
 
 def refusal(identities: TokenIdentities, token: str) -> Refused:
@@ -80,9 +90,9 @@ def test_the_forger_of_these_tests_can_sign(identities: TokenIdentities) -> None
     assert identities.check(hashed({"alg": "HS256"})).user.id == "7"
 
 
-def test_a_token_without_an_end_lasts(identities: TokenIdentities) -> None:
-    identified = identities.check(signed({"sub": "7"}))
-    assert (identified.user.name, identified.user.roles, identified.expires_at) == ("7", [], None)
+def test_a_token_without_an_end_is_refused(identities: TokenIdentities) -> None:
+    token = jwt.encode({"sub": "7"}, SECRET, "HS256")
+    assert "(`exp`)" in refusal(identities, token).message
 
 
 @pytest.mark.parametrize(
@@ -190,9 +200,9 @@ def test_without_a_secret_no_token_is_taken_not_even_one_signed_with_nothing() -
 def test_the_development_secret_counts_in_development_only() -> None:
     token = sign(config.DEVELOPMENT_SECRET, "7", "Ada", [], NOW, 3600)
     settings = config.Settings(dev=True)
-    assert TokenIdentities(settings.token_secret, IDENTITY_SECRET).check(token).user.id == "7"
+    assert TokenIdentities(of_secret(settings.token_secret), IDENTITY_SECRET).check(token).user.id == "7"
     for settings in (config.Settings(), config.Settings(secret=SECRET), config.Settings(secret=SECRET, dev=True)):
-        refusal(TokenIdentities(settings.token_secret, IDENTITY_SECRET), token)
+        refusal(TokenIdentities(of_secret(settings.token_secret), IDENTITY_SECRET), token)
 
 
 # -- anonymous clients ------------------------------------------------------------------------------------------------
@@ -207,14 +217,14 @@ def test_anonymous_ids_are_unique_prefixed_and_hard_to_guess(identities: TokenId
 
 def test_an_anonymous_client_comes_back_as_itself_with_its_identity_token(identities: TokenIdentities) -> None:
     user = identities.anonymous()
-    identified = identities.check(identities.identity_token(user, NOW))
+    identified = identities.check(identity(identities, user, NOW))
     assert (identified.user, identified.expires_at) == (user, None)
 
 
 def test_an_identity_token_ends_and_holds_for_its_database_alone(identities: TokenIdentities) -> None:
     user = identities.anonymous()
-    refusal(identities, identities.identity_token(user, NOW - IDENTITY_TTL_S - 1))
-    refusal(identities, TokenIdentities(SECRET, OTHER).identity_token(user, NOW))
+    refusal(identities, identity(identities, user, NOW - IDENTITY_TTL_S - 1))
+    refusal(identities, identity(TokenIdentities(of_secret(SECRET), OTHER), user, NOW))
 
 
 def test_the_two_kinds_of_tokens_are_never_mixed(identities: TokenIdentities) -> None:
@@ -223,7 +233,9 @@ def test_the_two_kinds_of_tokens_are_never_mixed(identities: TokenIdentities) ->
         "an identity signed with the users' secret": signed({**anonymous, "aud": IDENTITY_AUDIENCE}),
         "an identity without its audience": signed(anonymous, IDENTITY_SECRET),
         "an identity for a list of audiences": signed({**anonymous, "aud": [IDENTITY_AUDIENCE]}, IDENTITY_SECRET),
-        "an identity without an end": signed({"sub": anonymous["sub"], "aud": IDENTITY_AUDIENCE}, IDENTITY_SECRET),
+        "an identity without an end": jwt.encode(
+            {"sub": anonymous["sub"], "aud": IDENTITY_AUDIENCE}, IDENTITY_SECRET, "HS256"
+        ),
         "an identity of a user": signed({**anonymous, "sub": "7", "aud": IDENTITY_AUDIENCE}, IDENTITY_SECRET),
         "an unsigned identity": f"{part({'alg': 'none'})}.{part({**anonymous, 'aud': IDENTITY_AUDIENCE})}.",
     }

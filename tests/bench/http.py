@@ -11,6 +11,7 @@ import itertools
 import json
 import statistics
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def run(runs: int, scale: float, judge: bool) -> bool:
 
 
 async def _measure(process: GatewayProcess, runs: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
-    token, meter = tokens.sign(DEVELOPMENT_SECRET, "1", "Ada", ["admin"], 0, 1e10), Meter(process.pid)
+    token, meter = tokens.sign(DEVELOPMENT_SECRET, "1", "Ada", ["admin"], time.time(), 86_400), Meter(process.pid)
     sockets, lines = await _websockets(process.port, token), await _connections(process.port)
     found: dict[str, list[tuple[float, float]]] = {}
     for name, make in REQUESTS.items():

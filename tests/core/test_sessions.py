@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from msgspec import UNSET
 
+from tidegate.core import unproven
 from tidegate.core.closes import GOING_AWAY, NORMAL, RESTART, UNAUTHENTICATED
 from tidegate.core.effects import Close, Effect, Identify, Push, Reply
 from tidegate.core.errors import Refused
-from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.identities import GivenIdentity, Proof, VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -23,8 +25,11 @@ from tidegate_protocol import (
     ErrorMessage,
     Goodbye,
     Heartbeat,
+    Identity,
     JoinRequest,
     Limits,
+    ListRequest,
+    PingRequest,
     Principal,
     Welcome,
 )
@@ -34,10 +39,16 @@ ADA = Principal(id="1", name="Ada", roles=["clerk"], anonymous=False)
 OPEN = RoomRules("*", access={"join": "anyone", "send": "anyone"})
 
 
+def identity(user: Principal, first: float | None, now: float) -> GivenIdentity | None:
+    """An identity lasts for two hours."""
+    began = now if first is None else first
+    return GivenIdentity(f"token of {user.id} at {now}", Proof(now, None, began)) if now < began + 7200 else None
+
+
 @pytest.fixture
 def sessions() -> Sessions:
     protocol = Protocol({}, lambda name: OPEN, FeedCursor("e", 7), SessionLimits())
-    return Sessions(protocol, Greeting(2.0, LIMITS, "hash"), lambda user, now: f"token of {user.id} at {now}", 100.0)
+    return Sessions(protocol, Greeting(2.0, LIMITS, "hash"), identity, 100.0)
 
 
 def guest(name: str = "anon-1") -> Session:
@@ -160,3 +171,77 @@ def test_every_client_is_told_the_goodbye_and_another_time_to_come_back(sessions
         Goodbye(code=4201, reason="the gateway restarts", retry_after=retry_after) for retry_after in (0.333, 0.667)
     ]
     assert sessions.draining
+
+
+# -- identities of anonymous clients ----------------------------------------------------------------------------------
+
+
+def test_an_identity_is_renewed_at_half_its_life_until_it_is_too_old(sessions: Sessions) -> None:
+    one, other = guest("anon-1"), guest("anon-2")
+    sessions.connected(one, None, 100.0)
+    sessions.connected(other, None, 101.0)
+    assert [effect for effect in sessions.tick(1899.9) if told(effect) == "identity"] == []
+    (renewed,) = [effect for effect in sessions.tick(1900.0) if told(effect) == "identity"]
+    assert isinstance(renewed, Reply) and renewed.session is one
+    assert renewed.message == Identity(token="token of anon-1 at 1900.0")
+    sessions.ended(other, 1000, 1900.5)
+    assert [effect for effect in sessions.tick(1999.0) if told(effect) == "identity"] == []
+    later = [(now, told(effect)) for now in range(2000, 20_000, 100) for effect in sessions.tick(now)]
+    assert [now for now, kind in later if kind == "identity"] == [3700, 5500]
+
+
+def test_a_user_who_was_anonymous_gets_no_identity_any_more(sessions: Sessions) -> None:
+    session = guest()
+    sessions.connected(session, None, 100.0)
+    sessions.identified(session, None, VerifiedIdentity(ADA, None), 200.0)
+    assert [effect for effect in sessions.tick(10_000.0) if told(effect) == "identity"] == []
+
+
+def test_an_identity_that_is_given_back_is_answered_with_a_fresh_one(sessions: Sessions) -> None:
+    session, known = guest(), Principal(id="anon-7", name="Guest", roles=[], anonymous=True)
+    sessions.connected(session, None, 100.0)
+    proved = VerifiedIdentity(known, None, proof=Proof(50.0, None, 40.0))
+    answer = next(iter(sessions.identified(session, "a", proved, 200.0)))
+    assert isinstance(answer, Reply) and isinstance(answer.message, Authenticated)
+    assert answer.message.identity == "token of anon-7 at 200.0"
+    too_old = VerifiedIdentity(known, None, proof=Proof(50.0, None, -7100.0))
+    answer = next(iter(sessions.identified(session, "b", too_old, 200.0)))
+    assert isinstance(answer, Reply) and isinstance(answer.message, Authenticated)
+    assert answer.message.identity is UNSET
+
+
+# -- where no anonymous clients are let in ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict() -> Sessions:
+    protocol = Protocol({}, lambda name: OPEN, FeedCursor("e", 7), SessionLimits())
+    return Sessions(protocol, Greeting(2.0, LIMITS, "hash"), identity, 100.0, authenticate_within=10.0)
+
+
+def test_a_client_that_must_authenticate_is_greeted_without_an_identity_and_ends_at_its_deadline(
+    strict: Sessions,
+) -> None:
+    late, timely, user = guest("anon-1"), guest("anon-2"), guest("anon-3")
+    (welcome,) = strict.connected(late, None, 100.0)
+    assert isinstance(welcome, Reply) and isinstance(welcome.message, Welcome) and welcome.message.identity is UNSET
+    strict.connected(timely, None, 100.0)
+    strict.connected(user, VerifiedIdentity(ADA, None), 100.0)
+    for session, request in ((late, JoinRequest(room="lobby")), (late, ListRequest(resource="users"))):
+        with pytest.raises(Refused, match="authenticate first") as refused:
+            unproven.check(session, request)
+        assert refused.value.code == "unauthenticated"
+    unproven.check(late, AuthenticateRequest(token="t"))
+    unproven.check(late, PingRequest())
+    strict.identified(timely, None, VerifiedIdentity(ADA, None), 109.0)
+    for session in (timely, user):
+        unproven.check(session, JoinRequest(room="lobby"))
+    assert [effect for effect in strict.tick(109.9) if isinstance(effect, Close)] == []
+    (end,) = [effect for effect in strict.tick(110.0) if isinstance(effect, Close)]
+    assert (end.session, end.code, end.reason) == (late, UNAUTHENTICATED, "no valid token came in time")
+    assert [effect for effect in strict.tick(200.0) if isinstance(effect, Close)] == []
+
+
+def told(effect: Effect) -> str:
+    """The type of the message that an effect sends to one session."""
+    return type(effect.message).__name__.lower() if isinstance(effect, Reply) else ""

@@ -13,16 +13,17 @@ from contextlib import contextmanager
 import jwt
 
 from tests.fuzz.target import Run, Target
-from tidegate.auth.tokens import IDENTITY_AUDIENCE, TokenIdentities, sign
+from tidegate.auth.tokens import IDENTITY_AUDIENCE, TokenIdentities, of_secret, sign
 from tidegate.core.errors import Refused
 from tidegate_protocol import Principal
 
 SECRET, IDENTITY_SECRET = "u" * 32, "i" * 32
-LATER = 4_000_000_000.0
-"""No token of the seeds ends before that."""
+NOW = 1_800_000_000.0
 GUEST = Principal(id="anon-0123456789abcdef", name="Guest", roles=[], anonymous=True)
-USER = sign(SECRET, "ada", "Ada", ["admin"], LATER, 60.0, {"team": 7})
-IDENTITY = TokenIdentities(SECRET, IDENTITY_SECRET).identity_token(GUEST, LATER)
+USER = sign(SECRET, "ada", "Ada", ["admin"], NOW, 60.0, {"team": 7})
+_GIVEN = TokenIdentities(of_secret(SECRET), IDENTITY_SECRET, lambda: NOW).identity(GUEST, None, NOW)
+assert _GIVEN is not None
+IDENTITY = _GIVEN.token
 
 
 def _unsigned(claims: object, **head: object) -> bytes:
@@ -30,7 +31,7 @@ def _unsigned(claims: object, **head: object) -> bytes:
     return b".".join([*parts, b""])
 
 
-CONFUSED = jwt.encode({"sub": "ada", "aud": IDENTITY_AUDIENCE, "exp": int(LATER)}, SECRET, "HS256")
+CONFUSED = jwt.encode({"sub": "ada", "aud": IDENTITY_AUDIENCE, "exp": int(NOW + 60)}, SECRET, "HS256")
 SEEDS = [
     USER.encode(), IDENTITY.encode(), CONFUSED.encode(), _unsigned({"sub": "ada"}, alg="none"),
     _unsigned({"sub": ["ada"]}, alg="HS256", kid="../../key"), b"a.b.c", b"",
@@ -50,7 +51,7 @@ WORDS = [
 
 @contextmanager
 def make() -> Iterator[Run]:
-    identities = TokenIdentities(SECRET, IDENTITY_SECRET)
+    identities = TokenIdentities(of_secret(SECRET, clock=lambda: NOW), IDENTITY_SECRET, lambda: NOW)
     signed = {_significant(USER): "ada", _significant(IDENTITY): GUEST.id}
 
     def run(data: bytes) -> str:

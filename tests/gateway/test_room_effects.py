@@ -20,7 +20,7 @@ from tidegate import room_engine, schema
 from tidegate.contract import Contract
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
-from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.identities import NO_PROOF, GivenIdentity, VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
@@ -124,8 +124,12 @@ class NoIdentities:
         self._count += 1
         return Principal(id=f"u{self._count}", name=f"User {self._count}", roles=[], anonymous=True)
 
-    def identity_token(self, user: Principal, now: float) -> str:
-        return user.id
+    @property
+    def lets_anonymous_in(self) -> bool:
+        return True
+
+    def identity(self, user: Principal, first: float | None, now: float) -> GivenIdentity:
+        return GivenIdentity(user.id, NO_PROOF)
 
     def check(self, token: str) -> VerifiedIdentity:
         raise Refused("unauthenticated", "no token is valid here")
@@ -160,7 +164,7 @@ class House:
         self.engine = SlowEngine(sender.encode)
         identities = NoIdentities()
         protocol = Protocol({}, room_engine.rules(contract), FeedCursor("e", 0), SessionLimits())
-        sessions = Sessions(protocol, Greeting(25.0, LIMITS, contract.hash), identities.identity_token, 0.0)
+        sessions = Sessions(protocol, Greeting(25.0, LIMITS, contract.hash), identities.identity, 0.0)
         self.parts: Parts = assemble(
             contract=contract,
             sessions=sessions,

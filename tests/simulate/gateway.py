@@ -23,7 +23,7 @@ from tidegate.contract import Contract
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.closes import SLOW_CONSUMER
 from tidegate.core.errors import Refused
-from tidegate.core.identities import VerifiedIdentity
+from tidegate.core.identities import NO_PROOF, GivenIdentity, VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
@@ -52,8 +52,12 @@ class Identities:
         self._guests += 1
         return Principal(id=f"guest-{self._guests}", name="Guest", roles=[], anonymous=True)
 
-    def identity_token(self, user: Principal, now: float) -> str:
-        return user.id
+    @property
+    def lets_anonymous_in(self) -> bool:
+        return True
+
+    def identity(self, user: Principal, first: float | None, now: float) -> GivenIdentity:
+        return GivenIdentity(user.id, NO_PROOF)
 
     def check(self, token: str) -> VerifiedIdentity:
         viewer = TOKENS.get(token)
@@ -113,7 +117,7 @@ class SimulatedGateway:
         self._outbox, self._tickers = Outbox(loop), Tickers(loop)
         greeting = Greeting(chance.choice((0.02, 0.1)), LIMITS, served.hash)
         self._sender = self.sender_type(served, self._outbox, check=chance.random() < 0.03)
-        self._sessions = Sessions(self._protocol, greeting, identities.identity_token, loop.time())
+        self._sessions = Sessions(self._protocol, greeting, identities.identity, loop.time())
         settings = TransportSettings(
             max_backlog=chance.choice((1000, 1 << 20)),
             slow_window=chance.choice((0.05, 3.0)),

@@ -44,7 +44,7 @@ class ResourceTypes(typing.NamedTuple):
     """The properties that have the time at which the row was made."""
 
 
-CONTRACT = "695c661fe76e9062bc154a9b6761d630"
+CONTRACT = "aabe979c0e64cdb5b45f79e931bd6f6c"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

@@ -27,6 +27,8 @@ class Authenticated(Model, tag_field="type", tag="authenticated", kw_only=True):
 
     user: Principal
     expires_at: Time | UnsetType = UNSET
+    identity: str | UnsetType = UNSET
+    """A fresh token with which an anonymous client stays the same user after a reconnect."""
     ref: Ref | UnsetType = UNSET
 
 
@@ -180,6 +182,13 @@ class HistoryRequest(Request, tag_field="type", tag="history", kw_only=True):
 
 IdempotencyKey: TypeAlias = str
 """An idempotency key. When a user sends the same request with the same key again, the gateway gives the first answer and does nothing twice."""
+
+
+class Identity(Model, tag_field="type", tag="identity", kw_only=True):
+    """A fresh token with which an anonymous client stays the same user after a reconnect."""
+
+    token: str
+    """It takes the place of the one before."""
 
 
 class JoinRequest(Request, tag_field="type", tag="join", kw_only=True):

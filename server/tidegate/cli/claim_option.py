@@ -12,7 +12,7 @@ from typing import Any
 
 from tidegate.config import ConfigError
 
-OWN = frozenset({"sub", "id", "name", "role", "roles", "anonymous", "iat", "exp", "nbf", "aud"})
+OWN = frozenset({"sub", "id", "name", "role", "roles", "anonymous", "iat", "exp", "nbf", "aud", "iss"})
 """Claims that Tidegate sets; `--claim` must not set them."""
 
 

@@ -8,7 +8,7 @@ import time
 
 from tidegate import config
 from tidegate.cli.claim_option import add_claim_option, claims_of
-from tidegate.config import ConfigError
+from tidegate.config import DEVELOPMENT_SECRET, ConfigError
 
 EPILOG = """\
 examples:
@@ -49,21 +49,30 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
+    from tidegate.auth.texts import proper_id  # noqa: PLC0415  # as above
     from tidegate.auth.tokens import ANONYMOUS_PREFIX, ID_LIMIT, sign  # noqa: PLC0415  # loads PyJWT
+    from tidegate.identities import signing_secret  # noqa: PLC0415  # as above
 
     settings = config.load(args)
-    secret = settings.token_secret
+    secret = signing_secret(settings)
     if secret is None:
         raise ConfigError("no secret to sign with: set TIDEGATE_SECRET, or use --dev for development")
-    if not 0 < len(args.user) <= ID_LIMIT or args.user.startswith(ANONYMOUS_PREFIX):
-        raise ConfigError(f"--user must have 1 to {ID_LIMIT} characters and must not begin with {ANONYMOUS_PREFIX}")
+    if not proper_id(args.user) or args.user.startswith(ANONYMOUS_PREFIX):
+        text = f"1 to {ID_LIMIT} characters, none of them invisible, and must not begin with {ANONYMOUS_PREFIX}"
+        raise ConfigError(f"--user must have {text}")
     if args.ttl <= 0:
         raise ConfigError("--ttl must be more than 0 seconds")
-    if settings.secret is None:
+    if args.ttl > settings.token_life:
+        raise ConfigError(f"--ttl must be {settings.token_life:g} seconds at most; the setting token_life says so")
+    if secret == DEVELOPMENT_SECRET:
         print(
             "WARNING: signed with the DEVELOPMENT secret, which is public; only `serve --dev` accepts the token",
             file=sys.stderr,
         )
     claims = claims_of(args.claim, "use --user, --name, --role or --ttl")
+    if settings.issuers:
+        claims["iss"] = settings.issuers[0]
+    if settings.audiences:
+        claims["aud"] = settings.audiences[0]
     print(sign(secret, args.user, args.name or args.user, args.role, time.time(), args.ttl, claims))
     return 0

@@ -103,8 +103,13 @@ class Protocol:
             raise Refused("unknown_type", "this gateway has no handler for this type of message", pointer="/type")
         return handler(session, request, now)
 
-    def identified(self, session: Session, ref: Ref, identified: VerifiedIdentity, now: float) -> Sequence[Effect]:
-        """The token of an `authenticate` was valid: from here on the session speaks for its user."""
+    def identified(
+        self, session: Session, ref: Ref, identified: VerifiedIdentity, now: float, identity: str | None = None
+    ) -> Sequence[Effect]:
+        """The token of an `authenticate` was valid: from here on the session speaks for its user.
+
+        `identity`: the token with which an anonymous user can come back.
+        """
         user, expires_at = identified.user, identified.expires_at
         effects: list[Effect] = []
         if user != session.user:
@@ -121,6 +126,8 @@ class Protocol:
             answer = Authenticated(user=user, ref=ref)
             if expires_at is not None:
                 answer.expires_at = int(expires_at * 1000)
+            if identity is not None:
+                answer.identity = identity
             effects.insert(0, Reply(session, answer))
         return effects
 

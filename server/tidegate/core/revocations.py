@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.core.errors import Refused
-from tidegate.core.identities import Proof
+from tidegate.core.identities import Proof, TokenRefused
 
 LIMIT = 10_000
 LONGEST_S = 2_592_000.0
@@ -52,9 +52,9 @@ class Revocations:
         return len(self._kept)
 
     def check(self, user: str, proof: Proof) -> None:
-        """Raises Refused(unauthenticated) where the token was revoked."""
+        """Raises TokenRefused where the token was revoked."""
         if self._kept and self.refuses(user, proof):
-            raise Refused("unauthenticated", "the token was revoked", pointer="/token")
+            raise TokenRefused("revoked", "the token was revoked")
 
     def refuses(self, user: str, proof: Proof) -> bool:
         """Whether the token with which `user` proved its identity was revoked."""

@@ -16,7 +16,18 @@ from tidegate_protocol import Principal
 class Session:
     """One client of the gateway, from its connection on."""
 
-    __slots__ = ("account", "address", "claims", "expires_at", "id", "outside", "proof", "sink", "user")
+    __slots__ = (
+        "account",
+        "address",
+        "claims",
+        "expires_at",
+        "id",
+        "must_authenticate",
+        "outside",
+        "proof",
+        "sink",
+        "user",
+    )
 
     def __init__(
         self, session_id: str, sink: Any, user: Principal, address: str | None = None, *, outside: bool = False
@@ -41,6 +52,8 @@ class Session:
         """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""
         self.proof: Proof = NO_PROOF
         """What is known of that token."""
+        self.must_authenticate = False
+        """Whether the client has no token yet, and may do nothing before it has one."""
 
     @property
     def payer(self) -> Payer:

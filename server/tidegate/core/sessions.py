@@ -16,8 +16,10 @@ from tidegate.core.errors import Refused, error_message
 from tidegate.core.heartbeats import Heartbeats
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol
+from tidegate.core.renewals import GiveIdentity, Renewals
 from tidegate.core.session import Session
-from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Principal, Welcome
+from tidegate.core.unproven import Unproven
+from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Welcome
 
 _TURNED_AWAY: dict[str, CloseCode] = {"unauthenticated": UNAUTHENTICATED, "internal": INTERNAL_ERROR}
 """How a connection that is not let in is closed, by the code of its error; others by whether a client may try again."""
@@ -37,15 +39,23 @@ class Sessions:
     """The connected sessions of one gateway."""
 
     def __init__(
-        self, protocol: Protocol, greeting: Greeting, identity_token: Callable[[Principal, float], str], now: float
+        self,
+        protocol: Protocol,
+        greeting: Greeting,
+        identity: GiveIdentity,
+        now: float,
+        authenticate_within: float | None = None,
     ) -> None:
-        """`identity_token`: see `core.identities.Identities`. `now`: seconds since the Unix epoch, as everywhere."""
+        """`identity`: see `core.identities.Identities`. `now`: seconds since the Unix epoch, as everywhere.
+        `authenticate_within`: the seconds that a client without a token has to send one; None for no such limit.
+        """
         self.protocol = protocol
         self.heartbeats = Heartbeats(greeting.heartbeat, protocol.position, now)
         self.draining = False
         """Whether the gateway is about to end, so that new clients should go elsewhere."""
         self._greeting = greeting
-        self._identity_token = identity_token
+        self._renewals = Renewals(identity)
+        self._unproven = Unproven(authenticate_within)
         self._sessions: dict[Session, None] = {}
         self._of_user: dict[str, dict[Session, None]] = {}
         """By the user's id; a session that was turned away is of no user."""
@@ -85,8 +95,10 @@ class Sessions:
             limits=self._greeting.limits,
             contract=self._greeting.contract,
         )
-        if session.user.anonymous:
-            welcome.identity = self._identity_token(session.user, now)
+        if session.user.anonymous and not self._unproven.waits_for(session, now):
+            identity_token = self._renewals.begin(session, now)
+            if identity_token is not None:
+                welcome.identity = identity_token
         return [Reply(session, welcome)]
 
     def turned_away(self, session: Session, refused: Refused) -> Sequence[Effect]:
@@ -100,7 +112,9 @@ class Sessions:
     def identified(self, session: Session, ref: Ref, identity: VerifiedIdentity, now: float) -> Sequence[Effect]:
         """The token of an `authenticate` was valid: its user may be another one, and its end another time."""
         before = session.user.id
-        effects = self.protocol.identified(session, ref, identity, now)
+        token = self._renewals.of(session, identity, now)
+        effects = self.protocol.identified(session, ref, identity, now, token)
+        self._unproven.discard(session)
         if session.user.id != before and session in self._sessions:
             self._forget_user(session, before)
             self._of_user.setdefault(session.user.id, {})[session] = None
@@ -117,6 +131,8 @@ class Sessions:
         self._sessions.pop(session, None)
         self._forget_user(session, session.user.id)
         self.heartbeats.discard(session)
+        self._renewals.discard(session)
+        self._unproven.discard(session)
         return self.protocol.ended(session, code, now)
 
     def goodbye(self, code: CloseCode, retry_after: Callable[[], float]) -> Sequence[Effect]:
@@ -160,7 +176,12 @@ class Sessions:
 
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
-        return [*self.protocol.tick(now), *self.heartbeats.tick(now)]
+        return [
+            *self.protocol.tick(now),
+            *self.heartbeats.tick(now),
+            *self._renewals.tick(now),
+            *self._unproven.tick(now),
+        ]
 
     def shift(self, seconds: float) -> None:
         """Every deadline but the ends of tokens moves: the clock was set, or the gateway stood still."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import TaskGroup
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,6 +92,8 @@ class Parts:
     removal: Removal
     """Ends connections and tokens for the operator."""
     streams: Streams
+    ends: Sequence[Callable[[], None]] = ()
+    """To be called at the end: what parts outside of the gateway do then."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -104,6 +106,8 @@ class Parts:
 
     async def aclose(self) -> None:
         """End what belongs to the application, as far as it can be ended."""
+        for end in self.ends:
+            end()
         self.life.end()
         self.application.end()
         await self.calls.aclose()
@@ -128,13 +132,14 @@ def assemble(
     addresses: Addresses | None = None,
     transactions: Transactions | None = None,
     revocations: Revocations | None = None,
+    ends: Sequence[Callable[[], None]] = (),
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
     `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
     handler may take. `retry_after`: seconds until one client that was sent away comes back. `addresses`: what each
     address may do; None for no limit. `transactions`: for `call.db`; without it handlers have none. `revocations`:
-    which tokens are refused.
+    which tokens are refused. `ends`: to be called at the end.
     """
     tokens = TokenChecks(identities, addresses, revocations=revocations)
     rows = sessions.protocol.rows
@@ -195,6 +200,7 @@ def assemble(
         api,
         removal,
         streams,
+        ends,
     )
 
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from tidegate.contract import ApplicationRequest, Contract
+from tidegate.core import unproven
 from tidegate.core.closes import DRAIN
 from tidegate.core.draining import Drain
 from tidegate.core.effects import Effect, Identify, Ref
@@ -68,6 +69,10 @@ class SessionHandler:
         session = Session(connection.id, connection.write_side, tokens.anonymous(), address)
         connection.session = connection.write_side.owner = session
         identity = VerifiedIdentity(session.user, None)
+        if connection.token is None and not tokens.let_anonymous_in:
+            # The application is asked when it is known who the client is.
+            self._greet(session, identity)
+            return
         try:
             if connection.token is not None:
                 identity = tokens.connecting(session, connection.token)
@@ -100,6 +105,8 @@ class SessionHandler:
     ) -> None:
         """Carry a request out. `changed`: what to do instead of the effects that it leads to. Raises Refused."""
         self._effects.counts.asked(request)
+        if session.must_authenticate:
+            unproven.check(session, request)
         if type(request) is ApplicationRequest:
             self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
             return

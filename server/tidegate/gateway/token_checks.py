@@ -11,17 +11,25 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import get_args
 
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.errors import Refused
-from tidegate.core.identities import Identities, VerifiedIdentity
+from tidegate.core.identities import Identities, Reason, TokenRefused, VerifiedIdentity
 from tidegate.core.revocations import Revocations
 from tidegate.core.session import Session
 from tidegate.counted import Counted
 from tidegate_protocol import Principal
 
 log = logging.getLogger("tidegate.door")
-REFUSED = Counted(log, logging.INFO, "a token was refused, of connection %s from %s: %s", name="token_refused")
+TEXT = "a token was refused (REASON), of connection %s from %s: %s"
+REFUSED = {
+    reason: Counted(log, logging.INFO, TEXT.replace("REASON", reason), name="token_refused")
+    for reason in (*get_args(Reason), "keys")
+}
+"""A line and a count for each reason, so that many wrong signatures do not hide that the setting `audience` is wrong.
+`keys`: they are not known at the moment, or there are none.
+"""
 IGNORED = Counted(
     log,
     logging.WARNING,
@@ -45,6 +53,11 @@ class TokenChecks:
         self._addresses = addresses
         self._now = now
 
+    @property
+    def let_anonymous_in(self) -> bool:
+        """Whether a client without a token may do anything but authenticate."""
+        return self._identities.lets_anonymous_in
+
     def anonymous(self) -> Principal:
         """A new user for a client without a token."""
         return self._identities.anonymous()
@@ -52,14 +65,16 @@ class TokenChecks:
     def connecting(self, session: Session, token: str) -> VerifiedIdentity:
         """The identity that the token of a handshake proves; whether it is looked at was decided before.
 
-        Raises Refused(unauthenticated).
+        Raises Refused(unauthenticated), or unavailable while the keys are not known.
         """
         try:
             identity = self._identities.check(token)
             self.revocations.check(identity.user.id, identity.proof)
         except Refused as refused:
-            REFUSED(session.id, session.address or "an address without limits", refused.message)
-            if self._addresses is not None and (account := _account(session)) is not None:
+            line = REFUSED[refused.reason if isinstance(refused, TokenRefused) else "keys"]
+            line(session.id, session.address or "an address without limits", refused.message)
+            guessed = refused.code == "unauthenticated"
+            if guessed and self._addresses is not None and (account := _account(session)) is not None:
                 self._addresses.token_refused(account, self._now())
             raise
         return identity

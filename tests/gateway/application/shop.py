@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def database(kind: str, folder: Path, postgres: Callable[[], PostgresServer]) ->
 
 
 def token(user: str, *roles: str, **claims: Any) -> str:
-    return tokens.sign(SECRET, user, user.title(), list(roles), 1e9, 1e10, claims)
+    return tokens.sign(SECRET, user, user.title(), list(roles), time.time(), 86_400, claims)
 
 
 def bearer(user: str, *roles: str, **claims: Any) -> dict[str, Any]:

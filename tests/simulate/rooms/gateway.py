@@ -125,7 +125,7 @@ class RoomGateway:
         protocol = Protocol({}, room_engine.rules(contract()), FeedCursor(EPOCH, 0), SessionLimits(), Ledger())
         sender = Sender(contract(), self._outbox, check=chance.random() < 0.03)
         greeting = Greeting(25.0, LIMITS, contract().hash)
-        sessions = Sessions(protocol, greeting, self._identities.identity_token, loop.time())
+        sessions = Sessions(protocol, greeting, self._identities.identity, loop.time())
         self._engine = engine = await self._kind.start(self._setup(sender))
         self._parts = assemble(
             contract=contract(),

@@ -150,6 +150,8 @@ class HttpApi:
                 identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
             elif KEY_HEADER in headers:
                 raise Refused("unauthenticated", "an idempotency key belongs to a user: send a token as well")
+            elif not self._gate.tokens.let_anonymous_in:
+                raise Refused("unauthenticated", "send a token: this gateway lets no anonymous clients in")
             else:
                 identity = VerifiedIdentity(session.user, None)
                 admitted = not self._gate.asks

@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -201,6 +201,9 @@ package: .venv-package/.ready setup-node ## build and check the wheels, the sour
 	.venv-package/bin/python -m build --no-isolation --outdir dist .
 	.venv-package/bin/twine check --strict dist/*.whl dist/*.tar.gz
 	$(NPM) pack --pack-destination ../../dist
+
+screenshots: setup setup-node ## take the pictures of the console in docs/images again, with a real Chromium
+	cd clients/typescript && npx vitest run --config test/browser/screenshots.config.mts
 
 clean: ## remove what the other targets made
 	rm -rf .venv .venv-lock .venv-package .npm-cache dist clients/typescript/node_modules clients/typescript/dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,5 @@
-"""What operators want of one process, as far as the settings say: the access log, and the address for operators."""
+"""What operators want of one process, as far as the settings say: the access log, the address for operators, and in
+development mode what the console shows of the gateway."""
 
 from __future__ import annotations
 
@@ -18,6 +19,12 @@ async def opened(
     settings: Settings, gateway: Parts, context: ConnectionContext, store: OpenedStore, start: Start
 ) -> AdminAddress | None:
     """`context`: that of the clients' listener. Raises ConfigError."""
+    if settings.dev and settings.serves_console:
+        from tidegate.gateway import console_state  # noqa: PLC0415  # in development alone
+        from tidegate.gateway.inspection import Lines  # noqa: PLC0415  # as above
+
+        lines = Lines(gateway, lambda: context.connections, context.now, store.spent)
+        context.routes.add(console_state.PATH, console_state.answer(lines))
     if settings.access_log:
         from tidegate.admin.access_log import AccessLog  # noqa: PLC0415  # only where it is on
 

@@ -7,6 +7,7 @@ import { OwnPanel } from "./own.js";
 import { RoomPanel } from "./rooms.js";
 import { RowsPanel } from "./rows.js";
 import { isSignedIn, SignIn } from "./sign_in.js";
+import { StatePanel } from "./state.js";
 import { WireLog } from "./wire.js";
 
 const RELOADED = "tidegate.reloaded";
@@ -14,7 +15,7 @@ const RELOADED = "tidegate.reloaded";
 function start(application) {
   const wire = new WireLog(byId("wire"), application, isSignedIn);
   const connection = new Connection((kind, text) => wire.add(kind, text), showStatus);
-  const panels = [RowsPanel, RoomPanel, OwnPanel].map((Panel) => new Panel(application, connection));
+  const panels = [RowsPanel, RoomPanel, OwnPanel, StatePanel].map((Panel) => new Panel(application, connection));
   const signIn = new SignIn(application, connection, (user) => {
     for (const panel of panels) panel.start(user);
   });

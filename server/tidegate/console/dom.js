@@ -58,8 +58,15 @@ export function remembered(name) {
   return new URLSearchParams(location.hash.slice(1)).get(name);
 }
 
-export function remember(name, value) {
+/** All that it remembers under one name. */
+export function allRemembered(name) {
+  return new URLSearchParams(location.hash.slice(1)).getAll(name);
+}
+
+/** `values`: one, or several. */
+export function remember(name, ...values) {
   const known = new URLSearchParams(location.hash.slice(1));
-  known.set(name, value);
+  known.delete(name);
+  for (const value of values) known.append(name, value);
   history.replaceState(null, "", `#${known}`);
 }

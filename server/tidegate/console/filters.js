@@ -3,6 +3,7 @@
 
 import { element, fillSelect } from "./dom.js";
 import { inputFor, resolved } from "./fields.js";
+import { complain, problemLine, soften } from "./problems.js";
 
 const DEEPEST = 3;
 
@@ -12,6 +13,7 @@ export class FilterGroup {
   #how = element("select", { "aria-label": "How the conditions of this group combine" });
   #items = element("ul", { className: "conditions" });
   #parts = new Map();
+  #read = [];
 
   /** `operands`: by property and operator, the schema of the value to compare with. */
   constructor(operands, definitions, depth = 1) {
@@ -38,8 +40,16 @@ export class FilterGroup {
 
   /** The filter as messages have it; undefined where there is no condition. Throws a SyntaxError for text that is no JSON. */
   read() {
-    const found = [...this.#parts.values()].map((part) => part.read()).filter((part) => part !== undefined);
+    const read = [...this.#parts.values()].map((part) => ({ part, value: part.read() }));
+    this.#read = read.filter(({ value }) => value !== undefined);
+    const found = this.#read.map(({ value }) => value);
     return found.length < 2 ? found[0] : { [this.#how.value]: found };
+  }
+
+  /** Show an error at the condition that `steps` lead to, in the filter that was read last; returns whether there is one. */
+  complain(steps, message) {
+    if (this.#read.length === 1) return this.#read[0].part.complain(steps, message);
+    return this.#read[Number(steps[1])]?.part.complain(steps.slice(2), message) ?? false;
   }
 
   #add(part) {
@@ -62,13 +72,14 @@ export class FilterGroup {
     const property = element("select", { "aria-label": "Property" });
     const operator = element("select", { "aria-label": "Operator" });
     const place = element("span", { className: "operand" });
-    let read;
+    let made;
+    let problem;
     const showValue = () => {
       const found = resolved(this.#operands[property.value][operator.value], this.#definitions);
-      const made = inputFor(found, { required: true });
+      made = inputFor(found, { required: true });
       made.input.setAttribute("aria-label", "Value");
-      place.replaceChildren(made.input);
-      read = made.read;
+      problem = problemLine(made.input);
+      place.replaceChildren(made.input, problem);
     };
     const showOperators = () => {
       const names = Object.keys(this.#operands[property.value]);
@@ -82,7 +93,19 @@ export class FilterGroup {
     showOperators();
     return {
       element: element("div", { className: "condition" }, property, operator, place),
-      read: () => ({ [property.value]: { [operator.value]: read() } }),
+      read: () => {
+        soften(problem, made.input);
+        try {
+          return { [property.value]: { [operator.value]: made.read() } };
+        } catch (error) {
+          complain(problem, `This is no JSON: ${error.message}`, made.input);
+          throw error;
+        }
+      },
+      complain: (_, message) => {
+        complain(problem, message, made.input);
+        return true;
+      },
     };
   }
 }

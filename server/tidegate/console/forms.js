@@ -85,6 +85,7 @@ export class Form {
       this.#show(error);
     } finally {
       button.disabled = false;
+      this.#refocus(button);
     }
   }
 
@@ -102,6 +103,13 @@ export class Form {
       }
     }
     return this.#whole ? found[""] : found;
+  }
+
+  /** A button that is disabled loses the focus: give it to the first input with a problem, or back to the button. */
+  #refocus(button) {
+    const wrong = this.element.querySelector('[aria-invalid="true"]');
+    if (wrong) wrong.focus();
+    else if (document.activeElement === document.body && this.element.isConnected) button.focus();
   }
 
   #texts() {

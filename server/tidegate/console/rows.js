@@ -2,11 +2,14 @@
 // It subscribes first and lists then, so that no change is lost between the two, and it never asks for more than a page.
 
 import { explanations, permitted } from "./access.js";
-import { byId, element, fillSelect, openDialog, prose, remember, remembered, words } from "./dom.js";
+import { Comparison } from "./compare.js";
+import { byId, element, fillSelect, prose, remember, remembered, words } from "./dom.js";
 import { FilterGroup } from "./filters.js";
-import { Form } from "./forms.js";
+import { steps } from "./problems.js";
+import { SortTerms } from "./sort.js";
 import { exampleStatement } from "./sql.js";
 import { keyOf, Table } from "./table.js";
+import { Writing } from "./writing.js";
 
 const PAGE = 100;
 const PAUSE_MS = 250;
@@ -22,6 +25,10 @@ export class RowsPanel {
   #early;
   #filters;
   #group;
+  #sort;
+  #terms;
+  #comparison;
+  #writing;
   #offset = 0;
   #total = 0;
   #turn = 0;
@@ -31,8 +38,14 @@ export class RowsPanel {
     this.#application = application;
     this.#connection = connection;
     byId("resource").onchange = ({ target }) => this.#choose(target.value);
-    byId("new-row").onclick = () => this.#create();
-    byId("filter-form").onsubmit = (event) => this.#filter(event);
+    this.#writing = new Writing(application, connection);
+    this.#comparison = new Comparison(
+      () => ({ about: this.#resource, request: this.#pageRequest }),
+      () => this.#table.rows,
+    );
+    byId("compare-form").replaceChildren(this.#comparison.element);
+    byId("new-row").onclick = () => this.#writing.create(this.#name);
+    byId("filter-form").onsubmit = (event) => this.#apply(event);
     byId("previous").onclick = () => this.#turnTo(this.#offset - PAGE);
     byId("next").onclick = () => this.#turnTo(this.#offset + PAGE);
     connection.on("update", (message) => this.#changed(message));
@@ -59,25 +72,35 @@ export class RowsPanel {
   }
 
   #newGroup() {
-    const { filters } = this.#resource;
+    const { filters, columns } = this.#resource;
     this.#filters = undefined;
+    this.#sort = undefined;
     this.#group = new FilterGroup(filters, this.#application.$defs);
-    byId("filter").hidden = Object.keys(filters).length === 0;
+    this.#terms = new SortTerms(Object.keys(columns));
+    byId("filter-conditions").hidden = Object.keys(filters).length === 0;
     byId("filter-group").replaceChildren(this.#group.element);
+    byId("sort-terms").replaceChildren(this.#terms.element);
     byId("filter-problem").hidden = true;
+    this.#summarize();
   }
 
-  #filter(event) {
+  #apply(event) {
     event.preventDefault();
     byId("filter-problem").hidden = true;
     try {
       this.#filters = this.#group.read();
-    } catch (error) {
-      byId("filter-problem").textContent = `This is no JSON: ${error.message}`;
-      byId("filter-problem").hidden = false;
-      return;
+      this.#sort = this.#terms.read();
+    } catch {
+      return; // the builder says beside the value what is wrong with it
     }
+    this.#summarize();
     this.#turnTo(0);
+  }
+
+  /** How much is chosen, where the builder is folded. */
+  #summarize() {
+    const chosen = [this.#filters && "filtered", this.#sort && "sorted"].filter(Boolean).join(", ");
+    byId("filter-chosen").textContent = chosen && ` · ${chosen}`;
   }
 
   /** Rows that refer to no others come first: the others are about them. */
@@ -117,6 +140,8 @@ export class RowsPanel {
       this.#connection.request({ type: "unsubscribe", subscription: this.#subscription }).catch(() => {});
     this.#subscription = undefined;
     this.#table = new Table(byId("table"), this.#resource, (row) => this.#buttons(row, may));
+    this.#comparison.clear();
+    byId("compare").hidden = !may.read.allowed;
     this.#count(undefined);
     if (may.read.allowed) this.#load().catch((error) => this.#fail(error));
   }
@@ -143,17 +168,14 @@ export class RowsPanel {
     return this.#filters === undefined ? {} : { filters: this.#filters };
   }
 
+  get #pageRequest() {
+    const sort = this.#sort ?? this.#resource.key.map((field) => ({ field, order: "asc" }));
+    const page = { limit: PAGE, offset: this.#offset, count: true };
+    return { resource: this.#name, ...this.#condition, sort, ...page };
+  }
+
   #page() {
-    const sort = this.#resource.key.map((field) => ({ field, order: "asc" }));
-    return this.#connection.request({
-      type: "list",
-      resource: this.#name,
-      ...this.#condition,
-      sort,
-      limit: PAGE,
-      offset: this.#offset,
-      count: true,
-    });
+    return this.#connection.request({ type: "list", ...this.#pageRequest });
   }
 
   #arrived({ rows, total }) {
@@ -165,7 +187,16 @@ export class RowsPanel {
   #fail(error) {
     if (!error.code) return; // the connection broke: the next connection begins again
     byId("table-frame").hidden = true;
-    byId("rows-notes").append(prose(`The gateway refused: ${error.message}.`, { className: "why" }));
+    const unplaced = error.violations.filter(({ pointer, message }) => !this.#complain(steps(pointer), message));
+    if (unplaced.length < error.violations.length) byId("filter").open = true;
+    const said = unplaced.map(({ pointer, message }) => (pointer ? `\`${pointer}\` ${message}` : message));
+    if (said.length) byId("rows-notes").append(prose(`The gateway refused: ${said.join("; ")}.`, { className: "why" }));
+  }
+
+  /** Show an error at the condition or the property that it points to; returns whether there is one. */
+  #complain([part, ...inside], message) {
+    if (part === "filters") return this.#group.complain(inside, message);
+    return part === "sort" && this.#terms.complain(inside, message);
   }
 
   #changed(message) {
@@ -177,13 +208,15 @@ export class RowsPanel {
     else if (shown || this.#total < PAGE) this.#table.put(data);
     if (action === "create" && !shown) this.#count(this.#total + 1);
     if (action === "delete") this.#count(Math.max(0, this.#total - 1));
-    if (action !== "update" && this.#total > PAGE) this.#again();
+    // With several pages a new row moves others; in an order of its values a changed row moves.
+    if (this.#sort || (action !== "update" && this.#total > PAGE)) this.#again();
   }
 
-  /** Where there are several pages a new row moves others: ask for this page once the changes pause. */
+  /** Ask for this page once the changes pause, and once no row is being edited. */
   #again() {
     clearTimeout(this.#reload);
     this.#reload = setTimeout(async () => {
+      if (this.#table.editing) return this.#again();
       const turn = this.#turn;
       const page = await this.#page().catch(() => undefined);
       if (page !== undefined && turn === this.#turn) this.#arrived(page);
@@ -231,46 +264,12 @@ export class RowsPanel {
     const changeable = may.update.allowed && Object.keys(this.#resource.update.properties).length > 0;
     return [
       ...(changeable ? [make("update", "Edit", () => this.#edit(key, name, row))] : []),
-      ...(may.delete.allowed ? [make("delete", "Delete", () => this.#remove(key, name))] : []),
+      ...(may.delete.allowed ? [make("delete", "Delete", () => this.#writing.remove(this.#name, key, name))] : []),
     ];
   }
 
-  #create() {
-    const { create, defaults, secret, description } = this.#resource;
-    this.#ask(
-      `New row of ${this.#name}`,
-      description,
-      create,
-      { submit: "Create", values: defaults, secret },
-      (data) => ({ type: "create", data }),
-    );
-  }
-
   #edit(key, name, row) {
-    const { update, secret } = this.#resource;
-    const options = { submit: "Save", values: row, secret, editing: true };
-    this.#ask(`${this.#name} ${name}`, "", update, options, (data) =>
-      Object.keys(data).length ? { type: "update", id: key, data } : undefined,
-    );
-  }
-
-  #remove(key, name) {
-    const about = `Delete ${name} of ${this.#name}? This cannot be undone.`;
-    this.#ask("Delete this row?", about, { properties: {}, additionalProperties: false }, { submit: "Delete" }, () => ({
-      type: "delete",
-      id: key,
-    }));
-  }
-
-  /** A dialog with a form; it closes once the gateway has done what `message` makes of the value. */
-  #ask(heading, about, schema, options, message) {
-    const resource = this.#name;
-    const act = async (value) => {
-      const request = message(value);
-      if (request) await this.#connection.request({ ...request, resource });
-      dialog.close();
-    };
-    const form = new Form(schema, this.#application.$defs, { ...options, act });
-    const dialog = openDialog(heading, element("p", { className: "about" }, ...words(about)), form.element);
+    const table = this.#table;
+    table.edit(row, this.#writing.edit(this.#name, key, name, row, () => table.endEdit()));
   }
 }

@@ -10,9 +10,9 @@ const OF_THIS_CONNECTION = ["cancel", "unsubscribe", "leave"];
 
 /**
  * The forms of one message: [[name, text]], at least one. `sent`: the page sent it. `signedIn`: it needs a token.
- * `origin` is that of the gateway, such as http://127.0.0.1:8787.
+ * `streamed`: names of messages whose answer comes in parts. `origin` is that of the gateway, such as http://127.0.0.1:8787.
  */
-export function snippets(text, { sent, signedIn, origin }) {
+export function snippets(text, { sent, signedIn, origin, streamed = [] }) {
   let message;
   try {
     message = read(text);
@@ -26,7 +26,14 @@ export function snippets(text, { sent, signedIn, origin }) {
   if (!NEEDS_CONNECTION.includes(type)) forms.push(["curl", curl(type, body, { origin, signedIn })]);
   if (OF_THIS_CONNECTION.includes(type)) return forms;
   const url = `${origin.replace(/^http/, "ws")}/ws`;
-  const given = { type, body, request: without(message, "ref"), url, signedIn: signedIn || type === "authenticate" };
+  const given = {
+    type,
+    body,
+    request: without(message, "ref"),
+    url,
+    signedIn: signedIn || type === "authenticate",
+    stream: streamed.includes(type),
+  };
   return [...forms, ["TypeScript", typescript(given)], ["Python", python(given)]];
 }
 
@@ -45,7 +52,7 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function typescript({ type, body, request, url, signedIn }) {
+function typescript({ type, body, request, url, signedIn, stream }) {
   const options = signedIn ? ", { token: process.env.TIDEGATE_TOKEN }" : "";
   const rest = (...names) =>
     without(body, ...names).members.length ? pretty(without(body, ...names), "typescript") : "";
@@ -71,7 +78,14 @@ function typescript({ type, body, request, url, signedIn }) {
     ],
   }[type]?.() ?? [
     "connect",
-    [`console.log(await client.request(${pretty(request, "typescript")}));`, "client.close();"],
+    stream
+      ? [
+          `const stream = client.stream(${pretty(request, "typescript")});`,
+          "for await (const part of stream) console.log(part);",
+          "console.log(await stream.reply);",
+          "client.close();",
+        ]
+      : [`console.log(await client.request(${pretty(request, "typescript")}));`, "client.close();"],
   ];
   const head = [
     `import { ${imports} } from "tidegate";`,
@@ -83,7 +97,7 @@ function typescript({ type, body, request, url, signedIn }) {
 
 const HEARD_TS = 'room.on("message", (message) => console.log(message));';
 
-function python({ type, body, request, url, signedIn }) {
+function python({ type, body, request, url, signedIn, stream }) {
   const options = signedIn ? ', token=os.environ["TIDEGATE_TOKEN"]' : "";
   const margin = " ".repeat(8);
   const named = (...names) =>
@@ -106,7 +120,15 @@ function python({ type, body, request, url, signedIn }) {
       "    async for change in live:",
       "        print(change.action, change.key, change.row)",
     ],
-  }[type]?.() ?? [`print(await client.request(${pretty(request, "python", margin)}))`];
+  }[type]?.() ??
+    (stream
+      ? [
+          `stream = client.stream(${pretty(request, "python", margin)})`,
+          "async for part in stream:",
+          "    print(part)",
+          "print(await stream.reply())",
+        ]
+      : [`print(await client.request(${pretty(request, "python", margin)}))`]);
   return [
     "import asyncio",
     ...(signedIn ? ["import os"] : []),

@@ -20,6 +20,7 @@ export class Table {
   #lines = new Map();
   #late = new Map();
   #frame = 0;
+  #editor;
 
   /** `actions(row)` gives the buttons at the end of a line. */
   constructor(root, { columns, key, references }, actions) {
@@ -41,9 +42,33 @@ export class Table {
     return [...this.#lines.values()].map(({ row }) => row);
   }
 
+  /** Whether a row is being edited: its form must not vanish under the hands of the user. */
+  get editing() {
+    return this.#editor !== undefined;
+  }
+
+  /** Put `content` under the line of this row, in place of another one. */
+  edit(row, content) {
+    this.#editor?.remove();
+    const cell = element("td", { colSpan: this.#columns.length + 1 }, content);
+    this.#editor = element("tr", { className: "editor" }, cell);
+    this.#editor.dataset.of = this.#name(row);
+    this.#lines.get(this.#name(row))?.line.after(this.#editor);
+    content.querySelector("input, select, textarea")?.focus();
+  }
+
+  /** Take the form away; the focus goes back to the button that opened it. */
+  endEdit() {
+    const of = this.#editor?.dataset.of;
+    this.#editor?.remove();
+    this.#editor = undefined;
+    this.#lines.get(of)?.line.querySelector('[data-action="update"]')?.focus();
+  }
+
   /** Show these rows and no others. */
   reset(rows) {
     this.#late.clear();
+    this.#editor = undefined;
     this.#lines = new Map(rows.map((row) => [this.#name(row), { row, line: this.#line(row) }]));
     this.#body.replaceChildren(...[...this.#lines.values()].map(({ line }) => line));
   }
@@ -61,6 +86,7 @@ export class Table {
   remove(row) {
     const name = this.#name(row);
     this.#late.delete(name);
+    if (this.#editor?.dataset.of === name) this.endEdit();
     this.#lines.get(name)?.line.remove();
     this.#lines.delete(name);
   }
@@ -98,7 +124,7 @@ export class Table {
 
   #line(row) {
     const cells = this.#columns.map((name, index) => cell(row[name], this.#numeric[index]));
-    return element("tr", {}, ...cells, element("td", { className: "actions" }, ...this.#actions(row)));
+    return element("tr", { "data-key": this.#name(row) }, ...cells, element("td", { className: "actions" }, ...this.#actions(row)));
   }
 }
 
@@ -110,7 +136,7 @@ function heading(name, schema, isKey, target) {
 
 function cell(value, numeric) {
   if (value === null || value === undefined)
-    return element("td", { className: "nothing" }, element("span", { textContent: "–", title: "null" }));
+    return element("td", { className: numeric ? "nothing number" : "nothing" }, element("span", { textContent: "–", title: "null" }));
   if (typeof value === "boolean")
     return element("td", { className: value ? "yes" : "no", textContent: value ? "yes" : "no" });
   const full = typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -21,9 +21,11 @@ export class WireLog {
   #missed = 0;
   #signedIn;
   #connection = 0;
+  #streamed;
 
   /** `application` is the document of the console. `signedIn()`: whether the page speaks for a token's user. */
-  constructor(list, { resources, contract }, signedIn) {
+  constructor(list, { resources, messages, contract }, signedIn) {
+    this.#streamed = Object.keys(messages).filter((name) => messages[name].parts);
     this.#list = list;
     this.#signedIn = signedIn;
     this.#secrets = new Map(Object.entries(resources).map(([name, { secret }]) => [name, secret]));
@@ -141,7 +143,7 @@ export class WireLog {
   /** Show a message in each form that it has, to read and to copy. */
   #open({ kind, type, text }) {
     const sent = kind === "out";
-    const forms = snippets(text, { sent, signedIn: this.#signedIn(), origin: location.origin });
+    const forms = snippets(text, { sent, signedIn: this.#signedIn(), origin: location.origin, streamed: this.#streamed });
     const choose = element("select", { "aria-label": "Form" });
     fillSelect(
       choose,

@@ -69,6 +69,7 @@ def _message(item: Definition) -> JsonObject:
         "description": item.schema.get("description", ""),
         "access": item.schema.get("x-access", {}),
         "reply": item.reply,
+        "parts": item.part is not None,
         "request": {**schema, "properties": properties, "required": required},
     }
 

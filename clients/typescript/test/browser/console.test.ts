@@ -32,7 +32,7 @@ describe("the sample", () => {
     expect((await column("name"))[0]).toBe("Marit Sandvik");
     expect(await page.locator("#resource option").allInnerTexts()).toEqual(["tasks", "users"]);
     expect(await page.locator("#room-name").inputValue()).toBe("chat-lobby");
-    await expect.poll(() => page.locator("#members li").count()).toBe(2);
+    await expect.poll(() => page.locator(".members li").count()).toBe(2);
     expect(await page.locator("#own").isVisible()).toBe(false);
     await expectNoErrorLines();
   });

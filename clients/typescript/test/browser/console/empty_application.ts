@@ -20,7 +20,8 @@ export function emptyApplication(): void {
     test("it says what to do next, and shows no empty box", async () => {
       await open(page, gateway);
       expect(await page.locator("#notice").innerText()).toContain("tidegate init");
-      expect(await page.locator("section:visible").count()).toBe(1);
+      const boxes = await page.locator("section:visible").evaluateAll((found) => found.map((box) => box.id));
+      expect(boxes).toEqual(["state", "wire-panel"]);
       await page.getByRole("button", { name: "Send as it is" }).click();
       await expect.poll(() => page.locator("#wire").innerText()).toContain("pong");
       await expectNoErrorLines();

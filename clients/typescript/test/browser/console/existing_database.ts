@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Gateway } from "../../support/gateway.js";
-import { close, column, expectColumn, expectNoErrorLines, open, page, submit } from "./pages.js";
+import { close, column, complaints, expectColumn, expectNoErrorLines, open, page, submit } from "./pages.js";
 
 export function existingDatabase(): void {
   describe("a database that was there before", () => {
@@ -24,6 +24,9 @@ export function existingDatabase(): void {
       );
       const genre = join(gateway.folder, "schema", "resources", "Genre.schema.json");
       writeFileSync(genre, JSON.stringify({ ...JSON.parse(readFileSync(genre, "utf8")), "x-access": {} }));
+      const media = join(gateway.folder, "schema", "resources", "MediaType.schema.json");
+      const rules = { read: ["role:admin", { where: { MediaTypeId: 1 } }] };
+      writeFileSync(media, JSON.stringify({ ...JSON.parse(readFileSync(media, "utf8")), "x-access": rules }));
       gateway.run("migrate", "--database", database);
       await gateway.start();
     });
@@ -70,6 +73,26 @@ export function existingDatabase(): void {
       expect(await page.locator("#table-frame").isVisible()).toBe(false);
       await page.locator("#resource").selectOption("Track");
       await expect.poll(() => page.locator("#total").innerText()).toBe("60 rows, live");
+      await expectNoErrorLines();
+    });
+
+    test("the rows of another user are held against those of the page", async () => {
+      await page.locator("#resource").selectOption("MediaType");
+      await expect.poll(() => page.locator("#total").innerText()).toBe("1 row, live");
+      await page.getByText("Compare with another user").click();
+      const compare = page.locator("#compare");
+      await compare.getByLabel("token").fill("no-token");
+      await compare.getByRole("button", { name: "Compare" }).click();
+      await expect.poll(() => compare.locator(".problem:visible").count()).toBe(1);
+      expect(complaints.splice(0).length).toBeGreaterThan(0); // the browser writes a 401 to its log
+      const token = gateway.run("token", "--user", "7", "--name", "<i>Ada", "--role", "admin", "--dev").trim();
+      await compare.getByLabel("token").fill(token);
+      await compare.getByRole("button", { name: "Compare" }).click();
+      await expect.poll(() => compare.locator("h3").allInnerTexts()).toHaveLength(1);
+      expect(await compare.locator("h3").innerText()).toMatch(/^As <i>Ada · admin: \d+ rows$/);
+      expect(await compare.locator("[role=status]").innerText()).toMatch(/On this page: \d+ more\./);
+      expect(await compare.locator("tr.added").count()).toBeGreaterThan(1);
+      expect(await page.content()).not.toContain(token);
       await expectNoErrorLines();
     });
   });

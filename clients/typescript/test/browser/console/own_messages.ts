@@ -30,6 +30,17 @@ export function ownMessages(): void {
       expect(await page.locator("#reply").isVisible()).toBe(false);
     });
 
+    test("a message with parts is copied as a stream, and the program gets the parts", async () => {
+      await page.getByRole("button", { name: /^Copy count, sent/ }).click();
+      await page.locator("dialog").getByLabel("Form").selectOption("TypeScript");
+      const shown = page.locator("dialog pre");
+      expect(await shown.innerText()).toContain("for await (const part of stream) console.log(part);");
+      await page.locator("dialog").getByLabel("Form").selectOption("Python");
+      const printed = gateway.shell(`"$PYTHON" - <<'END'\n${await shown.innerText()}\nEND`);
+      expect(printed).toContain("{'n': 1}\n{'n': 2}\n{'n': 3}\n");
+      await page.keyboard.press("Escape");
+    });
+
     test("an error of the application stands at the field that it points to, with its code and data", async () => {
       await send("10");
       await expect.poll(() => page.locator("#own .field .problem").innerText()).toContain("that is too far");

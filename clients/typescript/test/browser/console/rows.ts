@@ -18,12 +18,24 @@ export function rowTests(gateway: Gateway): void {
     expect((await column("due_at", other)).at(-1)).toMatch(/^2026-0[23]-\d\d \d\d:30:00$/);
 
     await page.getByRole("button", { name: "Edit 11" }).click();
-    await page.locator("dialog").getByLabel("done").check();
-    await submit({ due_at: "" }, "Save");
+    const editor = page.locator("#table .editor");
+    await editor.getByLabel("done").check();
+    await editor.getByLabel("due_at").fill("");
+    await editor.getByRole("button", { name: "Save" }).click();
     await expect.poll(async () => (await column("done", other)).at(-1)).toBe("yes");
     expect((await column("due_at", other)).at(-1)).toBe("–");
     const sent = await page.locator("#wire .out code").first().innerText();
     expect(JSON.parse(sent).data).toEqual({ done: true, due_at: null });
+    await expect.poll(() => editor.count()).toBe(0);
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe("Edit 11");
+
+    await page.keyboard.press("Enter");
+    await editor.getByLabel("user_id").fill("4711");
+    await editor.getByRole("button", { name: "Save" }).click();
+    await expect.poll(() => editor.locator(".problem:visible").innerText()).toContain("/data/user_id");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => editor.count()).toBe(0);
+    await page.getByRole("button", { name: "Clear" }).click();
 
     await page.getByRole("button", { name: "Delete 11" }).click();
     await submit({}, "Delete");
@@ -63,7 +75,7 @@ export function rowTests(gateway: Gateway): void {
   });
 
   test("a filter of nested groups, made of the filter schema, chooses the rows and stays live", async () => {
-    await page.getByText("Filter", { exact: true }).click();
+    await page.getByText("Filter and sort").click();
     const filter = page.locator("#filter");
     await filter.getByRole("button", { name: "Add condition" }).click();
     await filter.getByLabel("Property").selectOption("id");
@@ -89,5 +101,50 @@ export function rowTests(gateway: Gateway): void {
     await expect.poll(() => page.locator("#total").innerText()).toBe("6 rows, live");
     expect(await filter.getByLabel("Value").count()).toBe(0);
     await expectNoErrorLines();
+  });
+
+  test("rows are sorted by their values, and a changed row moves", async () => {
+    await page.locator("#resource").selectOption("tasks");
+    await page.locator("#resource").selectOption("users");
+    await page.locator("#sort-terms").getByRole("button", { name: "Add property" }).click();
+    await page.getByLabel("Property to sort by").selectOption("name");
+    await page.getByLabel("Direction").selectOption("desc");
+    await page.locator("#filter").getByRole("button", { name: "Apply" }).click();
+    await expect.poll(async () => (await column("name"))[0]).toBe("buoy-keeper");
+    expect(await page.locator("#filter-chosen").innerText()).toContain("sorted");
+    const names = await column("name");
+    expect(names).toEqual([...names].sort().reverse());
+    gateway.sql("update users set name = 'zz' where id = 1");
+    await expect.poll(async () => (await column("name"))[0]).toBe("zz");
+    gateway.sql("update users set name = 'Marit Sandvik' where id = 1");
+    await expect.poll(async () => (await column("name"))[0]).toBe("buoy-keeper");
+  });
+
+  test("what the gateway has against a filter or an order stands at the condition and at the property", async () => {
+    const filter = page.locator("#filter");
+    await filter.getByRole("button", { name: "Add condition" }).click();
+    await filter.getByLabel("Operator").selectOption("in");
+    await filter.getByLabel("Value").fill("{");
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expect.poll(() => filter.locator(".problem:visible").innerText()).toContain("This is no JSON");
+    await filter.getByLabel("Value").fill('["one"]');
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expect.poll(() => filter.locator(".operand .problem:visible").innerText()).not.toContain("JSON");
+    expect(await filter.getByLabel("Value").getAttribute("aria-invalid")).toBe("true");
+    await filter.getByLabel("Value").fill("[1]");
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expectColumn("id", ["1"]);
+    expect(await filter.locator(".problem:visible").count()).toBe(0);
+
+    await page.locator("#resource").selectOption("tasks");
+    await filter.getByRole("button", { name: "Add property" }).click();
+    await page.getByLabel("Property to sort by").selectOption("tags");
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expect.poll(() => page.locator("#sort-terms .problem:visible").count()).toBe(1);
+    await page.getByLabel("Property to sort by").selectOption("title");
+    await filter.getByRole("button", { name: "Apply" }).click();
+    await expect.poll(async () => (await column("title"))[0]).toBe("Archive last year's readings");
+    await page.locator("#resource").selectOption("users");
+    await page.getByRole("button", { name: "Clear" }).click();
   });
 }

@@ -11,10 +11,46 @@ export function pageTests(gateway: Gateway): void {
     const light = await background();
     await page.emulateMedia({ colorScheme: "dark" });
     expect(await background()).not.toBe(light);
-    await page.setViewportSize({ width: 360, height: 740 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    const folded = page.locator("details:visible");
+    for (const each of await folded.all()) await each.evaluate((one: HTMLDetailsElement) => (one.open = true));
+    await page.setViewportSize({ width: 375, height: 740 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(375);
+    for (const each of await folded.all()) await each.evaluate((one: HTMLDetailsElement) => (one.open = false));
     await page.setViewportSize({ width: 1280, height: 720 });
     await page.emulateMedia({ colorScheme: "light" });
+  });
+
+  test("the keyboard alone reaches everything, from the top to the bottom, and the focus is seen", async () => {
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    await page.mouse.click(2, 2);
+    const seen: string[] = [];
+    const tops: number[] = [];
+    for (let step = 0; step < 120 && seen.at(-1) !== "wire"; step++) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate(() => {
+        const on = document.activeElement as HTMLElement;
+        const { outlineStyle, outlineWidth } = getComputedStyle(on);
+        const part = on.closest("section, header")?.id || "header";
+        return { id: on.id, part, outline: `${outlineStyle} ${outlineWidth}` };
+      });
+      expect(at.outline, `${at.part} ${at.id}`).toBe("solid 2px");
+      seen.push(at.id);
+      tops.push(["header", "rows", "own", "room", "state", "wire-panel"].indexOf(at.part));
+    }
+    for (const id of ["user", "resource", "new-row", "table-frame", "room-name", "join", "wire-search", "wire"])
+      expect(seen).toContain(id);
+    expect(tops).toEqual([...tops].sort((one, other) => one - other));
+    for (const id of ["status", "total", "room-count", "own-state"])
+      expect(await page.locator(`#${id}`).getAttribute("role")).toBe("status");
+  });
+
+  test("the page says who is connected, and what subscriptions cost, without tokens", async () => {
+    await page.locator("#state summary").click();
+    await expect.poll(() => page.locator("#state-connections tbody tr").count()).toBe(2);
+    await expect.poll(() => page.locator("#state-rooms").innerText()).toContain("chat-lobby");
+    await expect.poll(() => page.locator("#state-groups").innerText()).toContain("every row");
+    expect(await page.locator("#state-connections").innerText()).toContain("(this page)");
+    await page.locator("#state summary").click();
   });
 
   test("every input and button has a name", async () => {

@@ -1,5 +1,7 @@
 // The log of messages: search, pause, and what a sent message is copied as.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Gateway } from "../../support/gateway.js";
 import { page } from "./pages.js";
@@ -56,5 +58,25 @@ export function wireTests(gateway: Gateway): void {
     await expect.poll(() => page.locator("dialog [role=status]").innerText()).toMatch(/^(Copied|Selected)/);
     await page.keyboard.press("Escape");
     await page.getByLabel("Search in messages").fill("");
+  });
+
+  test("a saved recording is replayed, and it has no token", async () => {
+    const token = gateway.run("token", "--user", "3", "--name", "Ines", "--dev").trim();
+    await page.evaluate((kept) => sessionStorage.setItem("tidegate.token", kept), token);
+    await page.reload();
+    await expect.poll(() => page.locator("#total").innerText()).toBe("6 rows, live");
+    await expect.poll(() => page.locator(".messages li").count()).toBe(1);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Save recording" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toMatch(/^tidegate-.*\.recording\.json$/);
+    const file = join(gateway.folder, "saved.json");
+    await download.saveAs(file);
+    expect(readFileSync(file, "utf8")).not.toContain(token);
+    expect(gateway.run("replay", file, "--url", gateway.http, "--dev")).toContain("answers are as recorded");
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    await expect.poll(() => page.locator("#user").innerText()).toContain("Sign in");
   });
 }

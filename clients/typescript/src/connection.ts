@@ -15,7 +15,8 @@ const DOUBT_MS = 10_000;
 const PROBE_MS = 4_000;
 /** Browsers throttle timers in background tabs, and none runs while a computer sleeps: timestamps decide, not ticks. */
 const TICK_MS = 5_000;
-const BROKEN = 1006;
+/** How a browser names the end of a line without a close frame. */
+export const BROKEN = 1006;
 const PROBE = "probe";
 const PING = '{"type":"ping","ref":"probe"}';
 

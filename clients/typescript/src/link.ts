@@ -5,12 +5,13 @@
 
 import type { Authenticated, Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending, isFinal } from "./backoff.js";
-import { Connection } from "./connection.js";
+import { BROKEN, Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
 import { AnonymousIdentity } from "./identity.js";
-import { type Settings, socketConstructor } from "./options.js";
+import { type Settings, type SocketConstructor, socketConstructor } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
 import { bearer, tokenFailed } from "./token.js";
+import { Transport } from "./transport.js";
 import type { WireMessage } from "./wire.js";
 
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
@@ -38,6 +39,7 @@ export class Link {
   readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
   readonly #anonymous: AnonymousIdentity;
+  readonly #transport: Transport;
   /** Timers that end with the present connection. */
   readonly #timers: unknown[] = [];
   /** Ends the listeners to the page, whose option `signal` it has. */
@@ -54,6 +56,7 @@ export class Link {
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
     this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
+    this.#transport = new Transport(settings);
     this.#anonymous = new AnonymousIdentity(settings.identity, url);
     // What may have changed the network, or stopped this program for a while.
     for (const reason of ["online", "pageshow", "visibilitychange"])
@@ -126,9 +129,12 @@ export class Link {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
     };
     this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
+    const { events } = this.#transport;
     let token: string;
+    let Events: SocketConstructor | undefined;
     try {
       token = bearer(typeof given === "function" ? await given() : given);
+      if (events) Events = (await import("./sse.js")).EventSocket;
     } catch (error) {
       failed(error);
       return;
@@ -137,18 +143,19 @@ export class Link {
     clock.clearTimeout(this.#timer as never);
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
-      const socket = new (socketConstructor(this.#settings))(this.#url, protocols);
-      this.#connection = new Connection(socket, this.#settings, deadline, {
-        received: (message) => this.#received(message),
-        ended: (ending) => this.#closed(ending),
+      const socket = new (Events ?? socketConstructor(this.#settings))(this.#url, protocols);
+      this.#connection = new Connection(socket, this.#settings, this.#transport.deadline(deadline), {
+        received: (message) => this.#received(message, events),
+        ended: (ending) => this.#closed(ending, events),
       });
     } catch (error) {
       this.#end(new ConnectionRefused((error as Error).message));
     }
   };
 
-  #received(message: WireMessage): void {
+  #received(message: WireMessage, events: boolean): void {
     if (this.outstanding.settle(message)) return;
+    if (message.type === "welcome") this.#transport.worked(events);
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     if (message.type === "goodbye") this.#carrier = undefined;
     this.#owner.pushed(message);
@@ -190,13 +197,14 @@ export class Link {
 
   // -- the end of a connection ----------------------------------------------------------------------------------------
 
-  #closed(ending: Ending): void {
-    const { code, reason, refused } = ending;
+  #closed(ending: Ending, events: boolean): void {
+    const { code, reason, refused, lived } = ending;
     if (refused || isFinal(code)) {
       this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, refused ? undefined : code));
     } else {
       this.#drop("reconnecting");
-      this.#retry(ending);
+      const other = code === BROKEN && lived === undefined && this.#transport.failed(events);
+      this.#retry(ending, undefined, other);
     }
   }
 
@@ -209,9 +217,9 @@ export class Link {
     this.#owner.lost();
   }
 
-  #retry(ending: Ending, error?: TidegateError): void {
+  #retry(ending: Ending, error?: TidegateError, atOnce?: boolean): void {
     this.#attempts += 1; // a token that comes too late connects nothing
-    this.#after(this.#backoff.next(ending), this.#connect);
+    this.#after(atOnce ? 0 : this.#backoff.next(ending), this.#connect);
     this.#become("reconnecting", error);
   }
 

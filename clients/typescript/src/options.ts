@@ -76,6 +76,11 @@ export interface Options {
   openTimeout?: number | undefined;
   /** Requests and messages that may wait at once; more are refused. */
   maxWaiting?: number | undefined;
+  /**
+   * Over what the client speaks with the gateway. "auto": over a WebSocket, or over HTTP (events) where no WebSocket comes
+   * about and HTTP does; with an option `WebSocket`, over that alone.
+   */
+  transport?: "auto" | "websocket" | "sse" | undefined;
   /** The WebSocket class, where there is no global one: `import WebSocket from "ws"`. */
   WebSocket?: SocketConstructor | undefined;
   /** The time and the timers, for tests. */
@@ -90,6 +95,7 @@ export interface Settings extends Options {
   requestTimeout: number;
   openTimeout: number;
   maxWaiting: number;
+  transport: "auto" | "websocket" | "sse";
   clock: Clock;
   random: () => number;
 }
@@ -110,6 +116,7 @@ const DEFAULTS: Settings & { [Name in keyof Required<Options>]: Options[Name] } 
   requestTimeout: 30,
   openTimeout: 10,
   maxWaiting: 1024,
+  transport: "auto",
   WebSocket: undefined,
   clock: systemClock,
   random: () => Math.random(),
@@ -125,6 +132,7 @@ export function settingsOf(options: Options): Settings {
   for (const name of ["requestTimeout", "openTimeout", "maxWaiting"] as const) {
     if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0`);
   }
+  if (!/^(auto|websocket|sse)$/.test(settings.transport)) throw new InvalidOption("transport: auto, websocket or sse");
   if (typeof settings.token !== "function") settings.token = bearer(settings.token);
   return settings;
 }

@@ -54,11 +54,16 @@ describe("scenarios of both clients with a real gateway", () => {
 
   const tokenOf = (user: string) => gateway.run("token", "--user", user, "--dev").trim();
 
-  it.each(scenarios("real"))("$name", async (scenario) => {
+  const transports = [{ WebSocket: WebSocket as unknown as SocketConstructor }, { transport: "sse" as const }];
+  const cases = scenarios("real").flatMap((scenario) =>
+    transports.map((transport) => ({ over: Object.keys(transport)[0], transport, scenario, name: scenario.name })),
+  );
+
+  it.each(cases)("$name, with the option $over", async ({ over, transport, scenario }) => {
     relay.chunk = scenario.chunk;
-    const options = { WebSocket: WebSocket as unknown as SocketConstructor, random: () => 0, ...optionsOf(scenario) };
+    const options = { ...transport, random: () => 0, ...optionsOf(scenario) };
     const client = connect(relay.url, options);
     await eventually(() => expect(client.status).toBe("open"));
-    await new RealPlayer(relay, client, tokenOf).play(ownRoom(scenario));
+    await new RealPlayer(relay, client, tokenOf).play(ownRoom(scenario, over));
   });
 });

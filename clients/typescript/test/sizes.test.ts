@@ -46,13 +46,17 @@ async function size(program: string, over?: string): Promise<number> {
     stdin: { contents: program, resolveDir: PROGRAM },
     external: PEERS.flatMap((peer) => [peer, `${peer}/*`]),
     bundle: true,
+    // What is imported later, if at all, is not in the way of the page.
+    splitting: true,
+    outdir: PROGRAM,
     minify: true,
     format: "esm",
     target: "es2022",
     write: false,
     logLevel: "error",
   });
-  const bytes = gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
+  const main = outputFiles.find(({ path }) => path.endsWith("stdin.js"));
+  const bytes = gzipSync(main?.contents ?? "", { level: 9 }).length;
   return over === undefined ? bytes : bytes - (await size(over));
 }
 
@@ -63,12 +67,13 @@ const HOOKS =
   "TidegateProvider, useClient, useConnection, useLiveQuery, useMutation, useMyPresence, useOthers, useRequest, useRoom, useRow";
 
 const LIMITS: [what: string, limit: number, program: string, over?: string][] = [
-  ["requests and rooms", 6300, REQUESTS_AND_ROOMS],
-  ["everything of tidegate", 9500, ALL],
+  ["requests and rooms", 6600, REQUESTS_AND_ROOMS],
+  ["everything of tidegate", 9800, ALL],
   ["+ tidegate/react", 3520, ...beside("react")],
   ["+ all hooks of a provider", 3000, `${ALL} export { ${HOOKS} } from "tidegate/react";`, ALL],
   ["+ tidegate/optimistic", 2000, ...beside("optimistic")],
   ["+ tidegate/refine", 3000, ...beside("refine")],
+  ["tidegate/sse, once it is needed", 1300, 'export * from "tidegate/sse";'],
   ["+ tidegate/tanstack-db", 2000, ...beside("tanstack-db")],
   ["+ tidegate/testing", 6000, ...beside("testing")],
   ["+ tidegate/protocol", 2000, ...beside("protocol")],

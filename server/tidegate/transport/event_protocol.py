@@ -51,9 +51,10 @@ class EventProtocol(ServerProtocol):
     def receive_eof(self) -> None:
         """The client is gone; the connection ends by itself."""
 
-    def leave(self) -> None:
-        """The client ends the stream, as it ends a WebSocket with a close frame."""
+    def receive_data(self, data: bytes | bytearray | memoryview) -> None:
+        """The only frame that is no message: the client ends the stream."""
         self.close_rcvd, self.close_rcvd_then_sent = Close(*LEFT), True
+        self.send_close(*LEFT)
 
 
 class DroppableEvent(Droppable):

@@ -25,6 +25,8 @@ AHEAD_BYTES = 65536
 """What a client may send while its messages are not read; one message may always wait."""
 UNREAD_BYTES = 1 << 20
 """What may arrive on the connection of a stream, where nothing is expected, before it is cut off."""
+CLOSE = b"\x88\x80" + bytes(4)
+"""A client's close frame."""
 
 Delivered = Literal["taken", "full", "ended"]
 """Of a client's messages: they were taken, they must be sent again later, or the stream has ended."""
@@ -80,9 +82,16 @@ class EventStream(Connection):
 
     def deliver(self, messages: Sequence[bytes]) -> Delivered:
         """Messages of the client, in UTF-8, none larger than a message may be."""
+        return self._arrived(b"".join(map(client_frame, messages)))
+
+    def leave(self) -> Delivered:
+        """The client ends the stream, after what it said before."""
+        return self._arrived(CLOSE)
+
+    def _arrived(self, data: bytes) -> Delivered:
         if self.write_side.state is not OPEN:
             return "ended"
-        context, data = self._context, b"".join(map(client_frame, messages))
+        context = self._context
         waiting = self.read_side.waiting
         if waiting and waiting + len(data) > AHEAD_BYTES:
             return "full"
@@ -97,12 +106,6 @@ class EventStream(Connection):
             if held:
                 context.outbox.release(self.write_side)
         return "taken"
-
-    def leave(self) -> None:
-        """The client ends the stream."""
-        if self.write_side.state is OPEN:
-            self._ws.leave()
-            self.close(1000, "done")
 
     # -- asyncio.BufferedProtocol -----------------------------------------------------------------------------------
 

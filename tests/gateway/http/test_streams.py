@@ -159,3 +159,11 @@ async def test_what_a_client_sends_on_its_stream_is_dropped(gateway: Inside) -> 
         assert (await client.ask(type="ping"))["type"] == "pong"
         client.raw.send(bytes(1 << 21))
         await until(lambda: not gateway.gateway.streams)
+
+
+async def test_what_a_client_said_before_it_ended_its_session_is_done(gateway: Inside) -> None:
+    async with stream(gateway, token("7")) as client:
+        await client.say(*({"type": "ping", "ref": number} for number in range(300)))
+        assert (await client.said.ask("DELETE", f"/sse/{client.id}")).status == 202
+        assert [(await client.event()).data["ref"] for _ in range(300)] == list(range(300))
+        assert (await client.closed())["code"] == 1000

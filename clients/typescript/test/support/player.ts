@@ -394,7 +394,7 @@ export class RealPlayer extends Player {
 }
 
 /** `scenario` in a room that no other run uses. */
-export function ownRoom(scenario: Scenario): Scenario {
-  const name = `chat-typescript-${scenario.name.replace(/\W+/g, "-").slice(0, 40)}`;
+export function ownRoom(scenario: Scenario, over = ""): Scenario {
+  const name = `chat-typescript-${over}${scenario.name.replace(/\W+/g, "-").slice(0, 40)}`;
   return JSON.parse(JSON.stringify(scenario).replaceAll(JSON.stringify(ROOM), JSON.stringify(name)));
 }

@@ -88,10 +88,7 @@ class Streams:
     def leave(self, identifier: str, user: str) -> Outcome:
         """`user` ends a stream."""
         found = self._found(identifier, user)
-        if isinstance(found, str):
-            return found
-        found.leave()
-        return "taken"
+        return found if isinstance(found, str) else found.leave()
 
     def _found(self, identifier: str, user: str) -> EventStream | Literal["ended", "foreign"]:
         opened = self._open.get(identifier)

@@ -1,0 +1,152 @@
+// A connection without WebSockets: the gateway's messages come as the events of one long response, and the client's own go
+// out in requests. It has the face of a WebSocket, so that all of the client works over it.
+//
+// fetch() reads it, because an EventSource sends no Authorization. Invariant: messages go out in the order of `send`, one
+// request at a time, and no URL holds a token.
+
+import type { Socket } from "./options.js";
+
+const BROKEN = 1006;
+const TOO_MANY_REQUESTS = 429;
+
+export class EventSocket implements Socket {
+  onopen: Socket["onopen"] = null;
+  onmessage: Socket["onmessage"] = null;
+  onclose: Socket["onclose"] = null;
+  onerror: Socket["onerror"] = null;
+  readonly #url: string;
+  readonly #reading = new AbortController();
+  /** Proves who the user is; an anonymous user gets it with the welcome. */
+  #token: string | undefined;
+  /** The token of an `authenticate` that is not answered. */
+  #asked: string | undefined;
+  /** The id of the session, told with its first event. */
+  #session = "";
+  /** Characters that fit into a request for sure. */
+  #room = 0;
+  readonly #queue: string[] = [];
+  #posting: Promise<void> | undefined;
+  #over = false;
+
+  /** `url`: that of the WebSocket; `protocols`: its subprotocols, of which one may hold the token. */
+  constructor(url: string, protocols: string[] = []) {
+    const at = new URL("sse", new URL(url, globalThis.location?.href));
+    at.protocol = at.protocol.replace("ws", "http");
+    this.#url = at.href;
+    this.#token = protocols.find((each) => each.startsWith("bearer."))?.slice(7);
+    this.#read().then(
+      () => this.#end(BROKEN),
+      () => this.#end(BROKEN),
+    );
+  }
+
+  send(data: string): void {
+    if (data.startsWith('{"type":"authenticate"')) this.#asked = JSON.parse(data).token;
+    this.#queue.push(data);
+    this.#posting ??= this.#post();
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    void this.#leave();
+  }
+
+  // -- what the gateway says ------------------------------------------------------------------------------------------
+
+  async #read(): Promise<void> {
+    const response = await this.#fetch("", { cache: "no-store", signal: this.#reading.signal });
+    if (!response.ok || !response.body) return;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const events = (rest + value).split("\n\n");
+      rest = events.pop() as string;
+      for (const event of events) this.#event(event);
+    }
+  }
+
+  #event(text: string): void {
+    let name = "";
+    let data = "";
+    for (const line of text.split("\n")) {
+      const [field] = line.split(": ", 1);
+      const value = line.slice((field as string).length + 2);
+      if (field === "id") this.#session = value;
+      else if (field === "event") name = value;
+      else if (field === "data") data = value;
+    }
+    if (this.#over || !data) return;
+    if (name === "close") {
+      const { code, reason } = JSON.parse(data);
+      this.#end(code, reason);
+      return;
+    }
+    if (/^{"type":"(welcome|authenticated|identity)"/.test(data)) this.#identified(JSON.parse(data));
+    this.onmessage?.({ data } as never);
+  }
+
+  /** Who the user is from now on. */
+  #identified({ type, identity, token, limits }: Record<string, never>): void {
+    this.#token = identity ?? (type === "authenticated" ? this.#asked : token) ?? this.#token;
+    this.#room = (limits as { max_message: number } | undefined)?.max_message ?? this.#room;
+  }
+
+  // -- what the client says -------------------------------------------------------------------------------------------
+
+  async #post(): Promise<void> {
+    await undefined; // what is sent in this turn goes out together
+    try {
+      while (this.#queue.length) {
+        const batch = [this.#queue.shift() as string];
+        // A character takes three bytes at most.
+        for (let size = batch[0]?.length ?? 0; this.#queue[0]; batch.push(this.#queue.shift() as string)) {
+          size += this.#queue[0].length + 2;
+          if (size * 3 > this.#room) break;
+        }
+        await this.#say(batch.length > 1 ? `[${batch}]` : (batch[0] as string));
+      }
+    } catch {
+      this.#end(BROKEN);
+    }
+    this.#posting = undefined;
+  }
+
+  async #say(body: string): Promise<void> {
+    const headers = { "Content-Type": "application/json" };
+    for (;;) {
+      const response = await this.#fetch(`/${this.#session}`, { method: "POST", body, headers });
+      if (response.ok) return;
+      if (response.status !== TOO_MANY_REQUESTS || this.#over) throw response;
+      // Nothing of it was taken.
+      const seconds = Number(response.headers.get("Retry-After")) || 1;
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    }
+  }
+
+  #fetch(path: string, { headers, ...init }: RequestInit): Promise<Response> {
+    const authorization = this.#token && { Authorization: `Bearer ${this.#token}` };
+    return fetch(this.#url + path, { ...init, headers: { ...(headers as object), ...authorization } });
+  }
+
+  // -- the end --------------------------------------------------------------------------------------------------------
+
+  /** What was sent before still goes out. */
+  async #leave(): Promise<void> {
+    try {
+      await this.#posting;
+      if (this.#session) await this.#fetch(`/${this.#session}`, { method: "DELETE", keepalive: true });
+    } catch {} // the gateway finds out by itself
+    this.#reading.abort();
+  }
+
+  #end(code: number, reason = ""): void {
+    this.#queue.length = 0;
+    if (this.#over) return;
+    this.#over = true;
+    this.#reading.abort();
+    this.onclose?.({ code, reason } as never);
+  }
+}

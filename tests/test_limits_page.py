@@ -19,11 +19,12 @@ from tidegate.core.rows import condition_limits, costly_changes, feed_cursor, su
 from tidegate.gateway import pace, work
 from tidegate.gateway.application import crossing, events, gate, life, side
 from tidegate.gateway.calls import calls, keyed, outcome, parts, refusals
+from tidegate.gateway.http import forwarding
 from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context, door, guests, incoming, outbox, read_side, turns
+from tidegate.transport import backlog, context, door, event_stream, guests, incoming, outbox, read_side, turns
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -75,6 +76,11 @@ def expected() -> dict[str, float]:
         "ms of writing in one turn of the event loop, for all clients": outbox.SLICE_S * 1000,
         "bytes of large answers and replays in one turn of the event loop, for all clients": pace.TURN_BYTES,
         "ms of a frame, above which it counts as several": traffic.FRAME_S * 1000,
+        "bytes that a session over `/sse` may send while it is not read from": event_stream.AHEAD_BYTES,
+        "bytes that a client may send on the connection of its events": event_stream.UNREAD_BYTES,
+        "requests for sessions of other gateways that wait for an answer": forwarding.MOST,
+        "the same, of one user": forwarding.MOST_OF_A_USER,
+        "seconds until another gateway has to answer for its session": forwarding.ANSWER_S,
         "bytes that arrive after the gateway's close frame": read_side.AFTER_CLOSE,
         "connections": settings.max_connections,
         "connections that wait for this 503": guests.RESERVE,

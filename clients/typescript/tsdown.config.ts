@@ -7,7 +7,7 @@ const entry = {
   react: "src/react/index.ts",
   optimistic: "src/optimistic/index.ts",
   protocol: "src/protocol/index.ts",
-  sse: "src/sse.ts",
+  sse: "src/sse/index.ts",
   refine: "src/refine/index.ts",
   "tanstack-db": "src/tanstack-db/index.ts",
   testing: "src/testing/index.ts",

@@ -134,7 +134,7 @@ export class Link {
     let Events: SocketConstructor | undefined;
     try {
       token = bearer(typeof given === "function" ? await given() : given);
-      if (events) Events = (await import("./sse.js")).EventSocket;
+      if (events) Events = (await import("./sse/index.js")).EventSocket;
     } catch (error) {
       failed(error);
       return;

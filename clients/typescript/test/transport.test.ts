@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import WebSocket from "ws";
 import { type Client, connect, InvalidOption, type Options } from "../src/index.js";
 import { systemClock } from "../src/options.js";
-import { EventSocket } from "../src/sse.js";
+import { EventSocket } from "../src/sse/index.js";
 import { eventually } from "./support/eventually.js";
 import { Gateway } from "./support/gateway.js";
 import { Relay } from "./support/relay.js";

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from tidegate.documents.api_answers import JSON, JsonObject, content, idempotency_key, refused, security
 from tidegate.documents.api_schemas import as_component, message_body
 from tidegate.documents.components import reference
@@ -17,7 +19,7 @@ _IN_ROOMS = "Without joining the room, the user needs a role that the rules of t
 def paths(schemas: Schemas, examples: Examples) -> dict[str, JsonObject]:
     """The operations, by path."""
     return {
-        f"/api/{name}": {"post": _operation(name, item, schemas, examples)}
+        f"/api/{quote(name, safe='')}": {"post": _operation(name, item, schemas, examples)}
         for name, item in schemas.client.items()
         if name not in NEEDS_CONNECTION and not _impossible(item, schemas)
     }

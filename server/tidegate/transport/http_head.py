@@ -11,6 +11,7 @@ import re
 from http import HTTPStatus
 from typing import Final
 
+import httptools
 import msgspec
 
 SINGLE: Final = frozenset({
@@ -93,8 +94,6 @@ class _Reading:
 
 def read_head(data: bytes) -> Head:
     """The head in `data`, which ends with its empty line. Raises BadRequest."""
-    import httptools  # noqa: PLC0415  # a gateway whose clients use WebSockets alone does not need it
-
     reading = _Reading()
     parser = httptools.HttpRequestParser(reading)
     try:

@@ -1,12 +1,13 @@
 """The paths of the API: which operation a method at a path is.
 
-Invariant: a path is found by its exact spelling; no two spellings lead to one operation but those of its values.
+Invariant: a path is found by its exact spelling; no two spellings lead to one operation but those of its values, and of
+characters that a path may have as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from tidegate.contract import NEEDS_CONNECTION, Contract
 from tidegate.gateway.http.operations import MessageOperation, Operation
@@ -24,17 +25,19 @@ class Paths:
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
+        # Found without decoding: a proxy that knows paths by their spelling sees the same operation.
         self._messages: dict[str, Operations] = {
-            name: {"POST": MessageOperation(contract, name)}
+            f"{MESSAGES}{spelling}": {"POST": MessageOperation(contract, name)}
             for name in contract.message_types
             if name not in NEEDS_CONNECTION
+            for spelling in _spellings(name)
         }
 
     def find(self, path: str) -> Operations | None:
         """The operations at `path`; None where there is nothing."""
         if path.startswith(RESOURCES):
             return self._of_rows(path.removeprefix(RESOURCES).split("/"))
-        return self._messages.get(path.removeprefix(MESSAGES))
+        return self._messages.get(path)
 
     def needs_connection(self, path: str) -> str | None:
         """The type of the message that `path` names, where it makes sense on a connection only."""
@@ -61,3 +64,8 @@ class Paths:
             "PATCH": UpdateRow(self._contract, resource, steps[1:]),
             "DELETE": DeleteRow(resource, steps[1:]),
         }
+
+
+def _spellings(name: str) -> set[str]:
+    """How clients write a type as a step of a path: percent-encoded wholly, or where a path needs it (RFC 3986)."""
+    return {quote(name, safe=""), quote(name, safe="!$&'()*+,;=:@")}

@@ -4,7 +4,7 @@
 // fetch() reads it, because an EventSource sends no Authorization. Invariant: messages go out in the order of `send`, one
 // request at a time, and no URL holds a token.
 
-import type { Socket } from "./options.js";
+import type { Socket } from "../options.js";
 
 const BROKEN = 1006;
 const TOO_MANY_REQUESTS = 429;

@@ -57,6 +57,12 @@ class EventProtocol(ServerProtocol):
         self.send_close(*LEFT)
 
 
+class Event(bytes):
+    """An event, as it is written."""
+
+    __slots__ = ()
+
+
 class DroppableEvent(Droppable):
     """The event of a frame that a client may miss."""
 
@@ -75,8 +81,10 @@ class DroppableEvent(Droppable):
 
 
 def event(frame: bytes) -> bytes:
-    """The event with the text of a frame that this gateway made."""
-    return DroppableEvent(frame) if isinstance(frame, Droppable) else _event(frame)
+    """The event with the text of a frame that this gateway made; an event stays one."""
+    if isinstance(frame, Event | DroppableEvent):
+        return frame
+    return DroppableEvent(frame) if isinstance(frame, Droppable) else Event(_event(frame))
 
 
 def _event(frame: bytes) -> bytes:

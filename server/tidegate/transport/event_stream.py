@@ -14,7 +14,7 @@ from typing import Literal
 
 from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
-from tidegate.transport.event_protocol import COMMENT, EventProtocol, event
+from tidegate.transport.event_protocol import COMMENT, DroppableEvent, Event, EventProtocol, event
 from tidegate.transport.frames import client_frame
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.read_side import ReadSide
@@ -39,11 +39,10 @@ class EventWriteSide(WriteSide):
 
     def flush(self) -> None:
         frames, tap = self.frames, self.tally.tap
-        if not frames:
-            return
-        if tap is not None:
-            tap.sent(frames)  # it reads frames, not events
+        if tap is not None:  # it reads frames, not events
+            tap.sent([frame for frame in frames if not isinstance(frame, Event | DroppableEvent)])
         self.tally.tap = None
+        # What was too much for an earlier turn is still here, as events.
         frames[:] = map(event, frames)
         super().flush()
         self.tally.tap = tap
@@ -82,13 +81,13 @@ class EventStream(Connection):
 
     def deliver(self, messages: Sequence[bytes]) -> Delivered:
         """Messages of the client, in UTF-8, none larger than a message may be."""
-        return self._arrived(b"".join(map(client_frame, messages)))
+        return self._said(b"".join(map(client_frame, messages)))
 
     def leave(self) -> Delivered:
         """The client ends the stream, after what it said before."""
-        return self._arrived(CLOSE)
+        return self._said(CLOSE)
 
-    def _arrived(self, data: bytes) -> Delivered:
+    def _said(self, data: bytes) -> Delivered:
         if self.write_side.state is not OPEN:
             return "ended"
         context = self._context
@@ -98,10 +97,7 @@ class EventStream(Connection):
         self.heard = now = context.now()
         held = context.outbox.hold()
         try:
-            if context.turns.full and self.read_side.large(len(data)):
-                self.read_side.keep(data, now)
-            else:
-                self.read_side.received(data, now)
+            self._arrived(data, now)
         finally:
             if held:
                 context.outbox.release(self.write_side)

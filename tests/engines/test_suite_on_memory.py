@@ -40,6 +40,7 @@ class MemoryUnderTest:
         Ability.CUT: "it has no connection",
         Ability.EMPTY: "it has no server",
         Ability.PROMOTE: "it has no replicas",
+        Ability.LOSE: "it has no beat",
     }
     times = LeaseTimes()
     patience = DEADLINE_S
@@ -71,6 +72,9 @@ class MemoryUnderTest:
         raise NotImplementedError
 
     async def heal(self, engine: Engine) -> None:
+        raise NotImplementedError
+
+    def lose_beat(self, engine: Engine) -> None:
         raise NotImplementedError
 
     async def restart_empty(self) -> None:

@@ -52,6 +52,7 @@ class DatabaseUnderTest:
         self.name = "PostgreSQL" if port else "SQLite"
         self.cannot: Mapping[Ability, str] = {
             Ability.EMPTY: "a database keeps what it has",
+            Ability.LOSE: "durable rooms have no beat",
             Ability.PROMOTE: "a database without acknowledged writes has a new epoch",
             Ability.MISS: "a database keeps what was missed",
             Ability.PREFIX: "a database has one application",
@@ -109,6 +110,9 @@ class DatabaseUnderTest:
     async def heal(self, engine: Engine) -> None:
         self._lines[id(engine)].heal()
         await self._model.heal(self._inner[id(engine)])
+
+    def lose_beat(self, engine: Engine) -> None:
+        raise NotImplementedError
 
     async def restart_empty(self) -> None:
         raise NotImplementedError

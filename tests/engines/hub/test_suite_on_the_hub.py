@@ -27,6 +27,7 @@ class HubUnderTest:
     name = "the hub"
     cannot: Mapping[Ability, str] = {
         Ability.PROMOTE: "it has no replicas",
+        Ability.LOSE: "it has no beat",
         Ability.PREFIX: "it is one application's",
     }
     times = LeaseTimes(lease=0.2, beat=0.05, grace=GRACE_S)
@@ -71,6 +72,9 @@ class HubUnderTest:
     async def heal(self, engine: Engine) -> None:
         assert isinstance(engine, HubEngine)
         engine.connector.address = "\0" + self.hub.address[1:]
+
+    def lose_beat(self, engine: Engine) -> None:
+        raise NotImplementedError
 
     async def restart_empty(self) -> None:
         await self.hub.stop()

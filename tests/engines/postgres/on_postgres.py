@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from tests.support.postgres import PostgresServer, PostgresStandby
 from tests.support.tcp_line import TcpLine
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Engine, EngineListener
+from tidegate.engines.postgres import attaching
 from tidegate.engines.postgres.engine import PostgresEngine
 from tidegate.engines.postgres.install import schema_name
 from tidegate.engines.postgres.upkeep import OUTBOX_MS
@@ -134,6 +136,32 @@ class PostgresUnderTest:
             self.sql("DELETE FROM {}.outbox")
         self._hurry(engine, 1.0)
         self.line(engine).heal()
+
+    def lose_beat(self, engine: Engine) -> None:
+        """The statement that makes the gateway known again is its first beat, and as the others are it may be lost."""
+        assert isinstance(engine, PostgresEngine)
+        upkeep: Any = engine._upkeep
+        module: Any = attaching
+        current = upkeep._current
+        setup, times = engine._setup, iter(("attach", "beat"))
+        really, answered = module._attach, upkeep._beat_answered
+
+        async def attach(connection: Any, of: Any, calls: Any, node: str, *, again: bool) -> Any:
+            found = await really(connection, of, calls, node, again=again)
+            if of is setup and found.generation is not None and next(times, "") == "attach":
+                module._attach = really
+                raise psycopg.OperationalError("the connection broke")
+            return found
+
+        def beaten(of: Any, rows: Any) -> None:
+            if of is current or isinstance(rows, Exception):
+                answered(of, rows)
+                return
+            del upkeep._beat_answered
+            upkeep.drop("the connection broke")
+
+        module._attach = attach
+        upkeep._beat_answered = beaten
 
     def _hurry(self, engine: Engine, rate: float) -> None:
         self._clock.rate(rate)

@@ -147,6 +147,26 @@ async def test_messages_wait_for_a_short_failure_and_keep_their_order(house: Hou
     await house.until_data(gateway, list(range(30)), "long-1")
 
 
+async def test_a_session_that_has_a_message_which_its_gateway_lost_does_not_get_it_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gateway sent it the message. It is answered when all others have it, too."""
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open("long-1", LONG)
+    await one.publish(0, "long-1", LONG)
+    await house.until_data(two, [0], "long-1")
+    rooms: Any = two.engine
+    rooms, lost = rooms._rooms, []
+    with monkeypatch.context() as dropping:
+        dropping.setattr(rooms, "heard", lambda channel, said: lost.append(said))
+        position = await one.publish(1, "long-1", LONG)
+        await until(lambda: lost)
+    opened = await two.open("long-1", LONG, since=position)
+    assert (opened.head, opened.missed) == (position, [])
+    assert two.heard.data("long-1") == [0, 1]
+
+
 async def test_messages_keep_their_order_where_another_gateway_gives_the_server_its_scripts_again(
     house: House, server: RedisServer
 ) -> None:

@@ -106,6 +106,19 @@ class RedisUnderTest:
         self._cut.discard(engine)
         self._links[engine].symlink_to(self._server.socket)
 
+    def lose_beat(self, engine: Any) -> None:
+        nodes, connection = engine._nodes, engine._wire.connection
+        beaten = nodes._beaten
+
+        def lost(name: str, reply: Any) -> None:
+            if engine._wire.connection in (None, connection) or isinstance(reply, Exception):
+                beaten(name, reply)
+                return
+            del nodes._beaten
+            engine._wire.connection.close()
+
+        nodes._beaten = lost
+
     def _end_connections(self, engine: Any) -> None:
         """CLIENT KILL for all connections of one gateway."""
         name = f"name=tidegate-{engine._setup.node} "

@@ -316,3 +316,38 @@ async def a_gateway_that_left_the_emptied_server_and_is_back_counts_as_present(h
     await house.under.heal(two.engine)
     await house.until_present(one, {two.heard.name: 1})
     await house.until(lambda: one.heard.standings.get(two.node, "present") == "present", "it is back")
+
+
+@case(Ability.SEVERAL, Ability.CUT, Ability.LOSE)
+async def a_gateway_that_was_given_up_and_is_not_answered_at_first_says_again_who_is_present(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+        await gateway.present(gateway.heard.name)
+    await house.until_present(two, {one.heard.name: 1})
+    await house.under.cut(one.engine)
+    await house.until_present(two, {})
+    house.under.lose_beat(one.engine)
+    await house.under.heal(one.engine)
+    await heals(house, one)
+    await house.until_present(two, {one.heard.name: 1})
+    await house.until_present(one, {two.heard.name: 1})
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {one.heard.name: 1, two.heard.name: 1})
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.LOSE)
+async def gateways_that_an_emptied_server_does_not_answer_at_first_say_again_who_is_present(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+        await gateway.present(gateway.heard.name)
+        house.under.lose_beat(gateway.engine)
+    await house.under.restart_empty()
+    for gateway in (one, two):
+        await heals(house, gateway)
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {one.heard.name: 1, two.heard.name: 1})
+    await house.until_present(one, {two.heard.name: 1})

@@ -328,7 +328,7 @@ class FakeUnderTest:
 
     def __init__(self, faults: frozenset[str] = frozenset(), *, reply_first: bool = False) -> None:
         self.name = "the model"
-        self.cannot: Mapping[Ability, str] = {}
+        self.cannot: Mapping[Ability, str] = {Ability.LOSE: "its server answers in the same moment"}
         self.times = LeaseTimes()
         self.patience = DEADLINE_S
         self.most_turns = 500
@@ -386,6 +386,9 @@ class FakeUnderTest:
 
     async def heal(self, engine: Any) -> None:
         engine.heal()
+
+    def lose_beat(self, engine: Any) -> None:
+        raise NotImplementedError
 
     async def restart_empty(self) -> None:
         self.server.empty()

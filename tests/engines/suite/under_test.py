@@ -35,6 +35,7 @@ class Ability(StrEnum):
     KILL = "lose a gateway without a goodbye"
     CUT = "cut a gateway off, and join it again"
     MISS = "miss messages in a short cut"
+    LOSE = "lose the answer to a beat with its connection"
     EMPTY = "restart without what it kept"
     PROMOTE = "promote a replica that lacks acknowledged writes"
     PREFIX = "be shared by applications that a prefix tells apart"
@@ -74,6 +75,9 @@ class EngineUnderTest(Protocol):
 
     async def heal(self, engine: Engine) -> None:
         """It can make connections again."""
+
+    def lose_beat(self, engine: Engine) -> None:
+        """The server carries out the first beat of the gateway's next connection, which ends before it has answered."""
 
     async def restart_empty(self) -> None:
         """The server ends and comes back without anything."""

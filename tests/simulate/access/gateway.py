@@ -5,6 +5,9 @@ No message of a room goes to a user for which the rule does not hold, as of the 
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import random
 from collections.abc import Collection
 from typing import Any
 
@@ -12,7 +15,9 @@ import msgspec
 
 from tests.simulate.database import Database
 from tests.simulate.gateway import SimulatedGateway, contract
-from tests.simulate.store import SimulatedStore, unavailable
+from tests.simulate.loop import SimulatedLoop
+from tests.simulate.queries import KINDS, OWNERS
+from tests.simulate.store import SimulatedStore, Tempo, unavailable
 from tidegate import room_engine
 from tidegate.core.budgets.payer import GATEWAY, Payer
 from tidegate.core.filters.predicate import predicate
@@ -21,7 +26,7 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.ports import ReadQuery, ReadResult
 from tidegate.core.session import Session
 from tidegate.gateway.sender import Sender
-from tidegate_protocol import Messages
+from tidegate_protocol import Left, Messages
 
 rules = room_engine.rules(contract())
 
@@ -30,6 +35,11 @@ class Reading(SimulatedStore):
     """A store that answers reads, and whose database can be away."""
 
     down_since: float | None = None
+
+    def __init__(self, loop: SimulatedLoop, database: Database, chance: random.Random, tempo: Tempo) -> None:
+        super().__init__(loop, database, chance, tempo)
+        self.read_at: dict[tuple[str, str], int] = {}
+        """By kind and user: the log's head when the rows of the user's rule were read last."""
 
     @property
     def lag(self) -> float:
@@ -42,7 +52,14 @@ class Reading(SimulatedStore):
         return super().failure()
 
     async def read(self, query: ReadQuery, payer: Payer = GATEWAY) -> ReadResult:
-        return await self._job(self._soon(), lambda: self._found(query))
+        found = await self._job(self._soon(), lambda: self._found(query))
+        if self._chance.random() < 0.1:  # the answer takes as long as a change takes to be dispatched, or longer
+            await asyncio.sleep(2 * self.tempo.notice * self._chance.expovariate(1.0))
+        meets = predicate(query.where)
+        for kind, owner in itertools.product(KINDS, OWNERS):
+            if meets({"kind": kind, "owner": owner}):
+                self.read_at[kind, owner] = found.seq
+        return found
 
     def _found(self, query: ReadQuery) -> ReadResult:
         meets = predicate(query.where)
@@ -63,6 +80,12 @@ class Judge:
         kind = room.split("-")[1]
         return any(row["kind"] == kind and row["owner"] == user for row in self.database.states[seq]["items"].values())
 
+    def removes(self, user: str, room: str, read_at: int | None) -> None:
+        """A gateway ends a membership because of a change of rows: one after what it read, at `read_at`."""
+        now = self.database.head
+        if read_at is not None and all(self.holds(room, user, seq) for seq in range(read_at, now + 1)):
+            self.violations.append(f"{user} was removed from {room}, whose rule held from {read_at} to {now}")
+
     def sends(self, protocol: Protocol, session: Session, room: str) -> None:
         """A gateway sends a message of `room` to `session`. What a join read may be newer than what was dispatched."""
         self.messages += 1
@@ -76,6 +99,7 @@ class JudgedSender(Sender):
 
     judge: Judge
     protocol: Protocol
+    store: Reading
 
     def push_text(self, sinks: Collection[Any], text: bytes) -> None:
         self._look(text, [sink.owner for sink in sinks])
@@ -88,6 +112,9 @@ class JudgedSender(Sender):
     def send(self, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
         if isinstance(message, Messages):
             self.judge.sends(self.protocol, session, message.room)
+        if isinstance(message, Left) and message.reason == "removed":
+            read_at = self.store.read_at.get((message.room.split("-")[1], session.user.id))
+            self.judge.removes(session.user.id, message.room, read_at)
         super().send(session, message)
 
     def _look(self, text: bytes, sessions: list[Session]) -> None:
@@ -111,6 +138,8 @@ class AccessGateway(SimulatedGateway):
         sender = self._sender
         assert isinstance(sender, JudgedSender)
         sender.judge, sender.protocol = judge, self._protocol
+        assert isinstance(self.store, Reading)
+        sender.store = self.store
 
     def members(self) -> list[tuple[str, str]]:
         """(user, room) of every membership."""

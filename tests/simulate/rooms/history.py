@@ -23,6 +23,7 @@ from tests.simulate.rooms.network import Network, NetworkedLoop
 from tests.simulate.rooms.redis_server import RedisServer
 from tests.simulate.rooms.remains import of_server
 from tests.simulate.wire import Wire
+from tidegate.engines.redis.wire import SWEEP_S
 from tidegate.engines.setup import LeaseTimes
 
 ROOMS = ("kept-1", "kept-2 {x} é", "brief-1", "forgetful-1")
@@ -30,6 +31,9 @@ USERS = ("ada", "bob", "clerk")
 SETTLE_S = LeaseTimes().lease + LeaseTimes().grace + 8.0
 """After so long without bad days, a gateway that died is buried, and all who were there say so."""
 STEPS = 400_000
+RARE = 0.1
+"""The share of histories in which single messages are lost, and of those in which clients lie about what they have."""
+LOST, LIES = 0.03, 0.2
 HUBS = 0.3
 """The share of histories with a hub instead of Redis."""
 
@@ -60,6 +64,13 @@ class RoomHistory:
         ]
         bad_days = BAD_DAYS if isinstance(self.server, SimulatedHub) else BAD_DAYS + BAD_DAYS_OF_REDIS
         self._bad_days = chance.sample(bad_days, chance.choice((0, 1, 2, 3)))
+        rare = random.Random(f"rare: {seed}")  # leaves the course of the other histories as it is
+        self._loses = isinstance(self.server, RedisServer) and rare.random() < RARE
+        if self._loses:
+            self._redis.loses = lambda: rare.random() < LOST
+        if rare.random() < RARE:
+            for client in self.clients:
+                client.lies = lambda: rare.random() < LIES
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])
@@ -100,9 +111,14 @@ class RoomHistory:
             await asyncio.sleep(self.chance.choice((0.001, 0.02, 0.1, 0.4)))
             self.chance.choice(self.clients).act(self.chance.choice(self.rooms))
         await trouble
+        if self._loses:
+            self._redis.loses = lambda: False
+            await asyncio.sleep(SWEEP_S)
         await asyncio.sleep(SETTLE_S)
         await settle(self.clients, self.judge)
         await check(self.clients, self.judge)
+        if isinstance(self.server, RedisServer) and not set(self._bad_days) & LOSE_EPOCHS:
+            self.judge.check_epochs(self.clients[0].name)
         await self._end_clients()
         for gateway in self.gateways:
             if gateway.alive:
@@ -213,6 +229,7 @@ BAD_DAYS = (
     "_down",
 )
 BAD_DAYS_OF_REDIS = ("_promotion", "_flush", "_forget_scripts")
+LOSE_EPOCHS = {"_promotion", "_flush", "_down"}
 
 
 @contextmanager

@@ -48,6 +48,16 @@ class RoomJudge:
             if offset != place.offset:
                 self.wrong(whose, f"{key} stands at {offset} and at {place.offset} of {place.room}")
 
+    def check_epochs(self, whose: str) -> None:
+        """The server lost nothing, so that no room that keeps its messages may have begun again."""
+        epochs: dict[str, set[str]] = defaultdict(set)
+        for place in self._at:
+            if place.room.startswith("kept"):
+                epochs[place.room].add(place.epoch)
+        for room, found in epochs.items():
+            if len(found) > 1:
+                self.wrong(whose, f"{room} began again: {sorted(found)}")
+
     def check_history(self, whose: str, room: str, epoch: str, head: int, texts: list[tuple[int, Said]]) -> None:
         """Everything that `room`, which keeps KEPT messages, still has at the end."""
         offsets, first = [offset for offset, _ in texts], max(1, head - KEPT + 1)

@@ -69,6 +69,8 @@ class RedisServer:
         self.push_first = chance.random() < 0.5
         """As Redis 6.2 and 7.0 do it; 7.2 and Valkey send the reply first."""
         self.down = False
+        self.loses: Callable[[], bool] = lambda: False
+        """Whether a message does not reach a session that listens, as through a proxy that drops it."""
         self.failures: list[str] = []
         """Commands of scripts that failed, such as those that are not simulated."""
         self._chance = chance
@@ -166,7 +168,8 @@ class RedisServer:
         push = _push([b"message", channel, message])
         hearing = [session for session in self.sessions if channel in session.channels]
         for session in hearing:
-            session.hear(push)
+            if not (message.startswith(b"M ") and self.loses()):
+                session.hear(push)
         return len(hearing)
 
     # -- scripts ----------------------------------------------------------------------------------------------------

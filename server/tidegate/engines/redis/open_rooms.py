@@ -110,8 +110,7 @@ class OpenRooms:
         What a room without history was sent since an earlier question waits here and nowhere else, so it is kept.
         """
         for name in self._rooms:
-            if (ask := self.following.ask_again(name)) is not None:
-                self._ask(ask)
+            self._look_again(name)
 
     def heard(self, channel: bytes, said: bytes) -> None:
         """Something was published on a channel of a room."""
@@ -156,9 +155,7 @@ class OpenRooms:
         epoch, offset, version = reply
         same = epoch is not None and epoch.decode() == position.epoch and int(offset) == position.offset
         if not same or int(version or 0) != room.version:
-            ask = self.following.ask_again(name)
-            if ask is not None:
-                self._ask(ask)
+            self._look_again(name)
 
     # -- questions --------------------------------------------------------------------------------------------------
 
@@ -216,7 +213,13 @@ class OpenRooms:
         if isinstance(said, ReplyError):
             self._failed(name, room, said)
             return
-        self._take(name, room, opening, Reply(said))
+        reply = Reply(said)
+        self._take(name, room, opening, reply)
+        position = self.following.position(name)
+        if position is not None and position.epoch == reply.head.epoch and position.offset < reply.head.offset:
+            # What was published before the reply comes before it: a message was lost on the way. The session waits
+            # until the others have it, for otherwise it would get the message twice.
+            self._look_again(name)
         self._settle(name, room)
 
     def _settle(self, name: str, room: FollowedRoom) -> None:
@@ -236,9 +239,11 @@ class OpenRooms:
 
     def _ask_again(self, name: str, room: FollowedRoom) -> None:
         if self._rooms.get(name) is room and self._wire.connection is not None:
-            ask = self.following.ask_again(name)
-            if ask is not None:
-                self._ask(ask)
+            self._look_again(name)
+
+    def _look_again(self, name: str) -> None:
+        if (ask := self.following.ask_again(name)) is not None:
+            self._ask(ask)
 
     def _tell_members(self, name: str, reply: Reply) -> None:
         members = list(reply.members(self._mine))

@@ -56,6 +56,7 @@ def expected() -> dict[str, float]:
         "seconds that a read may wait for its turn, and then run": settings.read_timeout,
         "threads that read for clients": reads.THREADS,
         "keys in a read by key": costs.FEW,
+        "changes that a client missed and that are read by themselves": costs.FEW,
         "reads that wait for the database": Shares.of(reads.THREADS).waiting,
         "reads of one user, or of the anonymous clients of one address, that wait": Shares.of(
             reads.THREADS

@@ -12,6 +12,11 @@ import tidegate.transport.read_side, tidegate.transport.turns
 tidegate.transport.read_side.TURN = 1 << 30
 tidegate.transport.read_side.TURN_S = tidegate.transport.turns.TURN_S = tidegate.transport.turns.SLICE_S = 1e9
 """,
+    "turns of writing": """
+import tidegate.transport.backlog, tidegate.transport.outbox
+tidegate.transport.outbox.SLICE_S = 1e9
+tidegate.transport.backlog.TURN_BYTES = 1 << 40
+""",
     "one frame for all readers": """
 import tidegate.transport.backlog
 add = tidegate.transport.backlog.Backlog.add
@@ -23,9 +28,27 @@ tidegate.gateway.answers.AT_ONCE = 1 << 30
 tidegate.gateway.answers.UNSENT_BYTES = tidegate.gateway.pace.TURN_BYTES = 1 << 40
 """,
     "replays and pages in parts": """
-import tidegate.core.rooms.history, tidegate.core.rooms.rooms, tidegate.gateway.pace, tidegate.gateway.room_effects
+import tidegate.core.rooms.history, tidegate.core.rooms.room, tidegate.core.rooms.rooms
+import tidegate.gateway.pace, tidegate.gateway.room_effects
 tidegate.core.rooms.history.PAGE_BYTES = tidegate.core.rooms.rooms.REPLAY_BYTES = 1 << 40
+tidegate.core.rooms.room.LIST_BYTES = 1 << 40
 tidegate.gateway.room_effects.REPLAY_BYTES = tidegate.gateway.pace.TURN_BYTES = 1 << 40
+""",
+    "snapshots as fast as the client reads": """
+import tidegate.transport.write_side
+async def drained(self):
+    pass
+tidegate.transport.write_side.WriteSide.drained = drained
+""",
+    "the end of snapshots with their clients": """
+import tidegate.store.serving.snapshots, tidegate.gateway.snapshot_frames
+tidegate.store.serving.snapshots.Spool.leave = lambda self: None
+snapshots = tidegate.gateway.snapshot_frames.SnapshotPages
+snapshots.of = lambda self, group, payer, of=snapshots.of: (self._latest.clear(), of(self, group, payer))[1]
+""",
+    "the log in batches": """
+import tidegate.core.rows.catch_up_actions
+tidegate.core.rows.catch_up_actions.BATCH = 1 << 30
 """,
     "the end of slow readers": """
 import tidegate.transport.write_side

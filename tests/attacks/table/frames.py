@@ -7,7 +7,7 @@ from tests.attacks.wire import BINARY, CLOSE, PING, PONG, TEXT, frame, frame_hea
 
 CHUNK = 1 << 16
 """Bytes that a flood hands to its socket at a time."""
-TURNS, LOG = ("turns of the event loop",), ("counted log lines",)
+TURNS, WRITING, LOG = ("turns of the event loop",), ("turns of writing",), ("counted log lines",)
 NO_RATE = {"rate": "0", "rate_bytes": "0", "address_connects": "0"}
 
 
@@ -34,7 +34,7 @@ FRAMES = (
     Attack("pongs", (flood(frame(PONG)),), without=NO_RATE, patch=TURNS),
     Attack("empty-texts", (flood(frame(TEXT)),), without=NO_RATE, patch=TURNS),
     Attack("text-that-is-no-json", (flood(text("{")),), without=NO_RATE, patch=TURNS),
-    Attack("text-that-is-no-json-unread", (flood(text("{"), 50, reads=False),), without=NO_RATE),
+    Attack("text-that-is-no-json-unread", (flood(text("{"), 50, reads=False),), without=NO_RATE, patch=TURNS),
     Attack("ping-requests", (flood(request("ping"), 50),), without=NO_RATE, patch=TURNS),
     Attack("ping-requests-unread", (flood(request("ping"), 50, reads=False),), without=NO_RATE, patch=TURNS),
     Attack(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, from_loopback, once
-from tests.attacks.table.frames import NO_RATE, TURNS, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, WRITING, flood
 from tests.attacks.wire import ROOM_EPOCH, request
 
 LARGE = {"text": "x" * 60_000}
@@ -39,13 +39,13 @@ MESSAGES = (
         "stuck-readers",
         (Plan(200, first=once(joined(FILLED)), reads=False), filling(2000, 16_000)),
         without={**NO_RATE, "memory": "0"},
-        patch=("one frame for all readers",),
+        patch=("one frame for all readers", *WRITING),
     ),
     Attack(
         "stuck-readers-from-loopback",
         (Plan(200, head=from_loopback, first=once(joined(FILLED)), reads=False), filling(2000, 16_000)),
         without={**NO_RATE, "memory": "0"},
-        patch=("one frame for all readers",),
+        patch=("one frame for all readers", *WRITING),
     ),
     Attack(
         "history-unread",

@@ -38,7 +38,7 @@ PRESENCE = (
             Plan(10, first=once(member(ALLOWED), LIST * 20), reads=False, delay=1),
         ),
         without=UNLIMITED,
-        patch=TURNS,
+        patch=("replays and pages in parts", "the end of slow readers"),
     ),
     Attack(
         "statuses-in-a-full-room",

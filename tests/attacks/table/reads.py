@@ -11,6 +11,7 @@ from tests.attacks.wire import ROW_EPOCH, head, request, token
 MANY = 30_000
 OTHERS = "threads for others"
 THREADS, TEXTS = "fair shares of the reader threads", "the limit of conditions on texts"
+SNAPSHOTS = ("the end of snapshots with their clients",)
 UNREAD = ("answers as fast as the client reads", "the end of slow readers")
 UNLIMITED = {**NO_RATE, "read_timeout": "0", "memory": "0"}
 
@@ -140,11 +141,18 @@ READS = (
         patch=(*UNREAD, *TURNS, THREADS, OTHERS),
         rows=MANY,
     ),
-    Attack("snapshots-unread", (Plan(100, first=once(SNAPSHOT), reads=False),), without=UNLIMITED, rows=MANY),
+    Attack(
+        "snapshots-unread",
+        (Plan(100, first=once(SNAPSHOT), reads=False),),
+        without=UNLIMITED,
+        patch=("snapshots as fast as the client reads", "the end of slow readers"),
+        rows=MANY,
+    ),
     Attack(
         "snapshots-over-and-over",
         (Plan(20, first=once(SNAPSHOT), leaves=True, again=True),),
         without=UNLIMITED,
+        patch=SNAPSHOTS,
         rows=MANY,
     ),
     Attack("subscribe-and-unsubscribe", (Plan(10, say=on_and_off),), without=UNLIMITED, patch=TURNS),
@@ -171,8 +179,9 @@ READS = (
     ),
     Attack(
         "resumptions-of-the-whole-log",
-        (Plan(20, first=lambda _: [SINCE], leaves=True, again=True),),
+        (Plan(20, first=lambda _: [SINCE], leaves=True, again=True), Plan(10, first=lambda _: [SINCE])),
         without=UNLIMITED,
+        patch=("the log in batches",),
         rows=MANY,
     ),
     Attack(
@@ -194,7 +203,7 @@ READS = (
     Attack(
         "stop-with-lists-of-a-locked-table",
         (Plan(10, first=once(PAGE * 20)),),
-        without=UNLIMITED,
+        without={**UNLIMITED, "graceful_stop": "60"},
         postgres=True,
         lock="tasks",
         stopped=True,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack, Plan, once
-from tests.attacks.table.frames import NO_RATE, TURNS, flood
+from tests.attacks.table.frames import NO_RATE, TURNS, WRITING, flood
 from tests.attacks.wire import head, request, token
 
 UNLIMITED = {**NO_RATE, "write_timeout": "0", "memory": "0"}
+STAYS = {**UNLIMITED, "graceful_stop": "60"}
 REFUSED = (*TURNS, "refusals without their frames")
 TASK = {"user_id": 1, "title": "a task", "notes": "x" * 1900}
 IDS = list(range(1, 1001))
@@ -57,6 +58,7 @@ WRITES = (
             flood(request("update", resource="users", id=1, data={"name": "y"}), 4),
         ),
         without=UNLIMITED,
+        patch=(*TURNS, *WRITING),
     ),
     Attack(
         "conflicts",
@@ -67,11 +69,11 @@ WRITES = (
     Attack(
         "queued-creates-in-postgresql", (Plan(20, first=once(created(20) * 250)),), without=UNLIMITED, postgres=True
     ),
-    Attack("stop-with-queued-creates", (Plan(20, first=once(created(20) * 250)),), without=UNLIMITED, stopped=True),
+    Attack("stop-with-queued-creates", (Plan(20, first=once(created(20) * 250)),), without=STAYS, stopped=True),
     Attack(
         "stop-with-writes-to-a-locked-table",
         (Plan(20, first=once(created(20) * 50)),),
-        without=UNLIMITED,
+        without=STAYS,
         postgres=True,
         lock="tasks",
         stopped=True,

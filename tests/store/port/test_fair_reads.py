@@ -14,6 +14,7 @@ from tests.store.application import RESOURCES
 from tests.store.port.conftest import AnyForeign, Database
 from tests.store.port.test_snapshots import add_many, encode
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
@@ -250,3 +251,27 @@ async def test_one_client_has_one_thread_for_its_snapshots(database: Database, f
         goes_on.set()
         for pages in (*mine, shared, other):
             pages.leave()
+
+
+async def test_many_changes_of_the_log_take_turns_with_the_lists_of_their_account(database: Database) -> None:
+    """What a client missed is read in batches, each as much work as a list; a few changes are read as rows by key."""
+    async with opened(database) as store:
+        goes_on = threading.Event()
+        begun: list[int] = []
+        reader: Any = store._reads._reader
+
+        def held(after: int, upto: int, limit: int) -> list[Any]:
+            begun.append(limit)
+            goes_on.wait(DEADLINE_S)
+            return []
+
+        reader.changes = held
+        many = [asyncio.ensure_future(store.changes(0, 500, 500, EVE)) for _ in range(4)]
+        few = asyncio.ensure_future(store.changes(0, 100, 2_000, ADA))
+        try:
+            await until(lambda: 2_000 in begun and begun.count(500) >= AT_ONCE[database.kind])
+            assert (await store.read(GET, BOB)).rows == []
+            assert begun.count(500) == AT_ONCE[database.kind], "the others of the first account wait"
+        finally:
+            goes_on.set()
+            await asyncio.gather(few, *many)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from tidegate.contract import Resource
-from tidegate.core.budgets.costs import Cost, CostRules
+from tidegate.core.budgets.costs import FEW, Cost, CostRules
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.budgets.spent import Spent
 from tidegate.core.budgets.turns import Shares
@@ -85,7 +85,8 @@ class Reads:
 
     async def changes(self, after: int, upto: int, limit: int, payer: Payer) -> Sequence[Change]:
         """A client that catches up waits for its turn as long as it takes: refused, it would only come back."""
-        purpose = Purpose(payer, Cost.KEY, waits=False)
+        # Many changes are as much work as a list: they must not stand before a read of one row.
+        purpose = Purpose(payer, Cost.KEY if min(limit, upto - after) <= FEW else Cost.INDEXED, waits=False)
         return await self._threads.run(partial(self._reader.changes, after, upto, limit), purpose)
 
     async def by_key(self, work: Callable[[], T], payer: Payer) -> T:

@@ -217,6 +217,18 @@ async def test_own_pages_configured_origins_and_programs_may_connect() -> None:
         assert (await answer(door, upgrade("/ws", "Origin: http://app.example")))[0] == 403
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("gateway.example", 101), ("GATEWAY.example:443", 101), ("evil.example", 421), ("127.0.0.1", 421), ("[", 400)],
+)
+async def test_gateway_with_names_opens_connections_to_these_alone(host: str, status: int) -> None:
+    """DNS rebinding: a foreign name points to the gateway, and the page's origin is that name too."""
+    async with listening(hosts=("gateway.example",)) as door, door.tcp() as raw:
+        request = upgrade("/ws", f"Origin: http://{host}") if status == 101 else upgrade("/ws")
+        raw.send(request.replace(b"Host: gateway.example", f"Host: {host}".encode()))
+        assert (await raw.head()).startswith(f"HTTP/1.1 {status} ")
+
+
 async def test_pages_of_this_machine_may_connect_in_development_only() -> None:
     for allowed in (True, False):
         async with listening(loopback_origins=allowed) as door:

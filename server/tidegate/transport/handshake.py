@@ -2,7 +2,8 @@
 
 It decides which requests may open a WebSocket (path, origin, number of connections) and finds the token of the request;
 it does not check the token. It repeats a token only as the subprotocol that a browser has to see again.
-Invariant: a web page of a foreign origin cannot open a connection unless the settings name its origin.
+Invariant: a web page of a foreign origin cannot open a connection unless the settings name its origin. Where they have
+the names of the gateway, a request to another name opens none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tidegate.counted import Counted
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
-from tidegate.transport.origins import origin_allowed
+from tidegate.transport.origins import host_allowed, origin_allowed
 
 PATH = "/ws"
 SUBPROTOCOL = Subprotocol("tidegate.v1")
@@ -30,6 +31,7 @@ MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
 FORBIDDEN_ORIGIN = Response.text(403, "web pages of this origin may not connect; the `origins` setting allows them\n")
+FOREIGN_NAME = Response.text(421, "the gateway does not have this name; the `hosts` setting says which it has\n")
 LEAVING = Response.text(503, "this gateway is about to end; retry later\n", {"Retry-After": "1"})
 MALFORMED = Response.text(400, "malformed HTTP request\n")
 HEAD_TOO_LARGE = Response.text(431, f"the head of the request is too large (limit: {MAX_HEAD} bytes)\n")
@@ -38,6 +40,10 @@ NOT_AN_UPGRADE = Response.text(426, "this path accepts WebSocket connections onl
 log = logging.getLogger("tidegate.door")
 FOREIGN_ORIGIN = Counted(
     log, logging.INFO, "%s wanted to connect from a page of a foreign origin: refused (origins)", name="foreign_origin"
+)
+
+FOREIGN_HOST = Counted(
+    log, logging.INFO, "%s wanted to connect to a foreign name: refused (hosts)", name="foreign_host"
 )
 
 # The library's own log mentions every connection; the transport logs what an operator needs.
@@ -112,6 +118,10 @@ def _respond(
         return response.serialize(head=request.method == "HEAD")
     if "websocket" not in _first(request.headers, "Upgrade").lower():
         return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
+    hosts = context.settings.hosts
+    if hosts and not host_allowed(_first(request.headers, "Host"), hosts, loopback=False):
+        FOREIGN_HOST(visitor.peer.address or "a Unix socket")
+        return FOREIGN_NAME.serialize()
     if not _origin_allowed(request.headers, context.settings):
         FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
         return FORBIDDEN_ORIGIN.serialize()

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.admin import process
 from tidegate.admin.collector import Sources, collect
 from tidegate.admin.draining import Draining
 from tidegate.admin.exposition import with_label
@@ -72,7 +73,7 @@ class Local:
     # -- seeing -----------------------------------------------------------------------------------------------------
 
     async def _metrics(self, _: Arguments) -> Any:
-        families = collect(self.sources)
+        families = collect(self.sources) + await asyncio.to_thread(lambda: list(process.families()))
         return with_label(families, "worker", str(self.worker)) if self.worker else families
 
     async def _connections(self, asked: Arguments) -> Any:

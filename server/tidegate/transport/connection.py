@@ -259,6 +259,7 @@ class Connection(asyncio.BufferedProtocol):
         settings, write_side = self._context.settings, self.write_side
         if write_side.state is not OPEN:
             if now > write_side.deadline:
+                self._context.counts.late += 1
                 write_side.abort()
             return
         if paused := write_side.too_slow(now):

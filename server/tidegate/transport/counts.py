@@ -8,7 +8,7 @@ Invariant: what an ended connection has cost is in `Counts.ended`, so that sums 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from websockets.server import ServerProtocol
@@ -68,6 +68,10 @@ class Counts:
     """What the connections of one listener have cost."""
 
     def __init__(self) -> None:
+        self.accepted = 0
+        """TCP connections."""
+        self.late = 0
+        """Those that were cut off because what had to come did not come in time."""
         self.opened = 0
         """WebSockets."""
         self.closes: Counter[int] = Counter()
@@ -91,11 +95,3 @@ class Counts:
             connection.tally.tap.closed(code)
         if self.on_end is not None:
             self.on_end(connection, code)
-
-    def sum(self, open_now: Iterable[Tally]) -> Tally:
-        """What all connections have cost, those that have ended and those that are open."""
-        total = Tally(0.0)
-        total.add(self.ended)
-        for each in open_now:
-            total.add(each)
-        return total

@@ -52,9 +52,13 @@ class Listener:
             """Whether the client of a connection has little to lose by its end."""
             return isinstance(each, HttpConnection) or handler.anonymous(each)
 
+        def made() -> Connection:
+            context.counts.accepted += 1
+            return Connection(context, handler, secrets.token_urlsafe(9))
+
         server = Acceptor(
             sockets,
-            lambda: Connection(context, handler, secrets.token_urlsafe(9)),
+            made,
             door.has_room,
         )
         tickers.every(context.settings.sweep / SLICES, lambda: door.sweep(context.now(), idle))

@@ -35,6 +35,13 @@ class Lines:
         self.spent = spent or Spent()
         self._lines = lines
 
+    def all(self) -> list[Any]:
+        """Every connection. For a loop over thousands of them, an iterator costs too much."""
+        return list(self._lines())
+
+    def __len__(self) -> int:
+        return len(self.all())
+
     def __iter__(self) -> Iterator[Line]:
         return (cast(Line, each) for each in self._lines())
 

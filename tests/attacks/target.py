@@ -22,8 +22,10 @@ from tests.attacks import weakened
 from tests.attacks.plan import Attack
 from tests.attacks.wire import SECRET
 from tests.support.gateway import ROOT, GatewayProcess, migrate
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.sqlite import foreign
+from tidegate.admin.asking import Address
 
 SETTINGS = {"secret": SECRET, "trusted_proxies": "127.0.0.1", "memory": "256 MiB"}
 MIB = 1 << 20
@@ -103,9 +105,16 @@ def locked(url: str, table: str) -> Iterator[None]:
         program.rollback()
 
 
-def gateway(folder: Path, url: str, attack: Attack, *, defended: bool) -> GatewayProcess:
+class Target(GatewayProcess):
+    """The gateway, and its address for operators."""
+
+    operators: Address
+
+
+def gateway(folder: Path, url: str, attack: Attack, *, defended: bool) -> Target:
     """A gateway that is not started yet; not `defended`: without what holds the attack."""
-    chosen = {**SETTINGS, **attack.settings, **({} if defended else attack.without)}
+    admin = {"admin": f"127.0.0.1:{free_port()}", "admin_secret": SECRET}
+    chosen = {**SETTINGS, **admin, **attack.settings, **({} if defended else attack.without)}
     environment = {f"TIDEGATE_{name.upper()}": value for name, value in chosen.items()}
     program = FILES.format(attack.files) if attack.files else ""
     program += "" if defended else weakened.program(attack.patch)
@@ -113,7 +122,9 @@ def gateway(folder: Path, url: str, attack: Attack, *, defended: bool) -> Gatewa
         # Python imports a module of this name by itself when it starts.
         (folder / "sitecustomize.py").write_text(program)
         environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return GatewayProcess(folder, "--database", url, environment=environment)
+    target = Target(folder, "--database", url, environment=environment)
+    target.operators = Address(admin["admin"], SECRET)
+    return target
 
 
 class Usage:

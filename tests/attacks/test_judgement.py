@@ -10,7 +10,9 @@ import jwt
 import pytest
 
 from tests.attacks.__main__ import chosen
+from tests.attacks.counted import COUNTED
 from tests.attacks.plan import Attack, Plan
+from tests.attacks.signs import USUAL, raised, unseen
 from tests.attacks.table import ATTACKS
 from tests.attacks.target import SETTINGS, log_lines
 from tests.attacks.trial import Outcome, costs, delays, percentile
@@ -146,3 +148,19 @@ def _unmasked(payload: bytes) -> bytes:
 
 def test_tokens_are_valid() -> None:
     assert jwt.decode(token("mallory", roles=["a"]), SECRET, algorithms=["HS256"])["roles"] == ["a"]
+
+
+def test_every_attack_names_a_counter_that_it_raises() -> None:
+    assert set(COUNTED) == set(ATTACKS)
+    one, counter = next(iter(COUNTED.items()))
+    assert unseen(one, {counter: 1.0}) == []
+    assert unseen(one, {"another": 1.0}) == [f"the counter {counter} did not rise"]
+
+
+def test_what_innocent_clients_raise_too_is_no_sign_of_an_attack() -> None:
+    grown = raised(
+        {"tidegate_bytes_received_total": 5.0}, {"tidegate_bytes_received_total": 9.0, "tidegate_slowed_total": 1.0}
+    )
+    assert list(grown) == ["tidegate_slowed_total", "tidegate_bytes_received_total"]
+    assert USUAL.search('tidegate_closes_total{code="1000"}')
+    assert not USUAL.search('tidegate_closes_total{code="4102"}')

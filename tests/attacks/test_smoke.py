@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.plan import Attack
+from tests.attacks.signs import unseen
 from tests.attacks.table import ATTACKS
 from tests.attacks.trial import Outcome, Trials
 
@@ -35,8 +36,9 @@ def test_the_gateway_costs_no_more_than_it_may(tmp_path: Path) -> None:
     assert outcome.stopped_by
     assert outcome.p99 < float("inf")
     assert outcome.wrong == []
+    assert unseen(TOGETHER[0], outcome.raised) == []
 
 
 def test_without_the_defence_an_attack_wins(tmp_path: Path) -> None:
     outcome = judged(ATTACKS["info-in-many-rooms"], tmp_path, defended=False)
-    assert any(text.startswith("memory grew") for text in outcome.wrong)
+    assert any(text.startswith("memory grew") for text in outcome.wrong), outcome

@@ -19,8 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from tests.attacks.plan import Attack
-from tests.attacks.target import Databases, Usage, gateway, locked, log_lines, seconds_to_end, wait_until_given_back
-from tests.support.gateway import ROOT, GatewayProcess, clean_environment
+from tests.attacks.signs import counters, raised, unseen
+from tests.attacks.target import (
+    Databases,
+    Target,
+    Usage,
+    gateway,
+    locked,
+    log_lines,
+    seconds_to_end,
+    wait_until_given_back,
+)
+from tests.support.gateway import ROOT, clean_environment
 
 GIVEN_BACK_S = 60.0
 LEFT, DISK = 24, 64
@@ -58,6 +68,8 @@ class Outcome:
     stopped_by: dict[str, int] = field(default_factory=dict)
     log: dict[str, int] = field(default_factory=dict)
     log_bytes: int = 0
+    raised: dict[str, float] = field(default_factory=dict)
+    """The counters that the attack has raised, and by how much."""
     failures: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -94,19 +106,23 @@ class Trials:
                 with suppress(ProcessLookupError):
                     process.kill()
         outcome.wrong = costs(attack, outcome, self._seconds)
+        if self._defended:
+            outcome.wrong += unseen(attack.name, outcome.raised)
         if self._times:
             if delays(outcome) and (self._defended or not outcome.wrong):
                 outcome.control = self._control(attack)
             outcome.wrong += delays(outcome)
         return outcome
 
-    def _attack(self, attack: Attack, process: GatewayProcess, usage: Usage, url: str) -> Outcome:
+    def _attack(self, attack: Attack, process: Target, usage: Usage, url: str) -> Outcome:
         outcome, log = Outcome(attack.name), process.log_file
         with innocent(process.port, process.pid) as met:
+            before = counters(process.operators)
             memory, files, disk, logged = usage.memory(), usage.files(), usage.disk(), log.stat().st_size
             usage.forget_peak()
             with locked(url, attack.lock):
                 told = swarm(attack.name, process.port, self._seconds)
+            outcome.raised = raised(before, counters(process.operators))
         outcome.stopped_by = told["seen"]
         outcome.sent = told["sent"] / (1 << 20)
         took = answers(met)

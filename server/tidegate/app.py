@@ -263,6 +263,7 @@ async def build(
         addresses=book,
         transactions=Transactions(settings.database, contract.resources),
     )
+    await identities.keep_revocations(parts.removal, settings, clock)
     return parts, engine
 
 

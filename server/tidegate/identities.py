@@ -18,8 +18,11 @@ from tidegate.auth.keys import BothKeys, FixedKeys, Key, KeyProblem, Keys
 from tidegate.auth.tokens import TokenIdentities
 from tidegate.auth.user_tokens import TokenRules, UserTokens
 from tidegate.config import ConfigError, Settings
+from tidegate.core.errors import Refused
 from tidegate.core.identities import IDENTITY_LIFE_S
 from tidegate.core.revocations import Revocations
+from tidegate.gateway.removal import Removal
+from tidegate.store.revocation_log import StoredRevocations
 
 PLACES = ("id", "name", "roles", "audience")
 """What `claims` can say the place of, besides claims for rules."""
@@ -92,6 +95,14 @@ def opened(settings: Settings, identity_secret: str, clock: Callable[[], float])
         ends.append(of_tokens.published.close)
     within = None if settings.anonymous else settings.authenticate_timeout
     return Opened(known, Revocations(max(settings.token_life, IDENTITY_LIFE_S)), within, ends)
+
+
+async def keep_revocations(removal: Removal, settings: Settings, clock: Callable[[], float]) -> None:
+    """Keep what is revoked in the gateway's database, and know what was revoked before. Raises ConfigError."""
+    try:
+        await removal.keep_in(StoredRevocations(settings.database, clock))
+    except Refused as refused:
+        raise ConfigError(f"database: what was revoked cannot be read: {refused.__cause__}") from None
 
 
 def identities(

@@ -15,6 +15,8 @@ from tests.support.wire import Wire, wire
 from tests.transport.inside import SECRET, Inside, running
 from tidegate.core.closes import DRAIN, FORBIDDEN, UNAUTHENTICATED
 from tidegate.core.errors import Refused
+from tidegate.core.revocations import Revocation
+from tidegate.store.revocation_log import StoredRevocations
 
 
 def a_token(user: str = "7", issued: float | None = None, **claims: Any) -> str:
@@ -63,10 +65,11 @@ async def test_a_revoked_user_is_sent_away_and_comes_back_with_a_newer_token_alo
             assert await ended(client) == (UNAUTHENTICATED, "the token was revoked")
             assert (await client.heard_of("goodbye"))["retry_after"] >= 1.0, "then a new token has another second"
         await bob.settle()
-    assert await refused_at_the_door(inside.url, **bearer("ada")) == UNAUTHENTICATED
+    before = time.time() - 5
+    assert await refused_at_the_door(inside.url, **bearer("ada", before)) == UNAUTHENTICATED
     assert await refused_at_the_door(inside.url, **bearer("ada", time.time() + 2)) is None
     async with wire(inside.url) as guest:
-        assert (await guest.ask({"type": "authenticate", "token": a_token("ada")}))["code"] == "unauthenticated"
+        assert (await guest.ask({"type": "authenticate", "token": a_token("ada", before)}))["code"] == "unauthenticated"
 
 
 async def test_a_revoked_token_is_refused_and_others_of_its_user_are_good(inside: Inside) -> None:
@@ -115,3 +118,45 @@ async def test_what_names_nothing_or_two_things_is_refused(inside: Inside, given
     with pytest.raises(Refused) as refused:
         await inside.gateway.removal.revoke(**given)
     assert refused.value.code == "invalid_message"
+
+
+async def test_what_was_revoked_is_known_after_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        await gateway.gateway.removal.revoke(user="ada")
+        await gateway.gateway.removal.revoke(jti="t1")
+    before = time.time() - 5
+    async with running(tmp_path) as gateway:
+        assert await refused_at_the_door(gateway.url, **bearer("ada", before)) == UNAUTHENTICATED
+        assert await refused_at_the_door(gateway.url, **bearer("bob", jti="t1")) == UNAUTHENTICATED
+        assert await refused_at_the_door(gateway.url, **bearer("bob", jti="t2")) is None
+
+
+async def test_gateway_that_shares_the_database_alone_knows_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.gateway.removal.LOOK_S", 0.01)
+    async with running(tmp_path) as gateway, wire(gateway.url, **bearer("ada")) as client:
+        other = StoredRevocations(f"sqlite:///{tmp_path / 'tidegate.db'}")
+        await other.newer()
+        await other.add(Revocation("user", "ada", time.time(), time.time() + 60))
+        other.close()
+        assert (await ended(client))[0] == UNAUTHENTICATED
+
+
+async def test_revocation_that_cannot_be_kept_is_answered_so(inside: Inside) -> None:
+    class Broken:
+        async def newer(self) -> list[Revocation]:
+            return []
+
+        async def add(self, revocation: Revocation) -> None:
+            raise Refused("unavailable", "the database is away")
+
+        def close(self) -> None:
+            pass
+
+    inside.gateway.removal.end()
+    await inside.gateway.removal.keep_in(Broken())
+    with pytest.raises(Refused, match="away"):
+        await inside.gateway.removal.revoke(user="ada")
+    known = await refused_at_the_door(inside.url, **bearer("ada", time.time() - 5))
+    assert known == UNAUTHENTICATED, "this gateway knows it"

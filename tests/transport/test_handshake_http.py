@@ -310,12 +310,11 @@ async def test_token_is_read_from_the_authorization_header_or_the_subprotocol(
         assert door.echo.connections[0].token == token
 
 
-async def test_token_in_the_url_is_ignored(door: Door) -> None:
+async def test_token_in_the_url_is_refused(door: Door) -> None:
     async with door.tcp() as raw:
         raw.send(upgrade("/ws?token=abc&access_token=abc"))
-        assert (await raw.head()).startswith("HTTP/1.1 101 ")
-        await until(lambda: bool(door.echo.connections))
-        assert door.echo.connections[0].token is None
+        assert (await raw.head()).startswith("HTTP/1.1 400 ")
+        assert door.echo.connections == []
 
 
 async def subprotocol(raw: Raw) -> str | None:

@@ -7,17 +7,20 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 from tests.workers.population import ROOM, Population
 from tidegate.admin.asking import Address
+from tidegate.auth.tokens import sign
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -136,6 +139,27 @@ async def test_operators_see_and_end_the_connections_of_all_workers_at_one_addre
     metrics = await asyncio.to_thread(address.text, "/metrics")
     assert 'tidegate_ready{worker="1"} 1' in metrics
     assert 'tidegate_ready{worker="2"} 1' in metrics
+
+
+async def test_revoked_user_is_sent_away_by_every_worker_and_refused_by_each(gateway: WorkersGateway) -> None:
+    address = Address(f"unix:{gateway.folder / 'admin'}", None)
+    headers = {"Authorization": f"Bearer {sign(SECRET, 'ada', 'Ada', [], time.time(), 600)}"}
+
+    def workers() -> set[int]:
+        return {each["worker"] for each in address.get("/connections", {"user": "ada", "limit": 100})["items"]}
+
+    async with contextlib.AsyncExitStack() as stack:
+        clients: list[Wire] = []
+        while await asyncio.to_thread(workers) != {1, 2}:
+            clients.append(await stack.enter_async_context(wire(gateway.url, additional_headers=headers)))
+        await asyncio.to_thread(address.post, "/revoke", {"user": "ada"})
+        for client in clients:
+            await client.connection.wait_closed()
+            assert client.connection.close_code == 4001
+    for _ in range(4):
+        with pytest.raises(ConnectionClosed):
+            async with wire(gateway.url, additional_headers=headers):
+                pass
 
 
 async def test_workers_are_replaced_and_no_client_misses_anything(

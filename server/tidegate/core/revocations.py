@@ -6,7 +6,8 @@ Invariant: there are at most `LIMIT` revocations, and none is forgotten before i
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -38,6 +39,22 @@ class Revocation(msgspec.Struct, frozen=True, array_like=True):
         if self.kind == "token":
             return proof.token_id == self.name
         return user == self.name and (proof.issued_at is None or proof.issued_at <= self.at)
+
+
+class RevocationLog(Protocol):
+    """Keeps revocations for all gateways, and beyond a restart."""
+
+    async def add(self, revocation: Revocation) -> None:
+        """Keep it. Raises Refused(unavailable or limit_reached)."""
+
+    async def newer(self) -> Sequence[Revocation]:
+        """All that are kept, where something was added since the last call; otherwise none.
+
+        Raises Refused(unavailable).
+        """
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Revocations:

@@ -106,6 +106,7 @@ class Parts:
 
     async def aclose(self) -> None:
         """End what belongs to the application, as far as it can be ended."""
+        self.removal.end()
         for end in self.ends:
             end()
         self.life.end()

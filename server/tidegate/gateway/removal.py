@@ -8,6 +8,8 @@ revoked.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -16,13 +18,18 @@ import msgspec
 from tidegate.core.closes import FORBIDDEN, UNAUTHENTICATED
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
-from tidegate.core.revocations import ID_LIMIT, Revocation, Revocations
+from tidegate.core.revocations import ID_LIMIT, Revocation, RevocationLog, Revocations
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.session import Session
 from tidegate.core.sessions import Sessions
+from tidegate.counted import Counted
 from tidegate.gateway.engine_listener import EngineListener
 from tidegate_protocol import CloseCode
 
+log = logging.getLogger("tidegate.tokens")
+NOT_READ = Counted(log, logging.WARNING, "what other gateways have revoked cannot be read from the database")
+LOOK_S = 5.0
+"""How often it is looked whether another gateway has revoked something."""
 REVOKE, DISCONNECT = "revoke", "disconnect"
 """What gateways call these texts among each other."""
 REVOKED = "the token was revoked"
@@ -59,6 +66,8 @@ class Removal:
         self._run = run
         self._clock = clock
         self._later = later
+        self._log: RevocationLog | None = None
+        self._following: asyncio.Task[None] | None = None
         listener.on_told(REVOKE, self._told_revoke)
         listener.on_told(DISCONNECT, self._told_disconnect)
 
@@ -73,6 +82,40 @@ class Removal:
         self._revocations.check_room(revocation, now)
         self._apply(revocation)
         self._engine.tell(None, REVOKE, msgspec.json.encode(revocation).decode())
+        if self._log is not None:
+            await self._log.add(revocation)
+
+    async def keep_in(self, log: RevocationLog) -> None:
+        """Know what was revoked before, keep what is revoked from now on, and follow what others revoke.
+
+        Raises Refused(unavailable).
+        """
+        self._take(await log.newer())
+        self._log = log
+        self._following = asyncio.get_running_loop().create_task(self._follow(log))
+
+    def end(self) -> None:
+        """Follow nothing any more."""
+        if self._following is not None:
+            self._following.cancel()
+        if self._log is not None:
+            self._log.close()
+
+    async def _follow(self, log: RevocationLog) -> None:
+        """What the engine did not tell, because a gateway was away from it, or has another one."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                self._take(await log.newer())
+            except Refused:
+                NOT_READ()
+
+    def _take(self, revocations: Iterable[Revocation]) -> None:
+        now = self._clock()
+        self._revocations.forget_ended(now)
+        for revocation in revocations:
+            if revocation.until > now:
+                self._apply(revocation)
 
     def disconnect(
         self, *, user: str | None = None, connection: str | None = None, code: CloseCode = FORBIDDEN

@@ -22,7 +22,8 @@ from tidegate.hooks.events import Event
 from tidegate.hooks.ports import Waiting
 from tidegate.store import backends
 from tidegate.store.errors import StoreError, Unmigrated
-from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
+from tidegate.store.own_connection import own_connection
+from tidegate.store.sqlite.connection import sqlite_path
 
 LOCK = 7_305_808_869_231_650_668
 """PostgreSQL's advisory lock of the process that sends: a number that no other program is likely to use."""
@@ -69,7 +70,7 @@ class HookOutbox:
         """Opens no connection yet."""
         self._url = url
         self._postgres = backends.is_postgres(url)
-        self._database = _database(url)
+        self._database = own_connection(url)
         self._schema = _postgres_schema() if self._postgres else None
         self._tables = _Tables(self._database, self._schema)
         self._lock_file: int | None = None
@@ -216,12 +217,3 @@ def _postgres_schema() -> str:
     from tidegate.store.postgres.changelog import SCHEMA  # noqa: PLC0415  # psycopg may not be there
 
     return SCHEMA
-
-
-def _database(url: str) -> peewee.Database:
-    if backends.is_postgres(url):
-        return peewee.PostgresqlDatabase(
-            url.replace("postgres://", "postgresql://", 1), prefer_psycopg3=True, thread_safe=False, autoconnect=True
-        )
-    path = str(sqlite_path(url).resolve())
-    return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, lock_type="IMMEDIATE", thread_safe=False)

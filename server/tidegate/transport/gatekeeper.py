@@ -11,10 +11,12 @@ from http import HTTPStatus
 from typing import Protocol
 
 from tidegate.counted import Counted
+from tidegate.transport import url_tokens
 from tidegate.transport.api import ApiHandler
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.door import Visitor
 from tidegate.transport.exchange import OpenExchange
+from tidegate.transport.handshake import TOKEN_IN_URL
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import BadRequest
 from tidegate.transport.origins import host_allowed, origin_allowed, preflight
@@ -56,6 +58,9 @@ class Gatekeeper:
         exchange.allow_origin(head.headers.get("origin"))
         if head.method == "OPTIONS":
             return self._preflight(exchange)
+        if url_tokens.has_token(head.query, by_name=not head.path.startswith("/api/")):
+            TOKEN_IN_URL(exchange.peer.address or "a Unix socket")
+            return self._api.refusal(HTTPStatus.BAD_REQUEST, url_tokens.TEXT, {})
         if head.length > settings.max_size:
             text = f"the body is too large (limit: {settings.max_size} bytes)"
             return self._api.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, {})

@@ -19,6 +19,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from tidegate.counted import Counted
+from tidegate.transport import url_tokens
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
@@ -44,6 +45,9 @@ FOREIGN_ORIGIN = Counted(
 
 FOREIGN_HOST = Counted(
     log, logging.INFO, "%s wanted to connect to a foreign name: refused (hosts)", name="foreign_host"
+)
+TOKEN_IN_URL = Counted(
+    log, logging.WARNING, "%s sent a token in the URL, which other programs log: refused", name="token_in_url"
 )
 
 # The library's own log mentions every connection; the transport logs what an operator needs.
@@ -125,6 +129,9 @@ def _respond(
     if not _origin_allowed(request.headers, context.settings):
         FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
         return FORBIDDEN_ORIGIN.serialize()
+    if url_tokens.has_token(url.query):
+        TOKEN_IN_URL(visitor.peer.address or "a Unix socket")
+        return url_tokens.REFUSED.serialize()
     if context.connections.closed_to_new:
         return LEAVING.serialize()
     token = _token(request.headers)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.application.shop import Shop, bearer, open_shop, schema
 from tests.support.gateway import GatewayProcess
@@ -171,3 +172,26 @@ async def test_workers_with_a_hub_do_the_same(tmp_path: Path) -> None:
         assert told.read_text() == "occupied chat-1\nvacated chat-1\n"
     finally:
         process.kill()
+
+
+async def test_user_is_sent_away_by_every_gateway_and_comes_back_at_none(tmp_path: Path, two: Two) -> None:
+    async with two(tmp_path, Shop(), Shop()) as (first, second):
+        async with (
+            wire(first.url, **bearer("ada")) as here,
+            wire(second.url, **bearer("ada")) as there,
+            wire(second.url, **bearer("bob")) as bob,
+        ):
+            first.gateway.removal.disconnect(connection=(await bob.heard_of("welcome"))["connection"])
+            await bob.connection.wait_closed()
+            assert bob.connection.close_code == 4003
+            old = bearer("ada")
+            await first.gateway.removal.revoke(user="ada")
+            for client in (here, there):
+                await client.connection.wait_closed()
+                assert client.connection.close_code == 4001
+        for gateway in (first, second):
+            with pytest.raises(ConnectionClosed) as refused:
+                async with wire(gateway.url, **old):
+                    pass
+            assert refused.value.rcvd is not None
+            assert refused.value.rcvd.code == 4001

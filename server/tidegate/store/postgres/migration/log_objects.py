@@ -73,7 +73,7 @@ def log_steps(connection: Connection, *, rooms: bool) -> list[Step]:
             go_on = f"SELECT setval('{SEQ}', max(seq)) FROM {LOG}"
             found.append(sql_step(connection, f"set {SEQ}", "the change log has larger numbers", [go_on]))
     if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
-        values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0"}
+        values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0", "revoked": ""}
         values["place"] = place(connection)
         rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
         sql = f"INSERT INTO {META} (name, value) VALUES {rows}"

@@ -63,7 +63,7 @@ def _execute(database: APSWDatabase, statements: Sequence[str]) -> None:
 
 
 def _first_values(database: APSWDatabase) -> None:
-    values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": 0}
+    values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": 0, "revoked": ""}
     for name, value in values.items():
         database.execute_sql(f"INSERT INTO {META} (name, value) VALUES (?, ?)", (name, value))  # our name
 

@@ -270,6 +270,7 @@ export class RowsPanel {
 
   #edit(key, name, row) {
     const table = this.#table;
-    table.edit(row, this.#writing.edit(this.#name, key, name, row, () => table.endEdit()));
+    const form = this.#writing.edit(this.#name, key, name, row, () => table.endEdit(form));
+    table.edit(row, form);
   }
 }

@@ -57,8 +57,9 @@ export class Table {
     content.querySelector("input, select, textarea")?.focus();
   }
 
-  /** Take the form away; the focus goes back to the button that opened it. */
-  endEdit() {
+  /** Take the form away; the focus goes back to the button that opened it. `content`: only where it is this one. */
+  endEdit(content) {
+    if (content !== undefined && !this.#editor?.contains(content)) return;
     const of = this.#editor?.dataset.of;
     this.#editor?.remove();
     this.#editor = undefined;

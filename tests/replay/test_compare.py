@@ -1,0 +1,110 @@
+"""Which values of an answer may differ from the recorded ones, and how pages and orders of messages are matched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.cases import every_case
+from tidegate.replay.compare import Difference, compare
+from tidegate.replay.heard import Heard, is_open_snapshot, joined_pages, stream_of
+from tidegate.replay.names import Names
+
+EARLY, LATE = "2026-06-01T09:00:00.000000Z", "2026-11-28T03:00:00.123456Z"
+
+
+def pointers(recorded: dict[str, Any], now: dict[str, Any], names: Names | None = None) -> list[str]:
+    return [found.pointer for found in compare(recorded, now, names or Names(), None)]
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "equal": ({"rows": [{"a": 1}]}, {"rows": [{"a": 1}]}, []),
+    "another value": ({"rows": [{"a": 1}]}, {"rows": [{"a": 2}]}, ["/rows/0/a"]),
+    "true is not 1": ({"a": 1}, {"a": True}, ["/a"]),
+    "1 is 1.0": ({"a": 1}, {"a": 1.0}, []),
+    "a row more": ({"rows": []}, {"rows": [{"a": 1}]}, ["/rows/0"]),
+    "a member that is gone": ({"a/b": 1}, {}, ["/a~1b"]),
+    "positions, times and members of rooms": (
+        {"position": {"seq": 1}, "time": 1, "users": [1], "scope": "a"},
+        {"position": {"seq": 2}, "time": 2, "users": []},
+        [],
+    ),
+    "a position in a history": (
+        {"messages": [{"position": {"offset": 1}, "time": 1, "data": 1}]},
+        {"messages": [{"position": {"offset": 2}, "time": 2, "data": 1}]},
+        [],
+    ),
+    "a column of a row that is called time": ({"rows": [{"time": 1}]}, {"rows": [{"time": 2}]}, ["/rows/0/time"]),
+    "the clock in a row": ({"rows": [{"at": EARLY}]}, {"rows": [{"at": LATE}]}, []),
+    "a text in place of a time": ({"rows": [{"at": EARLY}]}, {"rows": [{"at": "now"}]}, ["/rows/0/at"]),
+    "what is hidden": ({"identity": "•••", "secret": "•••"}, {"identity": "x", "secret": "y"}, []),
+}
+
+
+def test_what_may_differ() -> None:
+    with every_case() as case:
+        for name, (recorded, now, expected) in CASES.items():
+            with case(name):
+                assert pointers(recorded, now) == expected
+
+
+def test_a_time_that_the_client_sent_must_come_back() -> None:
+    names = Names()
+    names.note_sent({"data": [{"due_at": EARLY}]})
+    assert pointers({"rows": [{"due_at": EARLY}]}, {"rows": [{"due_at": LATE}]}, names) == ["/rows/0/due_at"]
+
+
+def test_a_generated_key_stands_for_the_recorded_one_and_is_sent_in_its_place() -> None:
+    names = Names()
+    request = {"type": "create", "data": {"title": "a"}}
+    recorded, now = {"rows": [{"id": 11, "title": "a"}]}, {"rows": [{"id": 12, "title": "a"}]}
+    assert compare(recorded, now, names, request) == []
+    assert names.translated({"type": "update", "id": 11, "data": {"id": 11}})["id"] == 12
+    assert pointers({"data": {"id": 11}}, {"data": {"id": 12}}, names) == []
+    assert pointers({"data": {"id": 11}}, {"data": {"id": 13}}, names) == ["/data/id"]
+
+
+def test_what_the_client_gave_is_no_generated_value() -> None:
+    request = {"type": "create", "data": {"title": "a"}}
+    found = compare({"rows": [{"title": "a"}]}, {"rows": [{"title": "b"}]}, Names(), request)
+    assert found == [Difference("/rows/0/title", "a", "b")]
+
+
+def test_an_anonymous_user_is_one_user() -> None:
+    names = Names()
+    guest = {"id": "anon-1", "name": "Guest 1", "anonymous": True}
+    assert pointers({"user": guest}, {"user": {**guest, "id": "anon-9", "name": "Guest 9"}}, names) == []
+    assert pointers({"from": "anon-1"}, {"from": "anon-9"}, names) == []
+    assert pointers({"from": "anon-1"}, {"from": "anon-3"}, names) == ["/from"]
+
+
+def test_the_pages_of_a_snapshot_are_one_message() -> None:
+    first = {"type": "snapshot", "subscription": "s1", "rows": [1], "reset": True, "done": False, "scope": "a"}
+    last = {"type": "snapshot", "subscription": "s1", "rows": [2], "reset": False, "done": True}
+    assert is_open_snapshot(first)
+    assert not is_open_snapshot(last)
+    whole = joined_pages(first, last)
+    assert (whole["rows"], whole["reset"], whole["done"]) == ([1, 2], True, True)
+
+
+async def test_messages_are_found_by_what_they_belong_to() -> None:
+    heard = Heard()
+    for message in (
+        {"type": "heartbeat"},
+        {"type": "message", "room": "a", "data": 1},
+        {"type": "message", "room": "b", "data": 2},
+        {"type": "rows", "ref": "1", "rows": []},
+        {"type": "snapshot", "subscription": "s1", "rows": [1], "reset": True, "done": False},
+    ):
+        heard.add(message)
+    room = stream_of({"type": "message", "room": "b"})
+    assert room is not None
+    assert await heard.wait(room, 0, 1.0) == {"type": "message", "room": "b", "data": 2}
+    assert await heard.wait(room, 1, 0.0) is None
+    assert await heard.wait(("answer", "1"), 0, 1.0) == {"type": "rows", "ref": "1", "rows": []}
+    assert stream_of({"type": "presence", "room": "a"}) is None
+    snapshot = stream_of({"type": "snapshot", "subscription": "s1"})
+    assert snapshot is not None
+    assert await heard.wait(snapshot, 0, 0.0) is None, "its last page is not there"
+    heard.end("closed")
+    assert await heard.wait(("answer", "2"), 0, 60.0) is None, "nothing more can come"
+    assert heard.ended == "closed"

@@ -1,6 +1,8 @@
 // The README's React snippet in a real Chromium under StrictMode: live rows, through a restart of the gateway.
 
-import type { Server } from "node:http";
+import { once } from "node:events";
+import { createServer, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Gateway } from "../support/gateway.js";
@@ -67,4 +69,42 @@ test("the page's own messages reach the gateway", async () => {
   await shows("Dan");
   await page.getByRole("button", { name: "join" }).click();
   await expect.poll(() => frames.some((frame) => frame.includes('"joined"'))).toBe(true);
+});
+
+test("the same page works through a proxy that lets no WebSocket through", async () => {
+  const proxy = createServer((asked, answer) => {
+    const { url: path, method, headers } = asked;
+    const passed = request({ host: "127.0.0.1", port: gateway.port, path, method, headers }, (got) => {
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      got.pipe(answer);
+    });
+    passed.on("error", () => answer.destroy());
+    answer.on("close", () => passed.destroy());
+    asked.pipe(passed);
+  });
+  let upgrades = 0;
+  proxy.on("upgrade", (_, socket) => {
+    upgrades += 1;
+    socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  try {
+    const { port } = proxy.address() as AddressInfo;
+    const url = `${new URL(page.url()).origin}/?gateway=${encodeURIComponent(`ws://127.0.0.1:${port}/ws`)}`;
+    const posted = page.waitForRequest((sent) => sent.method() === "POST" && sent.url().includes("/sse/"));
+    await page.goto(url);
+    await shows("Dan");
+    expect((await posted).headers().authorization).toMatch(/^Bearer /);
+    expect(upgrades).toBe(2);
+    gateway.sql("insert into users (name, email, status) values ('Eve', 'eve@example.com', 'active')");
+    await shows("Dan", "Eve");
+    const joined = page.waitForRequest((sent) => sent.postData()?.includes('"join"') === true);
+    await page.getByRole("button", { name: "join" }).click();
+    expect((await (await joined).response())?.status()).toBe(202);
+    expect(errors).toEqual([]);
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
 });

@@ -9,12 +9,24 @@ from tidegate.documents.api_answers import JSON, TAG, JsonObject, content, heade
 from tidegate.documents.api_schemas import changes, component, partial_row, row_data, sent
 from tidegate.documents.components import reference
 from tidegate.documents.examples import Examples
-from tidegate.schema import Resource, Schemas, derive
+from tidegate.schema import Resource, Schemas, derive, filter_schemas
 from tidegate.schema.definition import APPLICATION_PREFIX
 from tidegate.schema.subschemas import escape
 
 WORDS = frozenset({"filter", "sort", "limit", "offset", "fields", "count"})
 """Parameters of a list that are no conditions."""
+DESCRIBED = {
+    "eq": "Rows with this {}.",
+    "ne": "Rows with another {}.",
+    "lt": "Rows whose {} is less.",
+    "lte": "Rows whose {} is less or equal.",
+    "gt": "Rows whose {} is greater.",
+    "gte": "Rows whose {} is greater or equal.",
+    "null": "Rows without {}; with `false`, rows that have it.",
+}
+"""The operators that are parameters of the document. The others are explained there in words: they would be thirty for
+each property.
+"""
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -59,7 +71,7 @@ class _Rows:
         }
         return {
             **self._operation("list", "read", f"Read rows of `{self._resource.name}`."),
-            "description": "Beside these parameters, `NAME=VALUE` and `NAME[OPERATOR]=VALUE` are conditions.",
+            "description": "Beside these, `NAME[OPERATOR]=VALUE` is a condition for every operator of filters.",
             "parameters": [*self._words(), *self._conditions()],
             "responses": {"200": content("The rows.", rows), **refused()},
         }
@@ -169,13 +181,19 @@ class _Rows:
         ]
 
     def _conditions(self) -> list[JsonObject]:
-        """Equality, for properties whose values have one spelling in a URL."""
-        kinds = {"integer", "boolean", "string"}
-        return [
-            _parameter(prop.name, f"Rows with this `{prop.name}`.", sent(derive.short_value(prop, null=False)))
-            for prop in derive.comparable(self._resource)
-            if prop.type in kinds and prop.name not in WORDS
-        ]
+        """Conditions on properties whose values have one spelling in a URL."""
+        found: list[JsonObject] = []
+        for prop in filter_schemas.filterable(self._resource):
+            if prop.type not in {"integer", "boolean", "string"}:
+                continue
+            for operator, value in filter_schemas.operands(prop).items():
+                said = DESCRIBED.get(operator)
+                if said is None:
+                    continue
+                plain = operator == "eq" and prop.name not in WORDS
+                name = prop.name if plain else f"{prop.name}[{operator}]"
+                found.append(_parameter(name, said.format(f"`{prop.name}`"), sent(value)))
+        return found
 
     def _links(self) -> JsonObject:
         key = {f"path.{name}": f"$response.body#/{escape(name)}" for name in self._resource.key}

@@ -72,6 +72,18 @@ def test_keys_of_several_properties_and_own_messages_are_described(tmp_path: Pat
     assert "links" in described["paths"]["/api/resources/things"]["post"]["responses"]["201"]
 
 
+def test_conditions_with_operators_are_parameters(tmp_path: Path) -> None:
+    described = document(application.write(tmp_path))
+    listed = described["paths"]["/api/resources/things"]["get"]["parameters"]
+    by_name = {each["name"]: each for each in listed}
+    assert len(by_name) == len(listed)
+    assert {"amount", "amount[ne]", "amount[lt]", "amount[gte]", "amount[null]", "done", "done[ne]"} <= by_name.keys()
+    assert by_name["amount[gte]"]["schema"]["type"] == "integer"
+    # `limit` is a word of every list
+    assert by_name["limit"]["schema"]["maximum"] == 1000
+    assert by_name["limit[eq]"]["schema"]["type"] == "integer"
+
+
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """The sample application with its rows."""

@@ -34,13 +34,13 @@ from tidegate_protocol import RoomPosition
 LOADED = "added to a message, 16 in flight in a room (us)"
 ALONE = "added to a message, one in flight (us)"
 LATENCY = "message to its speaker, one in flight, p50 (ms)"
-FAN_OUT = "a delivery at 2 gateways x 1000 / at one x 1000"
+FAN_OUT = "a delivery at 2 gateways x 1000 / the same in memory"
 IDLE = "commands a second, 10,000 idle members / 100"
 TARGETS = {LOADED: 20.0, ALONE: 130.0, LATENCY: 2.0, FAN_OUT: 1.15, IDLE: 1.1}
 """The most that each figure may be."""
 
-IDLE_S = 40.0
-"""Long enough for a beat, a look at the rooms and a sweep, each several times."""
+IDLE_S = 60.0
+"""A beat more or less, each several commands of a script, is then less than the target allows."""
 
 Running = Callable[[], AbstractContextManager[EngineServer]]
 
@@ -72,16 +72,20 @@ async def latency(server: Server, rounds: int) -> float:
     return statistics.median(times) * 1000
 
 
-async def fan_out(servers: Sequence[Server], receivers: int, in_flight: int, rounds: int) -> float:
-    """Microseconds of all gateways together a delivery: one speaker, `receivers` at each gateway."""
+async def fan_out(servers: Sequence[Server], receivers: int, in_flight: int, rounds: int, *, joined: bool) -> float:
+    """Microseconds of all gateways together a delivery, with `receivers` at each. The first client of all speaks or,
+    where the gateways are not `joined`, the first one of each.
+    """
     crowds: list[list[Client]] = [await measures.crowd(server, receivers) for server in servers]
     clients = [client for crowd in crowds for client in crowd]
+    speakers = clients[:1] if joined else [crowd[0] for crowd in crowds]
     meters = [Meter(server.pid) for server in servers]
 
     async def one_round() -> None:
         wanted = [client.frames + in_flight for client in clients]
         for _ in range(in_flight):
-            clients[0].send(SAY)
+            for speaker in speakers:
+                speaker.send(SAY)
         await asyncio.gather(*(client.until(number) for client, number in zip(clients, wanted, strict=True)))
 
     for _ in range(max(1, rounds // 10)):
@@ -139,7 +143,9 @@ async def idle(server: EngineServer, members: int) -> float:
     return (after - before) / IDLE_S
 
 
-async def measure(memory: Server, shared: Sequence[Server], runs: int, scale: float) -> dict[str, list[float]]:
+async def measure(
+    memory: Sequence[Server], shared: Sequence[Server], runs: int, scale: float
+) -> dict[str, list[float]]:
     def rounds(count: int) -> int:
         return max(5, int(count * scale))
 
@@ -150,15 +156,16 @@ async def measure(memory: Server, shared: Sequence[Server], runs: int, scale: fl
     }
     for run in range(1, runs + 1):
         for name, take in plan.items():
-            alone, through = await take(memory), await take(shared[0])
+            alone, through = await take(memory[0]), await take(shared[0])
             figures[name].append(through - alone)
             print(f"  run {run}/{runs}  {name}: {through:.1f} - {alone:.1f} = {through - alone:.1f}", flush=True)
         figures[LATENCY].append(await latency(shared[0], rounds(1000)))
         print(f"  run {run}/{runs}  {LATENCY}: {figures[LATENCY][-1]:.2f}", flush=True)
-        one = await fan_out([memory], 1000, 16, rounds(20))
-        both = await fan_out(shared, 1000, 16, rounds(20))
-        figures[FAN_OUT].append(both / one)
-        print(f"  run {run}/{runs}  {FAN_OUT}: {both:.2f} / {one:.2f} = {both / one:.2f}", flush=True)
+        # Two at a time in both cases: they share the processors with each other, and each write takes longer then.
+        apart = await fan_out(memory, 1000, 16, rounds(20), joined=False)
+        both = await fan_out(shared, 1000, 16, rounds(20), joined=True)
+        figures[FAN_OUT].append(both / apart)
+        print(f"  run {run}/{runs}  {FAN_OUT}: {both:.2f} / {apart:.2f} = {both / apart:.2f}", flush=True)
     return figures
 
 
@@ -177,8 +184,13 @@ def report(figures: dict[str, list[float]], judge: bool) -> bool:
 def run(engine: Running, runs: int, scale: float, judge: bool) -> bool:
     """Measure and print; returns whether every figure is within its target."""
     with engine() as server:
-        with gateway("memory", None) as memory, gateway("a", server) as one, gateway("b", server) as two:
-            figures = asyncio.run(measure(memory, [one, two], runs, scale))
+        with (
+            gateway("memory", None) as memory,
+            gateway("more memory", None) as more,
+            gateway("a", server) as one,
+            gateway("b", server) as two,
+        ):
+            figures = asyncio.run(measure([memory, more], [one, two], runs, scale))
         few, many = asyncio.run(idle(server, 100)), asyncio.run(idle(server, 10_000))
         print(f"  {IDLE}: {many:.2f} / {few:.2f}", flush=True)
         figures[IDLE] = [many / few]

@@ -65,7 +65,7 @@ test("the sample", async () => {
     await page.getByText("Filter and sort").click();
     await page.getByRole("button", { name: "Add condition" }).click();
     await page.getByRole("button", { name: "Add property" }).click();
-    await picture(page, "console-edit");
+    await picture(page, "console-edit", page.locator("#rows"));
     await picture(other, "console-dark");
     const phone = await open(gateway, { ...PHONE, colorScheme: "light" });
     await picture(phone, "console-phone");

@@ -9,7 +9,8 @@ Invariant: whatever was pushed as a frame, an event has the same text, in one `d
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from websockets.frames import Close
 from websockets.protocol import SEND_EOF, State
@@ -19,6 +20,8 @@ from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
 from tidegate.transport.handshake import websocket_log
 
+Farewell = Callable[[bytes], Mapping[str, Any] | None]
+"""Finds in a frame what the last event has to say, where it is the frame that announces the end."""
 COMMENT: Final = b":\n\n"
 LEFT: Final = CloseReason(1000, "done")
 """The client ended the stream."""
@@ -30,6 +33,8 @@ class EventProtocol(ServerProtocol):
     def __init__(self, first: bytes) -> None:
         super().__init__(state=State.OPEN, logger=websocket_log)
         self._first = [first]
+        self.more: Mapping[str, Any] = {}
+        """What the last event says beside the code and the reason."""
 
     def data_to_send(self) -> list[bytes]:
         said, self._first = self._first, []
@@ -39,7 +44,7 @@ class EventProtocol(ServerProtocol):
         """The last event, and the end of the response."""
         self.close_sent = Close(code or LEFT.code, reason)
         self.state = State.CLOSING
-        text = json.dumps({"code": self.close_sent.code, "reason": reason}, ensure_ascii=False)
+        text = json.dumps({"code": self.close_sent.code, "reason": reason, **self.more}, ensure_ascii=False)
         self._first += [b"event: close\ndata: %b\n\n" % text.encode(), SEND_EOF]
 
     def fail(self, code: int, reason: str = "") -> None:

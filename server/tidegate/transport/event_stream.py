@@ -14,7 +14,7 @@ from typing import Literal
 
 from tidegate.transport.connection import Connection
 from tidegate.transport.context import ConnectionContext
-from tidegate.transport.event_protocol import COMMENT, DroppableEvent, Event, EventProtocol, event
+from tidegate.transport.event_protocol import COMMENT, DroppableEvent, Event, EventProtocol, Farewell, event
 from tidegate.transport.frames import client_frame
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.read_side import ReadSide
@@ -35,13 +35,18 @@ Delivered = Literal["taken", "full", "ended"]
 class EventWriteSide(WriteSide):
     """The sending half of a stream."""
 
-    __slots__ = ()
+    __slots__ = ("farewell",)
+
+    farewell: Farewell
+    _ws: EventProtocol
 
     def flush(self) -> None:
         frames, tap = self.frames, self.tally.tap
         if tap is not None:  # it reads frames, not events
             tap.sent([frame for frame in frames if not isinstance(frame, Event | DroppableEvent)])
         self.tally.tap = None
+        for frame in frames:
+            self._ws.more = self.farewell(frame) or self._ws.more
         # What was too much for an earlier turn is still here, as events.
         frames[:] = map(event, frames)
         super().flush()
@@ -56,16 +61,22 @@ class EventWriteSide(WriteSide):
 class EventStream(Connection):
     """`identifier`: told with the first event."""
 
-    __slots__ = ("_pinged_at", "_taken", "_unread", "identifier")
+    __slots__ = ("_farewell", "_pinged_at", "_taken", "_unread", "identifier")
 
     write_side: EventWriteSide
     _ws: EventProtocol
 
     def __init__(
-        self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str, identifier: str
+        self,
+        context: ConnectionContext,
+        handler: ConnectionHandler[Connection],
+        connection_id: str,
+        identifier: str,
+        farewell: Farewell = lambda frame: None,
     ) -> None:
         super().__init__(context, handler, connection_id)
         self.identifier = identifier
+        self._farewell = farewell
         self._unread = self._taken = 0
         self._pinged_at: float | None = None
         """When the client's side was asked whether it is there; None where it has confirmed since."""
@@ -76,6 +87,7 @@ class EventStream(Connection):
         # The first event takes the identifier with it: an event ends with an empty line.
         self._ws = EventProtocol(f"id: {self.identifier}\n".encode())
         self.write_side = EventWriteSide(self.id, context, transport, self._ws, self)
+        self.write_side.farewell = self._farewell
         self.tally = self.write_side.tally
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
 

@@ -150,7 +150,8 @@ async def test_a_goodbye_ends_the_stream_with_its_code(gateway: Inside) -> None:
     async with stream(gateway) as client:
         gateway.gateway.handler.send_away(4201, lambda: 1.5)
         assert (await client.hear("goodbye"))["retry_after"] == 1.5
-        assert (await client.closed())["code"] == 4201
+        closed = await client.closed()
+        assert (closed["code"], closed["retry_after"]) == (4201, 1.5)
 
 
 async def test_what_a_client_sends_on_its_stream_is_dropped(gateway: Inside) -> None:

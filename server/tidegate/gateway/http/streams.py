@@ -9,7 +9,7 @@ Invariant: a stream is here from before its first event until its connection has
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from tidegate.core.session import Session
 from tidegate.gateway.http.proofs import token_of
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.transport import Connection, ConnectionContext, EventStream, Exchange, Response, Sink
+from tidegate_protocol import Goodbye
 
 EVENTS = Response(
     200,
@@ -28,6 +29,7 @@ EVENTS = Response(
         "X-Accel-Buffering": "no",  # nginx would gather the events
     },
 )
+GOODBYE = b'{"type":"goodbye",'
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Outcome = Literal["taken", "full", "ended", "foreign"]
@@ -61,7 +63,7 @@ class Streams:
         identifier = f"{self._node()}.{secrets.token_hex(16)}"
 
         def make(context: ConnectionContext) -> EventStream:
-            stream = EventStream(context, self, exchange.id, identifier)
+            stream = EventStream(context, self, exchange.id, identifier, _retry_after)
             self._open[identifier] = _Open(stream, "")
             return stream
 
@@ -132,3 +134,12 @@ def messages_in(body: bytes) -> Sequence[bytes]:
         return [bytes(each) for each in _split(body)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused("invalid_json", f"not JSON: {error}") from None
+
+
+def _retry_after(frame: bytes) -> Mapping[str, float] | None:
+    """The seconds after which the frame of a `goodbye` asks its client to come back."""
+    at = frame.find(GOODBYE, 0, 12 + len(GOODBYE))
+    if at < 0:
+        return None
+    seconds = msgspec.json.decode(frame[at:], type=Goodbye).retry_after
+    return None if seconds is msgspec.UNSET else {"retry_after": seconds}

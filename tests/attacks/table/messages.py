@@ -34,7 +34,12 @@ MESSAGES = (
         without=NO_RATE,
         patch=TURNS,
     ),
-    Attack("messages-to-many-readers", (Plan(300, first=once(joined(FILLED))), filling(400, 6000)), without=NO_RATE),
+    Attack(
+        "messages-to-many-readers",
+        (Plan(300, first=once(joined(FILLED))), filling(400, 6000)),
+        without=NO_RATE,
+        patch=WRITING,
+    ),
     Attack(
         "stuck-readers",
         (Plan(200, first=once(joined(FILLED)), reads=False), filling(2000, 16_000)),

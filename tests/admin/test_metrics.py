@@ -59,6 +59,7 @@ async def test_what_clients_do_is_counted(operators: Operators) -> None:
     assert now["tidegate_frames_received_total"] == 5
     assert now["tidegate_reads_total"] >= 1
     assert now["tidegate_ready"] == now["tidegate_database_healthy"] == now["tidegate_engine_healthy"] == 1
+    assert now['tidegate_subscribed_total{mode="live"}'] == 1
     assert now["tidegate_loop_lag_seconds_count"] >= 0
     assert now["process_resident_memory_bytes"] > 1e6
     after = await scraped(operators)

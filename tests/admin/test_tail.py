@@ -16,6 +16,7 @@ from tests.gateway.test_removal import a_token, bearer
 from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tests.support.wire import wire
+from tidegate.admin import tail
 
 
 class Follower:
@@ -50,25 +51,25 @@ async def following(operators: Operators, query: str) -> AsyncIterator[Follower]
 
 async def test_a_user_is_followed_with_types_sizes_and_codes(tmp_path: Path) -> None:
     async with operated(tmp_path) as operators, wire(operators.inside.url, **bearer("ada")) as ada:
-        async with following(operators, "user=ada") as tail:
-            await tail.until(event="followed")
+        async with following(operators, "user=ada") as follower:
+            await follower.until(event="followed")
             await ada.ask({"type": "join", "room": "lobby", "info": {"secret": "x"}})
-            asked = await tail.until(direction="in", type="join")
+            asked = await follower.until(direction="in", type="join")
             assert (asked["room"], asked["user"], asked["ref"]) == ("lobby", "ada", 1)
             assert asked["bytes"] > 20
-            await tail.until(direction="out", type="joined")
+            await follower.until(direction="out", type="joined")
             await ada.say("no JSON")
-            await tail.until(direction="in", type="(no message)")
-            await tail.until(direction="out", type="error", code="invalid_json")
+            await follower.until(direction="in", type="(no message)")
+            await follower.until(direction="out", type="error", code="invalid_json")
             async with wire(operators.inside.url, **bearer("ada")) as another, wire(operators.inside.url) as guest:
-                await tail.until(event="followed")
+                await follower.until(event="followed")
                 await guest.settle()
                 await another.settle()
-                await tail.until(direction="out", type="pong")
+                await follower.until(direction="out", type="pong")
                 await another.connection.close()
-                await tail.until(event="closed", code=1000)
-            assert {event["user"] for event in tail.heard} == {"ada"}
-            assert "secret" not in json.dumps(tail.heard)
+                await follower.until(event="closed", code=1000)
+            assert {event["user"] for event in follower.heard} == {"ada"}
+            assert "secret" not in json.dumps(follower.heard)
         await until(lambda: all(line.tally.tap is None for line in operators.inside.lines))
 
 
@@ -80,17 +81,28 @@ async def test_payloads_are_shown_in_development_only_and_tokens_never(tmp_path:
     async with (
         operated(tmp_path, dev=True) as operators,
         wire(operators.inside.url, **bearer("ada")) as ada,
-        following(operators, "user=ada&payload=1") as tail,
+        following(operators, "user=ada&payload=1") as follower,
     ):
-        await tail.until(event="followed")
+        await follower.until(event="followed")
         token = a_token("ada")
         await ada.ask({"type": "authenticate", "token": token})
-        asked = await tail.until(direction="in", type="authenticate")
+        asked = await follower.until(direction="in", type="authenticate")
         assert asked["payload"] == {"type": "authenticate", "token": "(a token)", "ref": 1}
-        assert token not in json.dumps(tail.heard)
+        assert token not in json.dumps(follower.heard)
 
 
 @pytest.mark.parametrize("query", ["user=ada&connection=x", ""])
 async def test_a_tail_names_a_user_or_a_connection(tmp_path: Path, query: str) -> None:
     async with operated(tmp_path) as operators:
         assert (await operators.ask("GET", f"/tail?{query}")).status == 400
+
+
+async def test_a_tail_that_is_not_read_drops_events_and_says_how_many() -> None:
+    events = tail._Events()
+    for number in range(tail.MOST_WAITING + 7):
+        events.put({"number": number})
+    assert len(await events.of(0.0)) == tail.MOST_WAITING
+    events.put({"number": "last"})
+    dropped, last = await events.of(0.0)
+    assert (dropped, last["number"]) == ({"event": "dropped", "count": 7}, "last")
+    assert await events.of(0.0) == []

@@ -45,6 +45,9 @@ class Sender:
         self.framed += 1
         return msgspec.json.encode(message) + b"\n"
 
+    def send(self, session: Session, message: msgspec.Struct) -> None:
+        self.send_frame(session, self.frame(message))
+
     def send_frame(self, session: Session, frame: bytes) -> None:
         session.sink.frames.append(frame)
 

@@ -127,6 +127,8 @@ def _rows(of: Sources) -> Iterator[Family]:
     held = sum(group.holders for group in index)
     yield of_value("tidegate_subscriptions", "gauge", "Subscriptions.", held)
     yield of_value("tidegate_subscription_groups", "gauge", "Groups of equal subscriptions.", len(index))
+    modes = dict(counts.subscribed)
+    yield of_labels("tidegate_subscribed_total", "counter", "Subscriptions that began, by how.", "mode", modes)
     catching_up = sum(rows.subscriptions.catching_up.values())
     yield of_value("tidegate_subscriptions_catching_up", "gauge", "Subscriptions that are not live.", catching_up)
     yield of_value("tidegate_changes_total", "counter", "Changes that were dispatched.", counts.changes)

@@ -64,6 +64,7 @@ class CatchUpDriver:
         self._rows = rows
         self._store = store
         self._frame = sender.frame
+        self._send = sender.send
         self._push = sender.send_frame
         self._pages = SnapshotPages(store, sender.frame, ledger)
         self.count_memory = self._pages.count
@@ -102,7 +103,7 @@ class CatchUpDriver:
         answers, ask = self._rows.subscriptions.tell(subscription, event)
         for answer in answers:
             if isinstance(answer, Reply):
-                self._push(answer.session, self._frame(answer.message))
+                self._send(answer.session, answer.message)
             else:
                 answer.session.sink.close(answer.code, answer.reason)
         return ask

@@ -12,23 +12,30 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidegate.contract import ApplicationRequest
 from tidegate.core.histogram import Histogram
 from tidegate.core.rows.ports import Change
-from tidegate_protocol import ErrorMessage
+from tidegate_protocol import CLIENT_MESSAGES, ErrorMessage, Subscribed
 
 MOST_CODES = 200
 """Different error codes that are counted apart; handlers can make codes up."""
+
+
+COUNTED = {ErrorMessage, Subscribed}
+"""Messages of which `sent` is to be told. Most are none of them, and cost one look."""
 
 
 class GatewayCounts:
     """Of one gateway."""
 
     def __init__(self) -> None:
-        self._requests: Counter[type[msgspec.Struct]] = Counter()
-        self._of_application: Counter[str] = Counter()
+        self.by_type: dict[type[msgspec.Struct], int] = dict.fromkeys(CLIENT_MESSAGES.values(), 0)
+        """Valid requests of the protocol, by the type of their struct."""
+        self.of_application: Counter[str] = Counter()
+        """Valid requests of the application's types."""
         self.errors: Counter[str] = Counter()
         """Errors that clients were sent, by code."""
+        self.subscribed: Counter[str] = Counter(live=0, recovered=0, snapshot=0)
+        """How subscriptions began, by mode."""
         self.changes = 0
         """Changes of rows that were dispatched."""
         self.writes = Histogram()
@@ -36,26 +43,21 @@ class GatewayCounts:
         self.feed_lag = Histogram()
         """From the commit of the oldest change of a batch until it is dispatched."""
 
-    def asked(self, request: msgspec.Struct) -> None:
-        """A valid request arrived."""
-        if type(request) is ApplicationRequest:
-            self._of_application[request.type] += 1
-        else:
-            self._requests[type(request)] += 1
-
     @property
     def requests(self) -> dict[str, int]:
         """Valid requests, by type."""
         return {
-            **{str(kind.__struct_config__.tag): count for kind, count in self._requests.items()},
-            **self._of_application,
+            **{str(kind.__struct_config__.tag): count for kind, count in self.by_type.items()},
+            **self.of_application,
         }
 
     def sent(self, message: object) -> None:
-        """A message is on its way to one client."""
+        """One of `COUNTED` is on its way to one client."""
         if type(message) is ErrorMessage:
             known = message.code in self.errors or len(self.errors) < MOST_CODES
             self.errors[message.code if known else "other"] += 1
+        elif type(message) is Subscribed:
+            self.subscribed[message.mode] += 1
 
     def changed(self, changes: Sequence[Change]) -> None:
         """Changes were committed, and are about to be dispatched."""

@@ -13,7 +13,7 @@ import msgspec
 
 from tidegate.contract import Contract
 from tidegate.core.session import Session
-from tidegate.gateway.counts import GatewayCounts
+from tidegate.gateway.counts import COUNTED, GatewayCounts
 from tidegate.transport import Droppable, Outbox, text_frame
 
 
@@ -32,7 +32,8 @@ class Sender:
 
     def send(self, session: Session, message: msgspec.Struct | dict[str, Any]) -> None:
         """One message to one session."""
-        self.counts.sent(message)
+        if type(message) in COUNTED:
+            self.counts.sent(message)
         self._push(session.sink, text_frame(self.encode(message)))
 
     def push(self, sinks: Collection[Any], message: msgspec.Struct) -> None:

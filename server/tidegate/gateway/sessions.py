@@ -59,6 +59,7 @@ class SessionHandler:
         self._gate = gate
         self._asking = gate.asking
         self._effects = effects
+        self._counts = effects.counts
         self._work = work
         self._custom = custom
         self._clock = clock
@@ -104,12 +105,13 @@ class SessionHandler:
         changed: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None,
     ) -> None:
         """Carry a request out. `changed`: what to do instead of the effects that it leads to. Raises Refused."""
-        self._effects.counts.asked(request)
         if session.must_authenticate:
             unproven.check(session, request)
         if type(request) is ApplicationRequest:
+            self._counts.of_application[request.type] += 1
             self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))
             return
+        self._counts.by_type[type(request)] += 1
         effects = self._protocol.receive(session, request, self._clock())
         self._effects.run(effects if changed is None else changed(effects))
 

@@ -776,12 +776,12 @@ export const CLOSES: { readonly [code in CloseCode]: CloseInfo } = {
   },
   4001: {
     name: "unauthenticated",
-    meaning: "The token is not valid.",
+    meaning: "The token is not valid, was revoked, or did not come in time.",
     reconnect: "never",
   },
   4003: {
     name: "forbidden",
-    meaning: "This user may not connect.",
+    meaning: "This user may not connect, or an operator ended the connection.",
     reconnect: "never",
   },
   4009: {

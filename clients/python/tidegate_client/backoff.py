@@ -22,6 +22,8 @@ CAP = 20.0
 SETTLED = 5.0
 """Seconds of life after which a connection counts as good and the attempts are counted from zero again."""
 
+UNAUTHENTICATED = 4001
+"""Before the welcome: the token is not valid. Afterwards: it was revoked."""
 SERVICE_RESTART = 1012
 """The one standard code that asks for an immediate return (IANA WebSocket Close Code Number Registry)."""
 
@@ -69,12 +71,28 @@ class Backoff:
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
         self._attempts = 0
+        self._asked_again = False
 
     def jitter(self) -> float:
         """The next delay in seconds; each call doubles the bound."""
         bound = min(CAP, FIRST * 2.0 ** min(self._attempts, 16))
         self._attempts += 1
         return self._random() * bound
+
+    def ends(self, ending: Ending, *, fresh_tokens: bool) -> bool:
+        """Whether the client must not come back after `ending`.
+
+        `fresh_tokens`: the program gives another token for each connection. Then a token that was revoked is no end
+        yet: the client asks for one more, once.
+        """
+        if ending.step is not NextStep.STOP:
+            return False
+        if ending.code != UNAUTHENTICATED or not fresh_tokens or ending.lived is None:
+            return True
+        if self._asked_again and ending.lived < SETTLED:
+            return True
+        self._asked_again = True
+        return False
 
     def delay(self, ending: Ending) -> float:
         """Seconds to wait after `ending` (which must not be a stop) before the next attempt."""

@@ -38,6 +38,11 @@ class Identity:
         self._token = token
         self._last: str | None = None
 
+    @property
+    def fresh_tokens(self) -> bool:
+        """Whether the program gives another token for each connection, and has given one."""
+        return callable(self._token) and bool(self._last)
+
     async def bearer(self, within: float) -> str | None:
         """The token for the next opening handshake; a token function gives a fresh one. ConnectionFailed without."""
         deadline: asyncio.Timeout | None = None

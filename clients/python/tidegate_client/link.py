@@ -16,7 +16,7 @@ from typing import Any
 
 from .agreement import Agreement
 from .announcements import Announcements
-from .backoff import Backoff, Ending, NextStep
+from .backoff import Backoff, Ending
 from .connection import Connection, ConnectionFailed, open_connection
 from .errors import (
     ClientClosed,
@@ -189,7 +189,7 @@ class Link:
 
     def _final(self, ending: Ending) -> TidegateError | None:
         """The error that ends the client, or None to reconnect."""
-        if ending.step is NextStep.STOP:
+        if self._backoff.ends(ending, fresh_tokens=self.identity.fresh_tokens):
             return ConnectionRefused(ending.reason, close_code=ending.code)
         if not self._opened.is_set() and not self.options.wait:
             return Unreachable(ending.reason)

@@ -8,6 +8,8 @@
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
 const STABLE_MS = 5_000;
+/** Before the welcome: the token is not valid. Afterwards: it was revoked. */
+const UNAUTHENTICATED = 4001;
 const SERVICE_RESTART = 1012;
 
 /** How one attempt or connection ended. */
@@ -30,10 +32,23 @@ export function isFinal(code = 0): boolean {
 
 export class Backoff {
   #attempts = 0;
+  #askedAgain = false;
   readonly #random: () => number;
 
   constructor(random: () => number) {
     this.#random = random;
+  }
+
+  /**
+   * Whether the client must not come back. Where a program gives a fresh token for each connection, a token that was
+   * revoked is no end yet: the client asks for one more, once.
+   */
+  ends({ code, lived, refused }: Ending, freshTokens: boolean): boolean {
+    if (!refused && !isFinal(code)) return false;
+    if (code !== UNAUTHENTICATED || !freshTokens || lived === undefined) return true;
+    if (this.#askedAgain && lived < STABLE_MS) return true;
+    this.#askedAgain = true;
+    return false;
   }
 
   /** Milliseconds to wait before the next attempt: random(0, min(20 s, 0.5 s * 2^n)), or what the gateway asked for. */

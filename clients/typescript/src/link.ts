@@ -4,7 +4,7 @@
 // Invariant: after the end of a link nothing waits any more: every request has its reply or its error.
 
 import type { Authenticated, Welcome } from "../../../generated/typescript/protocol.js";
-import { Backoff, type Ending, isFinal } from "./backoff.js";
+import { Backoff, type Ending } from "./backoff.js";
 import { BROKEN, Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
 import { AnonymousIdentity } from "./identity.js";
@@ -48,6 +48,8 @@ export class Link {
   /** The present connection, once it carries what waited for it, and until the gateway says goodbye. */
   #carrier: Connection | undefined;
   #attempts = 0;
+  /** The program gave a token for this connection, and gives another one for the next. */
+  #fresh = false;
   #timer: unknown;
 
   constructor(url: string, settings: Settings, owner: LinkOwner) {
@@ -104,7 +106,7 @@ export class Link {
    * The gateway took this token for `user`. It stands for this client on later connections too, unless a function gives
    * fresh ones.
    */
-  identify(token: string, { user, identity = token }: Authenticated & { identity?: string }): void {
+  identify(token: string, { user, identity = token }: Authenticated): void {
     if (user.anonymous) this.#anonymous.keep(identity);
     else if (typeof this.#settings.token !== "function") this.#settings.token = token;
   }
@@ -134,6 +136,7 @@ export class Link {
     let Events: SocketConstructor | undefined;
     try {
       token = bearer(typeof given === "function" ? await given() : given);
+      this.#fresh = !!token && typeof given === "function";
       if (events) Events = (await import("./sse/index.js")).EventSocket;
     } catch (error) {
       failed(error);
@@ -158,6 +161,7 @@ export class Link {
     if (message.type === "welcome") this.#transport.worked(events);
     if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
     if (message.type === "goodbye") this.#carrier = undefined;
+    if (message.type === "identity") this.#anonymous.keep(message.token as string);
     this.#owner.pushed(message);
   }
 
@@ -199,7 +203,7 @@ export class Link {
 
   #closed(ending: Ending, events: boolean): void {
     const { code, reason, refused, lived } = ending;
-    if (refused || isFinal(code)) {
+    if (this.#backoff.ends(ending, this.#fresh)) {
       this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, refused ? undefined : code));
     } else {
       this.#drop("reconnecting");

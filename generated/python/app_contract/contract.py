@@ -44,7 +44,7 @@ class ResourceTypes(typing.NamedTuple):
     """The properties that have the time at which the row was made."""
 
 
-CONTRACT = "aabe979c0e64cdb5b45f79e931bd6f6c"
+CONTRACT = "189941b9779c42e9628aebfb4ff59c02"
 """Changes with the contract. `Welcome.contract` is that of the gateway."""
 
 RESOURCES: dict[str, ResourceTypes] = {

@@ -167,8 +167,14 @@ CLOSES: dict[int, CloseInfo] = {
     1011: CloseInfo(name="internal_error", meaning="The gateway had an internal error.", reconnect="backoff"),
     1012: CloseInfo(name="service_restart", meaning="The gateway restarts.", reconnect="resume"),
     1013: CloseInfo(name="try_again_later", meaning="The gateway has too many connections.", reconnect="backoff"),
-    4001: CloseInfo(name="unauthenticated", meaning="The token is not valid.", reconnect="never"),
-    4003: CloseInfo(name="forbidden", meaning="This user may not connect.", reconnect="never"),
+    4001: CloseInfo(
+        name="unauthenticated",
+        meaning="The token is not valid, was revoked, or did not come in time.",
+        reconnect="never",
+    ),
+    4003: CloseInfo(
+        name="forbidden", meaning="This user may not connect, or an operator ended the connection.", reconnect="never"
+    ),
     4009: CloseInfo(
         name="protocol_version",
         meaning="The gateway does not support the client's protocol version.",

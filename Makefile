@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -88,6 +88,13 @@ test-long: setup-tests ## the long proofs that `make test` leaves out: each engi
 test-quick: setup-tests ## run the Python tests that start no process and are not slow; says what it left out
 	$(PYTEST) --quick
 
+# What depends on the loop: sockets, buffers, backpressure, stops, the hub's lines, and both databases.
+UVLOOP_TESTS = tests/transport tests/gateway/test_slow_readers.py tests/gateway/test_large_answers.py \
+  tests/hub/test_two_workers.py tests/e2e/test_stop.py tests/e2e/test_rows_live.py
+
+test-uvloop: setup-tests ## run the tests of sockets, backpressure, stops and both databases with uvloop
+	$(PYTEST) --usual --loop uvloop $(UVLOOP_TESTS)
+
 test-install: setup-tests ## install everything from nothing: locks, distributions, kinds of folders and users; takes minutes
 	$(BIN)/python -m pytest -v -rs --capture=no --timeout=900 -p no:cacheprovider tests/install
 
@@ -96,7 +103,7 @@ test-packaging: setup-tests setup-node ## build applications from the packed Typ
 	$(NPM) run --silent test:packaging
 
 test-all: setup-tests setup-node ## everything that takes long: installs, every Python here, contract, filters, histories, simulation
-	$(MAKE) check test-tools test-long
+	$(MAKE) check test-uvloop test-tools test-long
 	$(MAKE) test-install
 	$(MAKE) test-packaging
 	$(MAKE) test-deploy

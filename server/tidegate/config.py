@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from tidegate import logs, memory_limit, setting_sources, urls
+from tidegate import event_loops, logs, memory_limit, setting_sources, urls
 from tidegate.admin import settings as admin
 from tidegate.hooks import hook as webhooks
 from tidegate.hooks.hook import Hook
@@ -284,6 +284,7 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         "engine": urls.check,
         "memory": memory_limit.parse,
         "workers": cores.number,
+        "loop": event_loops.check,
         "trusted_proxies": lambda texts: [network(text) for text in texts],
     }
     for name, read in readers.items():

@@ -29,6 +29,9 @@ class OperatingSettings(msgspec.Struct, frozen=True, kw_only=True):
         about("What operators send as bearer token, at least 32 characters. A Unix socket and `dev` need none."),
     ] = None
     admin_secret_file: Annotated[str | None, about("A file with `admin_secret`.")] = None
+    loop: Annotated[
+        str, about("Event loop: `asyncio`, `uvloop` (the extra `tidegate[uvloop]`), or `auto`: uvloop if installed.")
+    ] = "auto"
     log_level: Annotated[str, about("debug, info, warning or error.")] = "info"
     log_format: Annotated[str, about("`console`, or `json` for one JSON object a line.")] = "console"
     access_log: Annotated[

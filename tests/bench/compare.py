@@ -19,13 +19,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import measures
 from tests.bench.measures import Server
-from tests.support.gateway import ROOT, GatewayProcess, clean_environment
+from tests.support.gateway import ROOT, GatewayProcess, clean_environment, with_changes
 
 SLOWER = 1.05
 """A measure is slower when even the lower end of its interval is above this ratio."""
@@ -102,11 +102,12 @@ def checkout(ref: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def gateway(name: str, root: Path) -> Iterator[Server]:
-    """A gateway that runs the code in `root`, on a new database."""
-    environment = {"PYTHONPATH": os.pathsep.join(str(root / package) for package in PACKAGES)}
+def gateway(name: str, root: Path, loop: str = "asyncio") -> Iterator[Server]:
+    """A gateway that runs the code in `root`, on a new database and in the event loop `loop`."""
+    environment: dict[str, str | None] = {"PYTHONPATH": os.pathsep.join(str(root / package) for package in PACKAGES)}
     known = (root / "server/tidegate/config.py").read_text()
     environment |= {f"TIDEGATE_{name.upper()}": "0" for name in RATES if f"    {name}:" in known}
+    environment["TIDEGATE_LOOP"] = loop if "    loop:" in known else None
     with tempfile.TemporaryDirectory() as folder:
         options = ("--schema", str(root / "schema"))
         _run(root, environment, Path(folder), "-m", "tidegate", "migrate", *options)
@@ -118,9 +119,9 @@ def gateway(name: str, root: Path) -> Iterator[Server]:
             process.stop()
 
 
-def _run(root: Path, environment: dict[str, str], folder: Path, *arguments: str) -> None:
+def _run(root: Path, environment: Mapping[str, str | None], folder: Path, *arguments: str) -> None:
     """Run Python with the code in `root`, after a check that it is that code which is imported."""
-    everything = {**clean_environment(), **environment}
+    everything = with_changes(clean_environment(), environment)
     where = subprocess.run(
         [sys.executable, "-c", "import tidegate; print(tidegate.__file__)"],
         cwd=folder,
@@ -189,13 +190,16 @@ def main() -> int:
     )
     parser.add_argument("ref", help="the commit to compare with: a branch, a tag or a hash")
     parser.add_argument("--rounds", type=int, default=12, help=f"at least {FEWEST_ROUNDS} (default: 12)")
+    parser.add_argument(
+        "--loop", choices=["asyncio", "uvloop"], default="asyncio", help="of this checkout; the other one has asyncio"
+    )
     args = parser.parse_args()
     if args.rounds < FEWEST_ROUNDS:
         parser.error(f"--rounds: at least {FEWEST_ROUNDS}; fewer have no 95 % interval")
     with checkout(args.ref) as folder, contextlib.ExitStack() as stack:
         with one_core():
             before = stack.enter_context(gateway(args.ref, folder))
-            now = stack.enter_context(gateway("here", ROOT))
+            now = stack.enter_context(gateway("here", ROOT, args.loop))
         figures = asyncio.run(measure(before, now, args.rounds))
     return 0 if report(args.ref, figures) else 1
 

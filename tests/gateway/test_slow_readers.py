@@ -12,7 +12,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -63,7 +63,7 @@ class Member(Raw):
 
     def read(self, reads: bool) -> None:
         transport = self.writer.transport
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop has another class
         (transport.resume_reading if reads else transport.pause_reading)()
 
 

@@ -16,13 +16,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import IO
 from unittest import mock
 
-from tests.support import forked
+from tests.support import chosen_loop, forked
 from tests.support.deadlines import DEADLINE_S
 from tests.support.ports import free_port
 from tests.support.sqlite import foreign
@@ -56,13 +57,19 @@ def python(code: str, *arguments: str, cwd: Path | None = None) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings that a developer may have set for a gateway.
+    """This process's environment without settings that a developer may have set for a gateway, but with the event loop
+    of this run.
 
     Containers often tell Python to keep no bytecode. Each start would compile all modules, which doubles its time.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return kept
+    return {**kept, "TIDEGATE_LOOP": chosen_loop.name()}
+
+
+def with_changes(environment: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    """`environment` with other values; None takes a variable away."""
+    return {name: value for name, value in {**environment, **changes}.items() if value is not None}
 
 
 def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
@@ -86,7 +93,7 @@ def _contract(folder: Path) -> Contract:
 class GatewayProcess:
     """One `tidegate serve`. `folder` holds its database and its log."""
 
-    def __init__(self, folder: Path, *options: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str | None] | None = None) -> None:
         self.folder = folder
         self.port = 0
         self.log_file = folder / "gateway.log"
@@ -139,7 +146,7 @@ class GatewayProcess:
         command = ["serve", "--port", str(self.port), *self._options]
         if "--schema" not in self._options:
             command += ["--schema", str(ROOT / "schema")]
-        environment = {**clean_environment(), **self._environment}
+        environment = with_changes(clean_environment(), self._environment)
         reads, writes = os.pipe()
         self._output = os.fdopen(reads)
         with Path(os.devnull).open() as nothing, self.log_file.open("a") as log, os.fdopen(writes, "w") as output:

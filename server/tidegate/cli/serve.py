@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 
-from tidegate import activation, config, logs
+from tidegate import activation, config, event_loops, logs
 from tidegate.cli.development import supervised
 from tidegate.cli.serving.announcing import announce
 from tidegate.config import ConfigError
@@ -68,6 +67,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="address for operators: 127.0.0.1:8788 or unix:/run/tidegate/admin (default: none)",
     )
     parser.add_argument("--log-format", dest="log_format", metavar="FORMAT", help="console, or json (default: console)")
+    parser.add_argument(
+        "--loop", metavar="NAME", help="event loop: asyncio, uvloop, or auto for uvloop if installed (default: auto)"
+    )
     parser.add_argument("--log-level", dest="log_level", help="debug, info, warning or error (default: info)")
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # for `tidegate dev`
     parser.add_argument("--member", help=argparse.SUPPRESS)  # for the supervisor of workers
@@ -112,5 +114,5 @@ def run(args: argparse.Namespace) -> int:
                 open_files.warn(settings.max_connections)
             announce(settings, port)
 
-        asyncio.run(app.serve(settings, ready, application, ending, Start(sockets)))
+        event_loops.run(app.serve(settings, ready, application, ending, Start(sockets)), settings.loop)
     return 0

@@ -103,13 +103,24 @@ class Connector:
         while True:
             began = loop.time()
             with suppress(OSError):
-                await loop.create_unix_connection(lambda: Line(self._begun), self.address)
+                await self._connect(loop)
             if self._tried is not None:
                 await self._watch(self._tried)
             if loop.time() - began > LONGEST_PAUSE_S:
                 pause = FIRST_PAUSE_S
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # spread
             pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Raises OSError. uvloop cannot connect to an abstract socket by its name, and takes one that is connected."""
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, self.address)
+            await loop.create_unix_connection(lambda: Line(self._begun), sock=sock)
+        except BaseException:
+            sock.close()
+            raise
 
     async def _watch(self, line: Line) -> None:
         """Returns when the line has ended."""

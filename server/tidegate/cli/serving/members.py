@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
-from tidegate import config, logs
+from tidegate import config, event_loops, logs
 from tidegate.config import ConfigError, Settings
 from tidegate.ending import Ending
 from tidegate.workers import fitting, place, shares
@@ -40,7 +39,7 @@ def _worker(settings: Settings, member: Member) -> int:
                 open_files.warn(own.max_connections)
             member.ready()
 
-        asyncio.run(app.serve(own, ready, application, ending, Start(member.sockets(), member)))
+        event_loops.run(app.serve(own, ready, application, ending, Start(member.sockets(), member)), own.loop)
     return 0
 
 
@@ -49,5 +48,5 @@ def _hub(settings: Settings, member: Member) -> int:
 
     own = shares.of_hub(settings, member.place.count)
     logs.enable()
-    asyncio.run(hub.serve(own, member))
+    event_loops.run(hub.serve(own, member), own.loop)
     return 0

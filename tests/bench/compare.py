@@ -105,7 +105,8 @@ def checkout(ref: str) -> Iterator[Path]:
 def gateway(name: str, root: Path, loop: str = "asyncio") -> Iterator[Server]:
     """A gateway that runs the code in `root`, on a new database and in the event loop `loop`."""
     environment: dict[str, str | None] = {"PYTHONPATH": os.pathsep.join(str(root / package) for package in PACKAGES)}
-    known = (root / "server/tidegate/config.py").read_text()
+    sources = [root / "server/tidegate/config.py", *(root / "server/tidegate").glob("*_settings.py")]
+    known = "".join(each.read_text() for each in sources)
     environment |= {f"TIDEGATE_{name.upper()}": "0" for name in RATES if f"    {name}:" in known}
     environment["TIDEGATE_LOOP"] = loop if "    loop:" in known else None
     with tempfile.TemporaryDirectory() as folder:

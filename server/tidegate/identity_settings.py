@@ -70,9 +70,7 @@ class IdentitySettings(OperatingSettings, frozen=True, kw_only=True):
     ] = 10.0
     identity_max_age: Annotated[
         float,
-        _about(
-            "Seconds that an anonymous client may stay the same user, from its first connection on; 0: not at all."
-        ),
+        _about("Seconds that an anonymous client may stay the same user, from its first connection on; 0: not at all."),
         msgspec.Meta(ge=0, le=LONGEST_S),
     ] = 2_592_000.0
 

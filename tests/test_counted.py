@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import random
 import re
@@ -9,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from tests.support.gateway import ROOT
 from tidegate import counted
 from tidegate.counted import Counted
 
@@ -107,3 +109,27 @@ def test_threads_lose_no_call(clock: Clock, caplog: pytest.LogCaptureFixture) ->
     clock.now += 60
     counted.write_due()
     assert lines(caplog) == ["failed", "failed (the newest of 1999 in 60 s)"]
+
+
+def test_every_kind_of_line_of_the_gateway_is_an_event_with_a_name() -> None:
+    """Otherwise it would be in the log, and not in `tidegate_events_total`."""
+    nameless = []
+    for path in sorted((ROOT / "server" / "tidegate").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        nodes = ast.walk(ast.parse(text)) if "Counted(" in text else ()
+        made = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "Counted"]
+        nameless += [
+            f"{path.relative_to(ROOT).as_posix()}:{node.lineno}: Counted(..., name=...)"
+            for node in made
+            if not any(keyword.arg == "name" for keyword in node.keywords)
+        ]
+    assert nameless == []
+
+
+def test_an_event_is_the_sum_of_its_kinds_of_lines(clock: Clock) -> None:
+    one = Counted(log, logging.INFO, "one", now=clock, name="of_the_test")
+    two = Counted(log, logging.INFO, "two", now=clock, name="of_the_test")
+    one()
+    two()
+    two()
+    assert counted.totals()["of_the_test"] == 3

@@ -24,7 +24,9 @@ from tidegate.core.errors import Refused
 from tidegate.counted import Counted
 
 log = logging.getLogger("tidegate.tokens")
-FAILED = Counted(log, logging.WARNING, "the keys at %s cannot be fetched: %s (%d keys are known)")
+FAILED = Counted(
+    log, logging.WARNING, "the keys at %s cannot be fetched: %s (%d keys are known)", name="keys_not_fetched"
+)
 
 REFRESH_S = 300.0
 FORCED_S = 30.0

@@ -25,6 +25,7 @@ OTHER_ROOMS = Counted(
     logging.WARNING,
     "engine_prefix: the gateway that started last under %s has other rooms (only there: %s; only here: %s); this is "
     "right between versions of one application, and two applications need two prefixes",
+    name="other_rooms",
 )
 PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """A prefix is a part of names in the engine's server: nothing in it may be taken for a separator."""

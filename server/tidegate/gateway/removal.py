@@ -27,7 +27,12 @@ from tidegate.gateway.engine_listener import EngineListener
 from tidegate_protocol import CloseCode
 
 log = logging.getLogger("tidegate.tokens")
-NOT_READ = Counted(log, logging.WARNING, "what other gateways have revoked cannot be read from the database")
+NOT_READ = Counted(
+    log,
+    logging.WARNING,
+    "what other gateways have revoked cannot be read from the database",
+    name="revocations_not_read",
+)
 LOOK_S = 5.0
 """How often it is looked whether another gateway has revoked something."""
 REVOKE, DISCONNECT = "revoke", "disconnect"

@@ -41,7 +41,7 @@ class OtherWorker:
             yield event
 
     async def _lines(self, operation: str, arguments: Arguments) -> AsyncIterator[Any]:
-        reader, writer = await asyncio.open_unix_connection(self._address, limit=LONGEST)
+        reader, writer = await asyncio.open_unix_connection(sock=_connected(self._address), limit=LONGEST)
         try:
             writer.write(msgspec.json.encode([operation, dict(arguments)]) + b"\n")
             while line := await reader.readline():
@@ -74,7 +74,10 @@ class BetweenWorkers:
             finally:
                 writer.close()
 
-        self._server = await asyncio.start_unix_server(answer, self._addresses[self._own])
+        # The sockets are made here: uvloop knows no names without a folder.
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening.bind(self._addresses[self._own])
+        self._server = await asyncio.start_unix_server(answer, sock=listening)
 
     def others(self) -> Sequence[Other]:
         """Those that listen now."""
@@ -128,11 +131,20 @@ async def _say(writer: asyncio.StreamWriter, what: Any) -> None:
     await writer.drain()
 
 
+def _connected(address: str) -> socket.socket:
+    """A connection to a process of this machine: the kernel makes or refuses it at once. Raises OSError."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.setblocking(False)
+    try:
+        made.connect(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
 def _listens(address: str) -> bool:
-    """Whether a process has this name. The kernel says it at once."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        with suppress(OSError):
-            probe.connect(address)
-            return True
+    with suppress(OSError):
+        _connected(address).close()
+        return True
     return False

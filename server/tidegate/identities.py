@@ -74,6 +74,12 @@ def rules(settings: Settings) -> TokenRules:
     )
 
 
+def check(settings: Settings) -> None:
+    """Raises ConfigError for settings with which a gateway could not check tokens."""
+    token_keys(settings)
+    rules(settings)
+
+
 class Opened(NamedTuple):
     """All that a gateway needs to know who its clients are."""
 

@@ -132,7 +132,7 @@ def test_known_keys_count_on_while_the_login_server_fails(server: Server, caplog
     assert [key.id for key in of(server, "one")] == ["one"]
     assert wait_said(server, "two") > 1.0, "whether there is such a key is not known"
     assert "no route" in caplog.text
-    assert "(1 keys are known)" in caplog.text
+    assert "(keys that are known: 1)" in caplog.text
 
 
 def test_key_that_the_login_server_withdrew_counts_no_more(server: Server) -> None:

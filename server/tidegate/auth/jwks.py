@@ -25,7 +25,7 @@ from tidegate.counted import Counted
 
 log = logging.getLogger("tidegate.tokens")
 FAILED = Counted(
-    log, logging.WARNING, "the keys at %s cannot be fetched: %s (%d keys are known)", name="keys_not_fetched"
+    log, logging.WARNING, "the keys at %s cannot be fetched: %s (keys that are known: %d)", name="keys_not_fetched"
 )
 
 REFRESH_S = 300.0
@@ -188,6 +188,8 @@ def fetched(url: str) -> bytes:
     except urllib.error.HTTPError as error:
         error.close()
         raise OSError(f"the server answers with status {error.code}") from None
+    except urllib.error.URLError as error:
+        raise OSError(f"the server cannot be reached: {error.reason}") from None
     return text
 
 

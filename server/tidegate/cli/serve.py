@@ -82,10 +82,12 @@ def run(args: argparse.Namespace) -> int:
         from tidegate.cli.serving import members  # noqa: PLC0415  # only what a worker needs
 
         return members.run(args)
+    from tidegate import identities  # noqa: PLC0415  # loads PyJWT
     from tidegate.workers import plan  # noqa: PLC0415  # knows the engines; only this command needs it
 
     settings = config.load(args)
     plan.check(settings, supervised=args.supervised)
+    identities.check(settings)
     logs.set_up(settings.log_level, form=settings.log_format)
     try:
         sockets = activation.sockets()

@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ttl <= 0:
         raise ConfigError("--ttl must be more than 0 seconds")
     if args.ttl > settings.token_life:
-        raise ConfigError(f"--ttl must be {settings.token_life:g} seconds at most; the setting token_life says so")
+        raise ConfigError(f"--ttl must be {settings.token_life:,.0f} seconds at most (setting token_life)")
     if secret == DEVELOPMENT_SECRET:
         print(
             "WARNING: signed with the DEVELOPMENT secret, which is public; only `serve --dev` accepts the token",

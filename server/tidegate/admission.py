@@ -57,7 +57,7 @@ def transport(settings: Settings) -> TransportSettings:
         max_size=settings.max_message,
         origins=settings.origins,
         loopback_origins=settings.dev,
-        hosts=settings.hosts,
+        hosts=settings.names,
         http_idle=settings.http_idle,
         slow_rate=settings.slow_rate,
         slow_consumer=SLOW_CONSUMER,

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import random
-import shlex
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from tidegate import (
     admission,
     counted,
-    documents,
     handlers,
     heap,
     identities,
@@ -37,7 +33,6 @@ from tidegate import (
 )
 from tidegate.application import Application, load_application
 from tidegate.config import ConfigError, Settings
-from tidegate.contract import Contract
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.protocol import Protocol
@@ -47,8 +42,9 @@ from tidegate.core.rows.permissions import ResourceRules
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.ending import Ending
 from tidegate.gateway.assembly import Parts, assemble
-from tidegate.gateway.http_routes import Documents, routes
+from tidegate.gateway.http_routes import routes
 from tidegate.gateway.sender import Sender
+from tidegate.served_documents import development, make_documents
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
@@ -265,36 +261,3 @@ async def build(
     )
     await identities.keep_revocations(parts.removal, settings, clock)
     return parts, engine
-
-
-def make_documents(contract: Contract, settings: Settings) -> Documents:
-    """What is served of `contract`."""
-    bundle: dict[str, Any] = json.loads(contract.bundle_json)
-    return Documents(
-        bundle=contract.bundle_json,
-        asyncapi=_json(documents.asyncapi(bundle)),
-        openapi=_json(documents.openapi(bundle)),
-        console=_console(bundle, settings),
-        protocol_page=documents.protocol_page(bundle, console=settings.serves_console).encode(),
-    )
-
-
-def _console(bundle: dict[str, Any], settings: Settings) -> bytes | None:
-    """What the page at `/` shows; None where it is not served."""
-    if not settings.serves_console:
-        return None
-    return _json({**documents.console(bundle), "development": development(settings)})
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
-
-
-def development(settings: Settings) -> dict[str, str] | None:
-    """What the page at `/` says in development mode: commands to type. None outside of it."""
-    if not settings.dev:
-        return None
-    file = settings.database.removeprefix("sqlite:///")
-    # The URL of a PostgreSQL server may hold a password, so the page names the variable that holds the URL.
-    shell = 'psql "$TIDEGATE_DATABASE"' if file == settings.database else f"sqlite3 {shlex.quote(file)}"
-    return {"shell": shell, "token": "tidegate token --user 1 --dev"}

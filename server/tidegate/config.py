@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 import msgspec
 
-from tidegate import event_loops, logs, memory_limit, setting_sources, urls
+from tidegate import edge_settings, event_loops, logs, memory_limit, setting_sources, urls
 from tidegate.admin import settings as admin
 from tidegate.hooks import hook as webhooks
 from tidegate.hooks.hook import Hook
@@ -36,11 +36,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One gateway's settings. The environment variable of a field is TIDEGATE_ and its name in capitals."""
 
-    host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, _about("Port to listen on; 0 takes a free one."), msgspec.Meta(ge=0, le=65535)] = 8787
     database: Annotated[
         str, _about("Database URL: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://...`.")
     ] = "sqlite:///tidegate.db"
+    database_file: Annotated[str | None, _about("A file with `database`, where its URL has a password.")] = None
     engine: Annotated[
         str,
         _about(
@@ -48,6 +47,7 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
             "gateway's own PostgreSQL. `memory`: nothing."
         ),
     ] = "memory"
+    engine_file: Annotated[str | None, _about("A file with `engine`, where its URL has a password.")] = None
     engine_prefix: Annotated[
         str | None,
         _about(
@@ -70,21 +70,6 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
     dev: Annotated[
         bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
     ] = False
-    console: Annotated[
-        bool | None,
-        _about("Whether the page at `/` is served. Without it: in development mode only."),
-    ] = None
-    origins: Annotated[
-        tuple[str, ...],
-        _about("Web origins that may connect, besides the gateway's own; `*` is any. Programs send none and may."),
-    ] = ()
-    hosts: Annotated[
-        tuple[str, ...],
-        _about("Names that HTTP requests may call the gateway; without any: all, with `dev` those of this machine."),
-    ] = ()
-    http_idle: Annotated[
-        float, _about("Seconds that an HTTP connection without a request stays open."), msgspec.Meta(gt=0)
-    ] = 75.0
     heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
     max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
     max_connections: Annotated[
@@ -121,10 +106,6 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
         _about("Refused tokens a minute and public address, above which its tokens are not looked at."),
         msgspec.Meta(ge=0),
     ] = 10.0
-    trusted_proxies: Annotated[
-        tuple[str, ...],
-        _about("Addresses or networks of proxies, whose `X-Forwarded-For` or PROXY header names the client's address."),
-    ] = ()
     read_timeout: Annotated[
         float, _about("Seconds that a read may wait for its turn, and then run."), msgspec.Meta(ge=0)
     ] = 5.0
@@ -245,18 +226,20 @@ def load(
 
     `makes_schema_folder`: the command makes the schema folder if there is none.
     """
-    known = set(get_type_hints(Settings))
-    given = {
-        **setting_sources.from_file(getattr(args, "config", None)),
-        **setting_sources.from_environment(environ, known),
-        **setting_sources.from_arguments(args, known),
-    }
+    return load_with_sources(args, environ, makes_schema_folder=makes_schema_folder)[0]
+
+
+def load_with_sources(
+    args: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, makes_schema_folder: bool = False
+) -> tuple[Settings, dict[str, str]]:
+    """As `load`, and where each setting was found that is given: a file, a variable or an option."""
+    given, found = setting_sources.gathered(args, environ, set(get_type_hints(Settings)))
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"settings: {error}") from None
     _check(settings, makes_schema_folder=makes_schema_folder)
-    return settings
+    return settings, found
 
 
 def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
@@ -280,6 +263,8 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         "hooks": webhooks.check,
         "admin": lambda address: admin.check(address, settings.operators_secret, dev=settings.dev),
         "log_format": logs.check_format,
+        "origins": edge_settings.check_origins,
+        "hosts": edge_settings.check_hosts,
         "database": urls.check,
         "engine": urls.check,
         "memory": memory_limit.parse,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from tidegate.operating_settings import OperatingSettings
+from tidegate.edge_settings import EdgeSettings
 from tidegate.operating_settings import about as _about
 
 LONGEST_S = 315_576_000
@@ -18,8 +18,8 @@ LONGEST_S = 315_576_000
 Place = str | tuple[str, ...]
 
 
-class IdentitySettings(OperatingSettings, frozen=True, kw_only=True):
-    """A part of one gateway's settings, and those for operators: a Struct has one base."""
+class IdentitySettings(EdgeSettings, frozen=True, kw_only=True):
+    """A part of one gateway's settings, and those of the edge: a Struct has one base."""
 
     secret: Annotated[
         str | None,

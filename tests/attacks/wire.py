@@ -31,7 +31,7 @@ def head(
     more: tuple[str, ...] = (),
 ) -> bytes:
     """The head of a request. `address`: what a trusted proxy says about where it comes from; None says nothing."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: gateway.example"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     if upgrade:
         lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
         lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]

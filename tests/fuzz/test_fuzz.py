@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def _unverified(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_config_error(patch: pytest.MonkeyPatch) -> None:
-    def read(name: str | None) -> dict[str, Any]:
+    def read(name: str | None, known: Collection[str]) -> dict[str, Any]:
         return tomllib.loads(Path(str(name)).read_text(encoding="utf-8"))
 
     patch.setattr(setting_sources, "from_file", read)

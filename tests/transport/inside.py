@@ -70,7 +70,12 @@ async def running(
 
     `added`: what the application adds in Python.
     """
-    given = {"schema": str(ROOT / "schema"), "database": f"sqlite:///{folder / 'tidegate.db'}", "secret": SECRET}
+    given = {
+        "schema": str(ROOT / "schema"),
+        "database": f"sqlite:///{folder / 'tidegate.db'}",
+        "secret": SECRET,
+        "hosts": ["gateway.example"],
+    }
     settings = config.load(argparse.Namespace(**{**given, **chosen}), {})
     application = app.load_application(settings) if {"schema", "handlers"} & chosen.keys() else _of_sample()
     contract = application.contract

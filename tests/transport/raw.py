@@ -220,7 +220,7 @@ async def listening(
     handler, tickers, routes = echo or Echo(), Tickers(loop), Routes()
     routes.add("/healthz", lambda _: Response.text(200, "ok\n"), always=True)
     chosen = TransportSettings(
-        **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, **settings}  # type: ignore[arg-type]  # fields by name
+        **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, "hosts": ("gateway.example",), **settings}  # type: ignore[arg-type]  # fields by name
     )
     context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory, limits, api)
     listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)

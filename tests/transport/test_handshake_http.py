@@ -201,7 +201,7 @@ async def test_request_head_that_is_too_large_is_431_and_ends_the_connection(doo
 )
 async def test_page_of_a_foreign_origin_is_403(door: Door, origin: str) -> None:
     assert (await answer(door, upgrade("/ws", f"Origin: {origin}")))[0] == 403
-    assert (await answer(door, without("Host")[:-2] + f"Origin: {origin}\r\n\r\n".encode()))[0] == 403
+    assert (await answer(door, without("Host")[:-2] + f"Origin: {origin}\r\n\r\n".encode()))[0] == 421
 
 
 async def test_two_origin_headers_are_403(door: Door) -> None:
@@ -219,9 +219,9 @@ async def test_own_pages_configured_origins_and_programs_may_connect() -> None:
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [("gateway.example", 101), ("GATEWAY.example:443", 101), ("evil.example", 421), ("127.0.0.1", 421), ("[", 400)],
+    [("gateway.example", 101), ("GATEWAY.example:443", 101), ("127.0.0.1", 101), ("evil.example", 421), ("[", 400)],
 )
-async def test_gateway_with_names_opens_connections_to_these_alone(host: str, status: int) -> None:
+async def test_gateway_with_names_opens_connections_to_these_and_to_its_addresses(host: str, status: int) -> None:
     """DNS rebinding: a foreign name points to the gateway, and the page's origin is that name too."""
     async with listening(hosts=("gateway.example",)) as door, door.tcp() as raw:
         request = upgrade("/ws", f"Origin: http://{host}") if status == 101 else upgrade("/ws")
@@ -239,10 +239,23 @@ async def test_pages_of_this_machine_may_connect_in_development_only() -> None:
             assert (await answer(door, upgrade("/ws", "Origin: http://localhost.evil.example")))[0] == 403
 
 
-async def test_foreign_dns_name_that_points_to_this_machine_is_403_in_development() -> None:
+@pytest.mark.parametrize("settings", [{"loopback_origins": True}, {"hosts": ()}])
+async def test_foreign_dns_name_that_points_to_this_machine_is_403(settings: dict[str, object]) -> None:
     """DNS rebinding: the browser sends the same name as origin and as Host."""
-    async with listening(loopback_origins=True) as door:
+    async with listening(**settings) as door:  # type: ignore[arg-type]  # fields by name
         assert (await answer(door, upgrade("/ws", "Origin: http://gateway.example")))[0] == 403
+
+
+async def test_pages_of_an_address_and_of_localhost_are_the_gateways_own() -> None:
+    """No owner of a DNS name can make a browser call a page so that the name was not typed for."""
+    async with listening(hosts=()) as door:
+        for name in ("127.0.0.1:8787", "192.0.2.7", "[::1]:8787", "localhost:8787"):
+            request = upgrade("/ws", f"Origin: http://{name}").replace(
+                b"Host: gateway.example", f"Host: {name}".encode()
+            )
+            async with door.tcp() as raw:
+                raw.send(request)
+                assert (await raw.head()).startswith("HTTP/1.1 101 "), name
 
 
 async def test_connections_above_the_limit_get_503_until_another_client_leaves() -> None:

@@ -71,9 +71,9 @@ async def test_preflight_names_the_methods_of_the_path() -> None:
         assert len(api.begun) == 1
 
 
-async def test_foreign_name_that_points_to_this_machine_is_421_in_development() -> None:
+async def test_foreign_name_that_points_to_this_machine_is_421() -> None:
     """DNS rebinding: a page behind such a name sends no Origin with a GET to its own name."""
-    async with listening(api=EchoApi(), loopback_origins=True) as door:
+    async with listening(api=EchoApi(), loopback_origins=True, hosts=()) as door:
         for host, status in (
             ("gateway.example", 421),
             ("localhost:8787", 200),
@@ -87,10 +87,12 @@ async def test_foreign_name_that_points_to_this_machine_is_421_in_development() 
         assert (await ask(door, local)).headers["access-control-allow-origin"] == "http://localhost:5173"
 
 
-async def test_gateway_with_names_answers_to_these_alone() -> None:
+async def test_gateway_with_names_answers_to_these_and_to_its_addresses() -> None:
     async with listening(api=EchoApi(), hosts=("api.example",)) as door:
-        for host, status in (("api.example", 200), ("API.example:443", 200), ("gateway.example", 421)):
+        for host, status in (("api.example", 200), ("API.example:443", 200), ("127.0.0.1", 200), ("evil.example", 421)):
             assert (await ask(door, request("GET", "/api/echo", host=host))).status == status, host
+    async with listening(api=EchoApi(), hosts=("*",)) as door:
+        assert (await ask(door, request("GET", "/api/echo", host="any.example"))).status == 200
 
 
 async def test_cookies_are_not_looked_at() -> None:

@@ -85,4 +85,8 @@ class AdminAddress:
 
     def _transport(self) -> TransportSettings:
         admin = self._settings.admin or UNIX
-        return TransportSettings() if admin.startswith(UNIX) else TransportSettings(hosts=(*NAMES, place_of(admin)[0]))
+        return (
+            TransportSettings(hosts=("*",))
+            if admin.startswith(UNIX)
+            else TransportSettings(hosts=(*NAMES, place_of(admin)[0]))
+        )

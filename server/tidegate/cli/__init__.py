@@ -29,6 +29,7 @@ COMMANDS = (
     "database",
     "token",
     "check",
+    "config",
     "replay",
     "hooks",
 )
@@ -45,6 +46,7 @@ examples:
   tidegate top                    show who costs a running gateway what, live
   tidegate generate               write typed models and the TypeScript contract
   tidegate check                  list the problems in ./schema
+  tidegate config check           show the settings, and what is risky about them in production
   tidegate replay FILE            send a recording of the console to a gateway again
   tidegate token --user 1 --dev   print a token for development
 

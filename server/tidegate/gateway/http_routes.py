@@ -32,6 +32,7 @@ READ_ONLY = (
 )
 """The Content-Security-Policy of a page that makes no requests."""
 
+NO_DOCUMENTS = Response.text(404, "the documents are off; the setting `documents = true` switches them on\n")
 NO_CONSOLE = Response.text(404, "the console is off; the setting `console = true` or development mode switches it on\n")
 
 
@@ -46,6 +47,8 @@ class Documents(msgspec.Struct, frozen=True):
     """What the page at `/` shows of the application. None: the page is not served."""
     protocol_page: bytes
     """The HTML page at `/docs`."""
+    public: bool = True
+    """Whether any of it but the console is served."""
 
 
 def routes(documents: Documents, draining: Callable[[], bool], store: Store, engine: Engine) -> Routes:
@@ -63,18 +66,22 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     table = Routes()
     table.add("/healthz", lambda _: Response.text(200, "ok\n"), always=True)
     table.add("/readyz", ready, always=True)
-    bundle = Response(200, {"Content-Type": "application/schema+json"}, documents.bundle)
-    table.add("/schema/bundle.json", _fixed(bundle))
-    table.add("/asyncapi.json", _fixed(_json(documents.asyncapi)))
-    table.add("/openapi.json", _fixed(_json(documents.openapi)))
-    page = Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, documents.protocol_page)
-    table.add("/docs", _fixed(page))
+    for path, document in _documents(documents):
+        table.add(path, _fixed(document if documents.public else NO_DOCUMENTS))
     console = NO_CONSOLE if documents.console is None else _json(documents.console)
     table.add("/console/application.json", _fixed(console))
     for path, response in _files():
         for_console = path == "/" or path.startswith("/console/")
         table.add(path, _fixed(console if for_console and documents.console is None else response))
     return table
+
+
+def _documents(documents: Documents) -> Iterator[tuple[str, Response]]:
+    """The forms of the contract that programs and people read."""
+    yield "/schema/bundle.json", Response(200, {"Content-Type": "application/schema+json"}, documents.bundle)
+    yield "/asyncapi.json", _json(documents.asyncapi)
+    yield "/openapi.json", _json(documents.openapi)
+    yield "/docs", Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, documents.protocol_page)
 
 
 def _files() -> Iterator[tuple[str, Response]]:

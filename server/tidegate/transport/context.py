@@ -54,7 +54,7 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
     loopback_origins: bool = False
     """Web pages of this machine may connect."""
     hosts: tuple[str, ...] = ()
-    """The names that HTTP requests may call the gateway; with none, any, or those of this machine for its pages."""
+    """The names of the gateway, besides localhost and its addresses."""
     http_idle: float = 75.0
     """How long a connection without a request stays open. Proxies keep theirs for 60 s, and must be the first."""
     sweep: float = 1.0

@@ -107,8 +107,8 @@ class Gatekeeper:
         headers, settings = exchange.head.headers, self._context.settings
         host, origin = headers["host"], headers.get("origin")
         try:
-            known = host_allowed(host, settings.hosts, loopback=settings.loopback_origins)
-            allowed = origin_allowed(origin, host, settings.origins, loopback=settings.loopback_origins)
+            known = host_allowed(host, settings.hosts)
+            allowed = origin_allowed(origin, host, settings.origins, settings.hosts, loopback=settings.loopback_origins)
         except ValueError:
             raise BadRequest(HTTPStatus.BAD_REQUEST, "the Host or the Origin cannot be read") from None
         if not known:

@@ -31,7 +31,11 @@ BEARER = "bearer."
 MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
-FORBIDDEN_ORIGIN = Response.text(403, "web pages of this origin may not connect; the `origins` setting allows them\n")
+FORBIDDEN_ORIGIN = Response.text(
+    403,
+    "web pages of this origin may not connect; the `origins` setting allows them, and `hosts` those of the gateway's "
+    "own name\n",
+)
 FOREIGN_NAME = Response.text(421, "the gateway does not have this name; the `hosts` setting says which it has\n")
 LEAVING = Response.text(503, "this gateway is about to end; retry later\n", {"Retry-After": "1"})
 MALFORMED = Response.text(400, "malformed HTTP request\n")
@@ -123,7 +127,7 @@ def _respond(
     if "websocket" not in _first(request.headers, "Upgrade").lower():
         return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
     hosts = context.settings.hosts
-    if hosts and not host_allowed(_first(request.headers, "Host"), hosts, loopback=False):
+    if hosts and not host_allowed(_first(request.headers, "Host"), hosts):
         FOREIGN_HOST(visitor.peer.address or "a Unix socket")
         return FOREIGN_NAME.serialize()
     if not _origin_allowed(request.headers, context.settings):
@@ -153,7 +157,8 @@ def _origin_allowed(headers: Headers, settings: TransportSettings) -> bool:
         origin = headers.get("Origin")
     except MultipleValuesError:
         return False
-    return origin_allowed(origin, _first(headers, "Host"), settings.origins, loopback=settings.loopback_origins)
+    host = _first(headers, "Host")
+    return origin_allowed(origin, host, settings.origins, settings.hosts, loopback=settings.loopback_origins)
 
 
 def _token(headers: Headers) -> str | None:

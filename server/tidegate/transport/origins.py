@@ -22,30 +22,33 @@ PREFLIGHT_S = 600
 """How long a browser may keep the answer to a preflight."""
 
 
-def origin_allowed(origin: str | None, host: str, origins: tuple[str, ...], *, loopback: bool) -> bool:
+def origin_allowed(
+    origin: str | None, host: str, origins: tuple[str, ...], hosts: tuple[str, ...] = (), *, loopback: bool
+) -> bool:
     """A page may come from this gateway itself (`host`: what the request calls it), or from one of `origins`.
 
-    `loopback`: instead of the gateway's own pages, those of this machine. Raises ValueError for an origin that is none.
+    `hosts`: see `host_allowed`. `loopback`: instead of the gateway's own pages, those of this machine. Raises
+    ValueError for an origin that is none.
     """
     if origin is None or ANY in origins or origin in origins:
         return True
     page = urlsplit(origin)
     if loopback:
-        # The Host header proves nothing: a foreign DNS name that points to this machine would pass (DNS rebinding).
         return page.hostname in LOOPBACK_HOSTS
-    return bool(page.netloc) and page.netloc == host
+    return bool(page.netloc) and page.netloc == host and host_allowed(host, hosts)
 
 
-def host_allowed(host: str, hosts: tuple[str, ...], *, loopback: bool) -> bool:
-    """Whether the gateway may be called `host`, which a request names. Raises ValueError for a host that is none.
+def host_allowed(host: str, hosts: tuple[str, ...]) -> bool:
+    """Whether the gateway may be called `host`, which a request names: one of `hosts`, localhost, or a bare address.
 
-    `hosts`: its names; with none, any name will do, or, with `loopback`, those of this machine and bare addresses: a
-    page behind a foreign DNS name that points here sends no Origin with its own GET (DNS rebinding).
+    Another DNS name may point here, too: its owner decides that. The browser then takes a page of that name for one of
+    the gateway's own, and the page's GET has no Origin (DNS rebinding). An address is no name. `*` in
+    `hosts` is any name. Raises ValueError for a host that is none.
     """
-    if not loopback and not hosts:
+    if ANY in hosts:
         return True
-    name = urlsplit(f"//{host}").hostname or ""
-    return name in hosts or (loopback and not hosts and (name in LOOPBACK_HOSTS or parse(name) is not None))
+    name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    return name in LOOPBACK_HOSTS or parse(name) is not None or any(name == each.lower() for each in hosts)
 
 
 def cors(origin: str) -> Mapping[str, str]:

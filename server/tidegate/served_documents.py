@@ -1,0 +1,49 @@
+"""Makes the documents that a gateway serves of its contract, from the settings.
+
+It knows neither paths nor HTTP. Invariant: no document holds a password.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from tidegate import documents
+from tidegate.config import Settings
+from tidegate.contract import Contract
+from tidegate.gateway.http_routes import Documents
+
+
+def make_documents(contract: Contract, settings: Settings) -> Documents:
+    """What is served of `contract`."""
+    bundle: dict[str, Any] = json.loads(contract.bundle_json)
+    return Documents(
+        bundle=contract.bundle_json,
+        asyncapi=_json(documents.asyncapi(bundle)),
+        openapi=_json(documents.openapi(bundle)),
+        console=_console(bundle, settings),
+        protocol_page=documents.protocol_page(bundle, console=settings.serves_console).encode(),
+        public=settings.documents,
+    )
+
+
+def _console(bundle: dict[str, Any], settings: Settings) -> bytes | None:
+    """What the page at `/` shows; None where it is not served."""
+    if not settings.serves_console:
+        return None
+    return _json({**documents.console(bundle), "development": development(settings)})
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def development(settings: Settings) -> dict[str, str] | None:
+    """What the page at `/` says in development mode: commands to type. None outside of it."""
+    if not settings.dev:
+        return None
+    file = settings.database.removeprefix("sqlite:///")
+    # The URL of a PostgreSQL server may hold a password, so the page names the variable that holds the URL.
+    shell = 'psql "$TIDEGATE_DATABASE"' if file == settings.database else f"sqlite3 {shlex.quote(file)}"
+    return {"shell": shell, "token": "tidegate token --user 1 --dev"}

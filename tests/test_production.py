@@ -45,6 +45,7 @@ def test_settings_that_are_fit_for_production_have_no_risk() -> None:
         ({"console": True}, {"console"}),
         ({"documents": True}, {"documents"}),
         ({"host": "0.0.0.0"}, {"hosts", "trusted_proxies"}),
+        ({"host": "0.0.0.0", "tls_cert": "cert.pem"}, {"hosts"}),
         ({"log_level": "debug"}, {"log_level"}),
         *(({name: "0" if name == "memory" else 0}, {name}) for name in OFF),
     ],

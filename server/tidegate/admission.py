@@ -25,7 +25,12 @@ MINUTE_S = 60
 
 
 def addresses(settings: Settings, together: Together | None = None, workers: int = 1) -> Addresses:
-    """The limits of one gateway, or of one of `workers` that count `together`.
+    """The limits of one gateway, or of one of `workers` that count `together`."""
+    return Addresses(limits(settings, workers), together)
+
+
+def limits(settings: Settings, workers: int = 1) -> AddressLimits:
+    """What the settings allow one address.
 
     What the connections of one address may send is divided among the workers; each leaves room for one connection.
     """
@@ -34,15 +39,12 @@ def addresses(settings: Settings, together: Together | None = None, workers: int
     frames = Rate(settings.rate, max(settings.rate * BURST_S, float(resumption)))
     received = Rate(float(settings.rate_bytes), settings.rate_bytes * BURST_OF_BYTES_S)
     line = TrafficRates(frames, received)
-    return Addresses(
-        AddressLimits(
-            connects=Rate(settings.address_connects, max(1.0, settings.address_connects * BURST_S)),
-            connections=settings.address_connections,
-            tokens=Rate(settings.token_attempts / MINUTE_S, max(1.0, settings.token_attempts)),
-            line=line,
-            traffic=TrafficRates(*(Rate(rate.per_second * of_address, rate.burst * of_address) for rate in line)),
-        ),
-        together,
+    return AddressLimits(
+        connects=Rate(settings.address_connects, max(1.0, settings.address_connects * BURST_S)),
+        connections=settings.address_connections,
+        tokens=Rate(settings.token_attempts / MINUTE_S, max(1.0, settings.token_attempts)),
+        line=line,
+        traffic=TrafficRates(*(Rate(rate.per_second * of_address, rate.burst * of_address) for rate in line)),
     )
 
 

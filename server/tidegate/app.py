@@ -44,6 +44,7 @@ from tidegate.ending import Ending
 from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import routes
 from tidegate.gateway.sender import Sender
+from tidegate.reloading import Reloading
 from tidegate.served_documents import development, make_documents
 from tidegate.signals import StopSignal
 from tidegate.start import Start
@@ -62,6 +63,7 @@ TICK_S = 0.05
 SWITCH_S = 0.0005
 """After how long a thread lets another run Python. A read by key takes several steps of the database, and after each of
 them its thread waits for that: with Python's 5 ms, a loop that is busy makes it take 0.3 s."""
+CERTIFICATE_LOOK_S = 3600.0
 STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
@@ -195,6 +197,10 @@ async def _listen(
     if start.member is not None:
         start.member.listen(stop.retire, listener)
         tickers.every(BEAT_S, start.member.beat)
+    if start.certificate is not None:
+        start.certificate.look()
+        tickers.every(CERTIFICATE_LOOK_S, start.certificate.look)
+    stop.reload = Reloading(settings, start, context, book, gateway.identities).reload
     sys.setswitchinterval(SWITCH_S)
     ready(listener.port)
     systemd.notify(systemd.READY)

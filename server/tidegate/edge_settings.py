@@ -21,6 +21,16 @@ class EdgeSettings(OperatingSettings, frozen=True, kw_only=True):
 
     host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _about("Port to listen on; 0 takes a free one."), msgspec.Meta(ge=0, le=65535)] = 8787
+    tls_cert: Annotated[
+        str | None, _about("PEM file with the certificate and its chain, for TLS on `port`. Without it: no TLS.")
+    ] = None
+    tls_key: Annotated[
+        str | None, _about("PEM file with the private key of `tls_cert`; without it, that file has the key too.")
+    ] = None
+    tls_client_ca: Annotated[
+        str | None,
+        _about("PEM file: only clients with a certificate that one of these signed can connect. Without it: all."),
+    ] = None
     console: Annotated[
         bool | None,
         _about("Whether the page at `/` is served. Without it: in development mode only."),

@@ -121,6 +121,12 @@ def identities(
     )
 
 
+def users(settings: Settings, clock: Callable[[], float] = time.time) -> UserTokens | None:
+    """What checks tokens with the keys of the settings alone; None where there are none. Raises ConfigError."""
+    found = token_keys(settings).keys
+    return None if found is None else UserTokens(found, rules(settings), clock)
+
+
 def signing_secret(settings: Settings) -> str | None:
     """The secret with which tokens are signed here; None without one. Raises ConfigError."""
     return next(iter(_secrets(settings)), None)

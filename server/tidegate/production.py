@@ -96,7 +96,7 @@ def _of_pages(settings: Settings) -> Iterator[Risk]:
 
 
 def _of_network(settings: Settings) -> Iterator[Risk]:
-    if settings.host not in LOOPBACK and not settings.trusted_proxies:
+    if settings.host not in LOOPBACK and not settings.trusted_proxies and settings.tls_cert is None:
         yield Risk(
             "trusted_proxies",
             f"none, and {settings.host} is no loopback address: tokens travel unencrypted, if no proxy with TLS is in "

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 import sys
+from collections.abc import Callable
 
 from tidegate.ending import Ending
-
-log = logging.getLogger("tidegate")
 
 
 class StopSignal:
     """SIGTERM and SIGINT stop the gateway, and a second one ends its drain.
 
-    So does SIGHUP when it means that the gateway's terminal was closed.
+    So does SIGHUP when it means that the gateway's terminal was closed; otherwise it calls `reload`.
     """
 
     def __init__(self, ending: Ending | None) -> None:
@@ -33,7 +31,9 @@ class StopSignal:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
         at_a_terminal = sys.stdin is not None and sys.stdin.isatty()
-        signal.signal(signal.SIGHUP, self._stop if at_a_terminal else self._nothing_to_reload)
+        signal.signal(signal.SIGHUP, self._stop if at_a_terminal else self._hang_up)
+        self.reload: Callable[[], None] = lambda: None
+        """Called in the loop at SIGHUP."""
 
     async def wait(self) -> None:
         """Wait for the signal. The gateway stops then."""
@@ -61,9 +61,6 @@ class StopSignal:
     def _count(self) -> None:
         (self._second if self._first.is_set() else self._first).set()
 
-    def _nothing_to_reload(self, *_: object) -> None:
+    def _hang_up(self, *_: object) -> None:
         with contextlib.suppress(RuntimeError):  # as above
-            self._loop.call_soon_threadsafe(
-                log.info,
-                "SIGHUP: one process cannot be replaced while it serves: restart the gateway, or use --workers 2",
-            )
+            self._loop.call_soon_threadsafe(self.reload)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tidegate import admission
 from tidegate.config import ConfigError, Settings
 from tidegate.core.budgets.addresses import Addresses
 from tidegate.hub.connector import Hub
+from tidegate.tls import Certificate
 from tidegate.transport import Connection, ConnectionContext, ConnectionHandler, Listener, Tickers
 from tidegate.workers.member import Member
 
@@ -26,6 +28,10 @@ class Start:
     """Listening sockets; none: those of `host` and `port` are made."""
     member: Member | None = None
     """This process as its supervisor knows it; None where there is none."""
+    certificate: Certificate | None = None
+    """None for no TLS."""
+    reread: Callable[[], Settings] | None = None
+    """Reads the settings again, for a reload in this process; raises ConfigError. None where a reload replaces it."""
 
     @property
     def hub(self) -> Hub | None:
@@ -44,10 +50,11 @@ class Start:
         self, context: ConnectionContext, handler: ConnectionHandler[Connection], tickers: Tickers, settings: Settings
     ) -> Listener:
         """Accept connections. Raises ConfigError."""
+        tls = None if self.certificate is None else self.certificate.context
         if self.sockets:
-            return Listener.over(context, handler, tickers, self.sockets)
+            return Listener.over(context, handler, tickers, self.sockets, tls=tls)
         try:
-            return await Listener.open(context, handler, tickers, settings.host, settings.port)
+            return await Listener.open(context, handler, tickers, settings.host, settings.port, tls=tls)
         except OSError as error:
             raise cannot_listen(settings, error) from None
 

@@ -1,29 +1,46 @@
-"""SIGHUP: a service ignores it, and a gateway stops when its terminal closes."""
+"""SIGHUP: a service takes new settings, and a gateway stops when its terminal closes."""
 
 from __future__ import annotations
 
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+from tests.support.certificates import Authority
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment, tidegate
+from tests.support.waiting import until
 from tests.support.wire import wire
 
 
-async def test_a_service_ignores_sighup_with_a_log_line(gateway: GatewayProcess) -> None:
-    async with wire(gateway.url) as client:
+async def test_a_service_takes_new_settings_and_loses_no_connection(tmp_path: Path) -> None:
+    authority, settings = Authority(tmp_path), tmp_path / "tidegate.toml"
+    cert, key = authority.sign("before", stem="site")
+    settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\n')
+    gateway = GatewayProcess(tmp_path)
+    gateway.migrate()
+    gateway.start()
+    trust, url = ssl.create_default_context(cafile=str(authority.file)), f"wss://127.0.0.1:{gateway.port}/ws"
+
+    async def reload(text: str, line: str) -> None:
+        settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\n{text}')
         os.kill(gateway.pid, signal.SIGHUP)
-        deadline = time.monotonic() + DEADLINE_S
-        while "SIGHUP" not in gateway.log_file.read_text():
-            assert time.monotonic() < deadline
-            assert (await client.ask({"type": "ping"}))["type"] == "pong"
-        assert (await client.ask({"type": "join", "room": "users"}))["type"] == "joined"
-    assert gateway.log_file.read_text().count("SIGHUP: one process cannot be replaced while it serves") == 1
+        await until(lambda: line in gateway.log_file.read_text())
+
+    async with wire(url, ssl=trust) as client:
+        authority.sign("after", stem="site")
+        await reload('origins = ["https://app.example"]\nheartbeat = 9', "reloaded: origins")
+        assert "restart the gateway for heartbeat" in gateway.log_file.read_text()
+        async with wire(url, ssl=trust, origin="https://app.example") as page:
+            assert (await page.ask({"type": "ping"}))["type"] == "pong"
+        served = ssl.get_server_certificate(("127.0.0.1", gateway.port))
+        assert served == cert.read_text()
+        await reload("prot = 1", "the reload is given up: tidegate.toml: prot: no such setting")
+        assert (await client.ask({"type": "ping"}))["type"] == "pong"
     assert gateway.stop() == 0
 
 

@@ -32,7 +32,7 @@ from tidegate.contract import Contract
 from tidegate.store import backends
 
 ROOT = Path(__file__).parents[2]
-READY = re.compile(r"serving on http://[^:]+:(\d+)")
+READY = re.compile(r"serving on https?://[^:]+:(\d+)")
 START_S = DEADLINE_S
 
 

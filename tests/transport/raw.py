@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
@@ -186,10 +187,12 @@ class Door:
     def __init__(self, listener: Listener, echo: Echo | None = None) -> None:
         self.listener = listener
         self.echo = echo or Echo()
+        self.trust: ssl.SSLContext | None = None
+        """For TLS: whose certificates a client trusts."""
 
     @contextlib.asynccontextmanager
     async def tcp(self) -> AsyncIterator[Raw]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port, ssl=self.trust)
         try:
             yield Raw(reader, writer)
         finally:
@@ -213,6 +216,7 @@ async def listening(
     memory: Memory | None = None,
     limits: TransportDoor | None = None,
     api: ApiHandler | None = None,
+    tls: ssl.SSLContext | None = None,
     **settings: object,
 ) -> AsyncIterator[Door]:
     """A listener with these `TransportSettings`; it checks deadlines 50 times a second."""
@@ -223,7 +227,7 @@ async def listening(
         **{"sweep": 0.02, "slow_consumer": SLOW_CONSUMER, "hosts": ("gateway.example",), **settings}  # type: ignore[arg-type]  # fields by name
     )
     context = ConnectionContext(chosen, routes, Outbox(loop), now or time.monotonic, memory, limits, api)
-    listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0)
+    listener = await Listener.open(context, handler, tickers, "127.0.0.1", 0, tls=tls)
     try:
         yield Door(listener, handler)
     finally:

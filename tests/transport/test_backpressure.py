@@ -57,7 +57,8 @@ async def not_reading(door: Door) -> AsyncIterator[tuple[Raw, Connection]]:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(("127.0.0.1", door.listener.port))
     sock.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=sock, limit=1024)
+    name = None if door.trust is None else "localhost"
+    reader, writer = await asyncio.open_connection(sock=sock, limit=1024, ssl=door.trust, server_hostname=name)
     raw = Raw(reader, writer)
     before = len(door.echo.connections)
     raw.send(upgrade())

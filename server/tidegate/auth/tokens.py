@@ -53,6 +53,10 @@ class TokenIdentities:
         self._users = users
         self._anonymous = AnonymousTokens(identity_secret, identity_max_age, clock)
 
+    def use(self, users: UserTokens) -> None:
+        """From now on these check the tokens of users. Those that were checked hold until their end."""
+        self._users = users
+
     @property
     def lets_anonymous_in(self) -> bool:
         return self._lets_anonymous_in

@@ -118,7 +118,8 @@ def _shown(settings: Settings, name: str) -> str:
 def _readable(settings: Settings, found: dict[str, str]) -> frozenset[str]:
     """The settings with a secret in a file that every user of the machine can read."""
     files = {
-        name: getattr(settings, name) for name in ("secret_file", "admin_secret_file", "database_file", "engine_file")
+        name: getattr(settings, name)
+        for name in ("secret_file", "admin_secret_file", "database_file", "engine_file", "tls_key")
     }
     for name in SECRET:
         if found.get(name, "").endswith(".toml"):

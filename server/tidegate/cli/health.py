@@ -88,7 +88,8 @@ def _from_settings(args: argparse.Namespace) -> str:
             f"{args.command}: `port` is 0 (any free port), so the port of the gateway is unknown here; give --url"
         )
     host = ANY_ADDRESS.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://[{host}]:{settings.port}" if ":" in host else f"{scheme}://{host}:{settings.port}"
 
 
 def _checked(url: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
-from tidegate import activation, config, event_loops, logs
+from tidegate import activation, config, event_loops, logs, tls
 from tidegate.cli.development import supervised
 from tidegate.cli.serving.announcing import announce
 from tidegate.config import ConfigError
@@ -17,7 +18,8 @@ examples:
   TIDEGATE_SECRET=... TIDEGATE_HOST=0.0.0.0 tidegate serve --workers auto
 
 SIGTERM or Ctrl-C stops the gateway: it informs its clients and answers what is under way. A second one ends the drain.
-SIGHUP replaces the workers one after the other, without losing a connection; with one process it does nothing.
+SIGHUP replaces the workers one after the other, without losing a connection; one process takes new origins, hosts,
+rates, keys and log level, and a new certificate.
 Every setting may also be in tidegate.toml, or in the environment as TIDEGATE_NAME; see docs/reference/settings.md.
 """
 
@@ -103,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
 
     if settings.dev and not args.supervised:  # `tidegate dev` has printed it
         print(DEVELOPMENT, file=sys.stderr)
+    certificate = tls.opened(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
     with Ending(settings.graceful_stop, settings.drain_delay + settings.drain) as ending:
         application = app.load_application(settings)
         logs.enable()
@@ -116,5 +119,14 @@ def run(args: argparse.Namespace) -> int:
                 open_files.warn(settings.max_connections)
             announce(settings, port)
 
-        event_loops.run(app.serve(settings, ready, application, ending, Start(sockets)), settings.loop)
+        event_loops.run(
+            app.serve(
+                settings,
+                ready,
+                application,
+                ending,
+                Start(sockets, certificate=certificate, reread=partial(config.load, args)),
+            ),
+            settings.loop,
+        )
     return 0

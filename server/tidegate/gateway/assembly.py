@@ -94,6 +94,8 @@ class Parts:
     streams: Streams
     ends: Sequence[Callable[[], None]] = ()
     """To be called at the end: what parts outside of the gateway do then."""
+    identities: Identities | None = None
+    """What checks tokens."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -202,6 +204,7 @@ def assemble(
         removal,
         streams,
         ends,
+        identities,
     )
 
 

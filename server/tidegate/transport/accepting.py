@@ -12,6 +12,7 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ WAITING = 1024
 """Connections that the operating system accepts ahead of this process."""
 IN_A_TURN = 8
 PAUSE_S = 0.1
+HANDSHAKE_S, SHUTDOWN_S = 5.0, 3.0
+"""How long the begin and the end of TLS may take."""
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """The process or the system has no file or no memory for one more connection."""
 
@@ -38,6 +41,7 @@ NO_FILES = Counted(
     "a connection cannot be accepted: %s. Raise the limit of open files, or lower max_connections",
     name="no_open_files",
 )
+NO_TLS = Counted(log, logging.INFO, "a client could not begin TLS: %s", name="tls_failed")
 FAILED = Counted(log, logging.ERROR, "a connection was lost while it was accepted: %r", name="accept_failed")
 
 
@@ -80,12 +84,17 @@ class Acceptor:
         sockets: list[socket.socket],
         protocol: Callable[[], asyncio.BaseProtocol],
         has_room: Callable[[int], bool],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`has_room` is told how many are accepted and not made yet."""
+        """`has_room` is told how many are accepted and not made yet. `tls`: None for plain connections."""
         self._loop = asyncio.get_running_loop()
         self._sockets = sockets
         self._protocol = protocol
         self._has_room = has_room
+        self._tls = tls
+        self._shaking = (
+            {} if tls is None else {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": SHUTDOWN_S}
+        )
         self._making: set[asyncio.Task[None]] = set()
         self._coming = 0
         """Connections that are accepted, and for which `protocol` was not called yet."""
@@ -169,14 +178,21 @@ class Acceptor:
 
     async def _make(self, sock: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._come, sock)
+            await self._loop.connect_accepted_socket(self._come, sock, ssl=self._tls, **self._shaking)
         except OSError as error:
-            FAILED(error)
+            if self._tls is None:
+                FAILED(error)
+            else:
+                NO_TLS(getattr(error, "reason", None) or error.strerror or str(error))
             sock.close()
+        finally:
+            if self._tls is not None:
+                self._coming -= 1
 
     def _come(self) -> asyncio.BaseProtocol:
-        # The connection is made, and counted by others, in the next turn.
-        self._loop.call_soon(self._came)
+        # The connection is made, and counted by others, in the next turn; with TLS, at the end of `_make`.
+        if self._tls is None:
+            self._loop.call_soon(self._came)
         return self._protocol()
 
     def _came(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import ssl
 from typing import Any
 
 from tidegate.transport.accepting import Acceptor, listen
@@ -32,10 +33,17 @@ class Listener:
 
     @classmethod
     async def open(
-        cls, context: ConnectionContext, handler: ConnectionHandler[Connection], tickers: Tickers, host: str, port: int
+        cls,
+        context: ConnectionContext,
+        handler: ConnectionHandler[Connection],
+        tickers: Tickers,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> Listener:
         """Listen; port 0 takes a free one. Raises OSError where that is not possible."""
-        return cls.over(context, handler, tickers, await listen(host, port))
+        return cls.over(context, handler, tickers, await listen(host, port), tls=tls)
 
     @classmethod
     def over(
@@ -44,8 +52,10 @@ class Listener:
         handler: ConnectionHandler[Connection],
         tickers: Tickers,
         sockets: list[socket.socket],
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> Listener:
-        """Accept from sockets that listen already."""
+        """Accept from sockets that listen already. `tls`: None for plain connections."""
         door = context.door
 
         def idle(each: Any) -> bool:
@@ -60,6 +70,7 @@ class Listener:
             sockets,
             made,
             door.has_room,
+            tls,
         )
         tickers.every(context.settings.sweep / SLICES, lambda: door.sweep(context.now(), idle))
         return cls(server, context, handler)

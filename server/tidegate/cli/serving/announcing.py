@@ -11,4 +11,5 @@ def announce(settings: Settings, port: int) -> None:
         print("tidegate: serving on the Unix socket of systemd", flush=True)
         return
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"tidegate: serving on http://{host}:{port}  (WebSocket: ws://{host}:{port}/ws)", flush=True)
+    http, ws = ("http", "ws") if settings.tls_cert is None else ("https", "wss")
+    print(f"tidegate: serving on {http}://{host}:{port}  (WebSocket: {ws}://{host}:{port}/ws)", flush=True)

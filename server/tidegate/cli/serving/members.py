@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tidegate import config, event_loops, logs
+from tidegate import config, event_loops, logs, tls
 from tidegate.config import ConfigError, Settings
 from tidegate.ending import Ending
 from tidegate.workers import fitting, place, shares
@@ -29,6 +29,7 @@ def _worker(settings: Settings, member: Member) -> int:
     from tidegate.start import Start  # noqa: PLC0415  # as above
 
     own = shares.of_worker(settings, member.place.count, hub=member.place.hub)
+    certificate = tls.opened(own.tls_cert, own.tls_key, own.tls_client_ca)
     with Ending(own.graceful_stop, own.drain_delay + max(own.drain, RELOAD_DRAIN_S)) as ending:
         application = app.load_application(own)
         fitting.check(member.place, application.contract.bundle_json)
@@ -39,7 +40,9 @@ def _worker(settings: Settings, member: Member) -> int:
                 open_files.warn(own.max_connections)
             member.ready()
 
-        event_loops.run(app.serve(own, ready, application, ending, Start(member.sockets(), member)), own.loop)
+        event_loops.run(
+            app.serve(own, ready, application, ending, Start(member.sockets(), member, certificate)), own.loop
+        )
     return 0
 
 

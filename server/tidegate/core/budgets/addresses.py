@@ -90,6 +90,12 @@ class Addresses:
     def __len__(self) -> int:
         return len(self._addresses)
 
+    def limit(self, limits: AddressLimits) -> None:
+        """These hold for addresses and connections that come from now on; those of before keep theirs."""
+        self._limits = limits
+        for name in [name for name, address in self._addresses.items() if not address.traffic.lines]:
+            del self._addresses[name]
+
     def connect(self, name: str, now: float) -> float:
         """A client connects. Returns 0.0 where it may, and counts it; otherwise the seconds until it may try again."""
         address = self._used(name, now)

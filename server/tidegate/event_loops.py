@@ -5,11 +5,13 @@ Nothing else in Tidegate knows which one runs. Invariant: a name that `check` le
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import importlib.util
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 Result = TypeVar("Result")
 
@@ -36,6 +38,8 @@ def chosen(name: str) -> str:
 
 def run(main: Coroutine[Any, Any, Result], name: str) -> Result:
     """As `asyncio.run`, in the loop that the setting `name` means."""
+    import asyncio  # noqa: PLC0415  # the settings, which every command reads, do without
+
     with asyncio.Runner(loop_factory=_factory(chosen(name))) as runner:
         return runner.run(main)
 

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.support.certificates import Authority
@@ -15,28 +16,34 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment, tidegate
 from tests.support.waiting import until
 from tests.support.wire import wire
+from tidegate.auth.tokens import sign
 
 
 async def test_a_service_takes_new_settings_and_loses_no_connection(tmp_path: Path) -> None:
-    authority, settings = Authority(tmp_path), tmp_path / "tidegate.toml"
+    authority, settings, secret = Authority(tmp_path), tmp_path / "tidegate.toml", tmp_path / "secret"
+    secret.write_text("o" * 40)
     cert, key = authority.sign("before", stem="site")
-    settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\n')
+    settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\nsecret_file = "{secret}"\n')
     gateway = GatewayProcess(tmp_path)
     gateway.migrate()
     gateway.start()
     trust, url = ssl.create_default_context(cafile=str(authority.file)), f"wss://127.0.0.1:{gateway.port}/ws"
 
     async def reload(text: str, line: str) -> None:
-        settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\n{text}')
+        settings.write_text(f'tls_cert = "{cert}"\ntls_key = "{key}"\nsecret_file = "{secret}"\n{text}')
         os.kill(gateway.pid, signal.SIGHUP)
         await until(lambda: line in gateway.log_file.read_text())
 
     async with wire(url, ssl=trust) as client:
         authority.sign("after", stem="site")
+        secret.write_text("n" * 40)
+        token = sign("n" * 40, "7", "Ann", [], time.time(), 60)
+        assert (await client.ask({"type": "authenticate", "token": token}))["type"] == "error"
         await reload('origins = ["https://app.example"]\nheartbeat = 9', "reloaded: origins")
         assert "restart the gateway for heartbeat" in gateway.log_file.read_text()
         async with wire(url, ssl=trust, origin="https://app.example") as page:
             assert (await page.ask({"type": "ping"}))["type"] == "pong"
+            assert (await page.ask({"type": "authenticate", "token": token}))["type"] == "authenticated"
         served = ssl.get_server_certificate(("127.0.0.1", gateway.port))
         assert served == cert.read_text()
         await reload("prot = 1", "the reload is given up: tidegate.toml: prot: no such setting")

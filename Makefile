@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -132,6 +132,9 @@ format: setup-tests setup-node ## format everything
 
 bench: setup-tests ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
+
+bench-quick: setup-tests ## Tidegate beside the least that C can do, in 45 seconds: ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
+	$(BIN)/python -m tests.bench.quick $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
 
 bench-compare: setup-tests ## measure against another commit in the same run: make bench-compare REF=HEAD~1 (ROUNDS=12)
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }

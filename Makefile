@@ -133,7 +133,7 @@ format: setup-tests setup-node ## format everything
 bench: setup-tests ## measure against websockets' own server in the same run
 	$(BIN)/python -m tests.bench
 
-bench-quick: setup-tests ## Tidegate beside the least that C can do, in 45 seconds: ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
+bench-quick: setup-tests ## Tidegate beside the least that C can do, in a minute: ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
 	$(BIN)/python -m tests.bench.quick $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
 
 bench-compare: setup-tests ## measure against another commit in the same run: make bench-compare REF=HEAD~1 (ROUNDS=12)

@@ -1,4 +1,4 @@
-"""`make bench-quick`: Tidegate, the kernel's floor and websockets' own server, in one run of under 45 seconds.
+"""`make bench-quick`: Tidegate, the kernel's floor and websockets' own server and gorilla, in one run of a minute.
 
 The load generator and the two floors are C (`tests/bench/c/`), compiled here with the system's compiler. The servers
 run on one processor and the load on another. The servers are measured in turn, and a figure is the processor time of
@@ -71,9 +71,26 @@ def compiled(name: str) -> Path:
     return program
 
 
+def built(name: str) -> Path | None:
+    """The Go program `tests/bench/peers/NAME`; None, and a printed reason, where it cannot be built."""
+    program = BUILD / f"peer-{name}"
+    if shutil.which("go") is None:
+        print(f"  without {name}: there is no Go", flush=True)
+        return None
+    command = ["go", "build", "-o", str(program), "."]
+    folder = ROOT / "tests" / "bench" / "peers" / name
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if result.returncode:
+        print(f"  without {name}: {result.stderr.strip()}", flush=True)
+        return None
+    return program
+
+
 @contextlib.contextmanager
-def floor(name: str, mode: str) -> Iterator[Server]:
-    process = subprocess.Popen([compiled("floor"), mode], stdout=subprocess.PIPE, text=True)
+def program(name: str, *command: str | Path) -> Iterator[Server]:
+    """A server that prints its port, on one processor also as Go sees it."""
+    environment = os.environ | {"GOMAXPROCS": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         found = READY.search(process.stdout.readline())
@@ -113,10 +130,14 @@ def figure(line: str, name: str) -> float:
 
 def table(rows: dict[str, Figures]) -> str:
     """Markdown: medians, with the smallest and the largest figure where a row has several."""
-    names = list(next(iter(rows.values())))
+    names = list(dict.fromkeys(server for row in rows.values() for server in row))
     lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for name, figures in rows.items():
-        lines.append(f"| {ROWS[name].title} | " + " | ".join(cell(figures[server]) for server in names) + " |")
+        lines.append(
+            f"| {ROWS[name].title} | "
+            + " | ".join(cell(figures[server]) if server in figures else "" for server in names)
+            + " |"
+        )
     return "\n".join(lines)
 
 
@@ -127,6 +148,8 @@ def cell(figures: Sequence[float]) -> str:
 
 def noise(rows: dict[str, Figures]) -> str:
     """One sentence: the widest range of a row, in percent of its median."""
+    if all(len(figures) == 1 for row in rows.values() for figures in row.values()):
+        return "There was one run, so that no range is known."
     widest = max(
         (max(figures) - min(figures)) / statistics.median(figures) if statistics.median(figures) > 0 else 0.0
         for row in rows.values()
@@ -157,12 +180,15 @@ def measure(names: Sequence[str], runs: int, resume: bool) -> dict[str, Figures]
                 rows[name] = json.loads(file.read_text(encoding="utf-8"))
                 continue
             if not servers:
-                started = (
-                    floor("C, send", "send"),
-                    floor("C, gather", "gather"),
+                go = built("gorilla")
+                started = [
+                    program("C, send", compiled("floor"), "send"),
+                    program("C, gather", compiled("floor"), "gather"),
                     tidegate(),
                     peer("websockets", "plain"),
-                )
+                ]
+                if go is not None:
+                    started.append(program("Go, gorilla", go))
                 servers = [stack.enter_context(server) for server in started]
                 for server in servers:
                     pin(server.pid, processors[0])

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.bench import quick
-from tests.bench.quick import END, PAGE, START, Row, cell, compiled, figure, floor, noise, table, take, written
+from tests.bench.quick import END, PAGE, START, Row, cell, compiled, figure, noise, program, table, take, written
 
 
 def test_figure_is_for_one_delivery() -> None:
@@ -25,6 +25,7 @@ def test_table_has_a_column_for_each_server_and_says_the_widest_range() -> None:
     rows = {"ping": {"a": [1.0, 1.5, 2.0], "b": [4.0]}}
     assert table(rows).splitlines() == ["| | a | b |", "|---|---|---|", "| ping (us) | 1.50 (1.00 to 2.00) | 4.00 |"]
     assert "67%" in noise(rows)
+    assert "no range is known" in noise({"ping": {"a": [1.0]}})
 
 
 def test_page_keeps_all_but_what_is_between_its_marks() -> None:
@@ -40,7 +41,7 @@ def test_page_keeps_all_but_what_is_between_its_marks() -> None:
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 @pytest.mark.parametrize("mode", ["send", "gather"])
 def test_load_generator_gets_every_frame_of_a_floor(mode: str) -> None:
-    with floor("C", mode) as server:
+    with program("C", compiled("floor"), mode) as server:
         for kind in ("fanout", "ping", "message", "connect"):
             assert take(compiled("load"), server, Row("a row", kind, 8, 4, 5), 0) > 0
         with pytest.raises(RuntimeError, match="numbers out of range"):

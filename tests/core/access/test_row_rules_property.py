@@ -183,7 +183,8 @@ def as_value(name: str, found: Any) -> Any:
     elif kind == "num":
         if isinstance(found, str) and found and set(found) <= set("-.0123456789"):
             try:
-                found, number = float(json.loads(found)), True
+                asked, found = found, float(json.loads(found))
+                number = asked == json.dumps(int(found) if found.is_integer() else found)  # "-0" and "1.50" are none
             except ValueError:
                 number = False
         fits = number

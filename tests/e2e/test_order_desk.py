@@ -18,6 +18,7 @@ import apsw
 import pytest
 
 from tests.hooks.receiver import Receiver, receiving
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tests.support.waiting import until
 from tidegate.cli import main
@@ -60,12 +61,18 @@ def curl(command: str, environment: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+def stock_a_lamp(gateway: TestingGateway) -> apsw.Connection:
+    """Write a product past the gateway. Returns the connection to its database, which waits for other writers."""
+    database = apsw.Connection(gateway.database.removeprefix("sqlite:///"))
+    database.set_busy_timeout(int(DEADLINE_S * 1000))
+    database.execute("INSERT INTO products (name, \"left\") VALUES ('Lamp', 3)")
+    return database
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 async def test_the_page_works_as_it_says(desk: tuple[TestingGateway, Receiver], tmp_path: Path) -> None:
     gateway, warehouse = desk
-    apsw.Connection(gateway.database.removeprefix("sqlite:///")).execute(
-        "INSERT INTO products (name, \"left\") VALUES ('Lamp', 3)"
-    )
+    stock_a_lamp(gateway)
     environment = {
         "TIDEGATE": gateway.http,
         "ANN": gateway.token("ann"),
@@ -98,8 +105,7 @@ def test_another_customer_sees_nothing_and_a_deleted_order_ends_its_room(
     desk: tuple[TestingGateway, Receiver],
 ) -> None:
     gateway, _ = desk
-    database = apsw.Connection(gateway.database.removeprefix("sqlite:///"))
-    database.execute("INSERT INTO products (name, \"left\") VALUES ('Lamp', 3)")
+    database = stock_a_lamp(gateway)
     with gateway.blocking_client("ann") as ann, gateway.blocking_client("bob") as bob:
         assert ann.request({"type": "order", "product": 1, "amount": 1})["id"] == 1
         assert bob.resource("orders").list() == []

@@ -10,7 +10,8 @@ import asyncio
 import os
 import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,25 +123,33 @@ async def test_writes_end_soon_after_the_content_of_the_file_is_lost(
         copy = await grown(gateway, client)
         lose(gateway, copy)
         number = 100
-        async with asyncio.timeout(DEADLINE_S):
-            while (await readiness(gateway))[0] == 200:
-                await create(client, number := number + 1)
+        with sent_away():
+            async with asyncio.timeout(DEADLINE_S):
+                while (await readiness(gateway))[0] == 200:
+                    await create(client, number := number + 1)
     async with asyncio.timeout(DEADLINE_S):
         while not await nothing_is_served(gateway):
             pass
 
 
 async def nothing_is_served(gateway: GatewayProcess) -> bool:
-    """False where the gateway sent the client away: it finds out only now that the database was replaced."""
-    try:
+    """False where the gateway sent the client away."""
+    with sent_away():
         async with wire(gateway.url) as client:
             assert (await create(client, 200))["code"] == REFUSED
             assert (await client.ask({"type": "list", "resource": "users"})).get("code", REFUSED) == REFUSED
+            return True
+    return False
+
+
+@contextmanager
+def sent_away() -> Iterator[None]:
+    """The gateway may send the client away, when it finds out that the database was replaced."""
+    try:
+        yield
     except ConnectionClosed as closed:
         assert closed.rcvd is not None
         assert closed.rcvd.code == DRAIN
-        return False
-    return True
 
 
 @pytest.mark.parametrize("lose", [replaced, truncated, shortened, filled_with_rubbish, overwritten])

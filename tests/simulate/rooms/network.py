@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 import struct
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -224,7 +225,11 @@ class NetworkedLoop(SimulatedLoop):
     ) -> tuple[ServerLine, asyncio.Protocol]:
         return await self.network.connect(made)
 
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """The socket takes no part: `create_unix_connection` connects."""
+
     async def create_unix_connection(  # type: ignore[override]  # as above
-        self, made: Callable[[], asyncio.Protocol], path: Any = None
+        self, made: Callable[[], asyncio.Protocol], path: Any = None, *, sock: socket.socket
     ) -> tuple[ServerLine, asyncio.Protocol]:
+        sock.close()
         return await self.network.connect(made)

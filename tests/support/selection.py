@@ -98,7 +98,7 @@ def _starts_a_process(item: pytest.Item) -> bool:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     return (
         place.startswith(tuple(f"{name}/" for name in PROCESSES))
-        or "postgresql" in parameters.values()
+        or any(str(value).startswith("postgres") for value in parameters.values())
         or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
     )
 

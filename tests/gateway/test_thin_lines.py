@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,11 @@ from tests.support.gateway import ROOT, migrate
 from tests.support.waiting import until
 from tests.transport.inside import Inside, running
 from tests.transport.test_backpressure import FakeClock
+from tidegate.transport.open_connections import SLICES
 
 ROWS = 6_000
+HALF = 600_000
+"""Bytes of the snapshot."""
 KBIT_64 = 8_000
 """Bytes a second. A client has to take 3,277."""
 pytestmark = pytest.mark.slow
@@ -40,13 +44,17 @@ async def at(rate: int, folder: Path, play: Callable[[ThinLine], object]) -> tup
 
         async def pace(seconds: float) -> None:
             nonlocal waited
-            clock.now += seconds
-            inside.listener.context.door.sweep(clock.now, lambda _: True)
-            if line.passed > CHUNK and not waited:  # the snapshot flows, and is larger than all buffers together
+            # Each connection is looked at once a second, as the gateway does: more seldom, and short waits are missed.
+            looks = math.ceil(seconds * SLICES)
+            for _ in range(looks):
+                clock.now += seconds / looks
+                inside.listener.context.door.sweep(clock.now, lambda _: True)
+            # While the snapshot flows, more waits than all buffers hold together. No time passes while it is read.
+            if CHUNK < line.passed < HALF:
                 await until(
                     lambda: not _sides(inside) or any(side._paused_since is not None for side in _sides(inside))
                 )
-                waited = bool(_sides(inside))
+                waited = waited or bool(_sides(inside))
             await asyncio.sleep(0)
 
         async with ThinLine(inside.listener.port, rate, pace) as line:

@@ -1,7 +1,7 @@
 """Where settings come from: a file in TOML, TIDEGATE_* in the environment, and the command line.
 
 It knows the names of settings, and not what they mean.
-Invariant: a name that is no setting is a ConfigError, wherever it stands.
+Invariant: the reader of the file, and that of the environment, raise ConfigError for a name that is no setting.
 """
 
 from __future__ import annotations

@@ -17,14 +17,14 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench.measures import Server
-from tests.bench.transport import peer, tidegate
-from tests.support.gateway import READY, ROOT
+from tests.bench.transport import peer, program, tidegate
+from tests.support.gateway import ROOT
 
 BUILD = ROOT / "build" / "bench"
 PAGE = ROOT / "docs" / "benchmarks" / "README.md"
@@ -84,22 +84,6 @@ def built(name: str) -> Path | None:
         print(f"  without {name}: {result.stderr.strip()}", flush=True)
         return None
     return program
-
-
-@contextlib.contextmanager
-def program(name: str, *command: str | Path) -> Iterator[Server]:
-    """A server that prints its port, on one processor also as Go sees it."""
-    environment = os.environ | {"GOMAXPROCS": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        found = READY.search(process.stdout.readline())
-        assert found is not None
-        yield Server(name, int(found[1]), process.pid, greeting=0)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def pin(pid: int, processor: int) -> None:

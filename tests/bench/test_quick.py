@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.bench import quick
-from tests.bench.quick import END, PAGE, START, Row, cell, compiled, figure, noise, program, table, take, written
+from tests.bench.quick import END, PAGE, START, Row, cell, compiled, figure, noise, table, take, written
+from tests.bench.transport import program
 
 
 def test_figure_is_for_one_delivery() -> None:

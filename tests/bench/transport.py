@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import platform
 import statistics
 import subprocess
@@ -48,9 +49,10 @@ def tidegate() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def peer(name: str, kind: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", "tests.bench.peer", kind]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def program(name: str, *command: str | Path) -> Iterator[Server]:
+    """A server that prints its port, on one processor also as Go sees it."""
+    environment = os.environ | {"GOMAXPROCS": "1"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         found = READY.search(process.stdout.readline())
@@ -60,6 +62,11 @@ def peer(name: str, kind: str) -> Iterator[Server]:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def peer(name: str, kind: str) -> contextlib.AbstractContextManager[Server]:
+    """A server of `tests.bench.peer`."""
+    return program(name, sys.executable, "-m", "tests.bench.peer", kind)
 
 
 def plan(scale: float) -> dict[str, Callable[[Server], Awaitable[float]]]:

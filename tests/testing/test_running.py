@@ -79,7 +79,7 @@ async def test_handlers_and_rules_are_objects_of_the_test() -> None:
 
     @added.rule("users", "read")
     def only_ada(user: Principal, claims: Any) -> Any:
-        return {"name": claims.get("may_see", "nobody")}
+        return {"name": claims.get("may_see", "no user")}
 
     with running(SCHEMA, added, USERS) as gateway:
         async with gateway.client("7", claims={"may_see": "Ada"}) as client:

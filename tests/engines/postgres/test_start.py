@@ -128,7 +128,7 @@ async def test_what_a_person_has_to_mend_ends_the_start_without_the_password(
     host = f"127.0.0.1:{postgres.port}"
     there = {
         "database": f"postgresql://tidegate:secret-word@{host}/nowhere",
-        "role": f"postgresql://nobody:secret-word@{host}/{url.rpartition('/')[2]}",
+        "role": f"postgresql://unknown_role:secret-word@{host}/{url.rpartition('/')[2]}",
         "URL": f"postgresql://tidegate:secret-word@{host}/x?no_such_option=1",
     }
     with pytest.raises(EngineError) as caught:

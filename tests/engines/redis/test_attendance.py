@@ -43,7 +43,7 @@ def wired() -> tuple[Wire, Connection, Noted]:
 
 
 def given_up() -> None:
-    raise AssertionError("nobody gave this gateway up")
+    raise AssertionError("no other gateway gave this gateway up")
 
 
 def entry(connections: int) -> PresenceEntry:

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.e2e.test_writing_guide import SHOP
 from tests.gateway.application.shop import bearer
 from tests.support.gateway import ROOT
 from tests.support.waiting import until
@@ -19,32 +20,13 @@ from tests.transport.inside import running
 
 GUIDE = (ROOT / "docs" / "how-to" / "application.md").read_text()
 MODULE = "".join(re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
-REF = {"$ref": "../types/ref.schema.json"}
 TEXT = {"type": "string", "minLength": 1}
 FILES: dict[str, dict[str, Any]] = {
-    "client/buy": {
-        "title": "BuyRequest",
-        "x-reply": "bought",
-        "x-access": {"send": "anyone"},
-        "properties": {"type": {"const": "buy"}, "ref": REF, "amount": {"type": "integer", "minimum": 1}},
-        "required": ["type", "amount"],
-    },
-    "server/bought": {
-        "title": "Bought",
-        "properties": {"type": {"const": "bought"}, "ref": REF, "left": {"type": "integer"}, "by": {"type": "string"}},
-        "required": ["type", "left", "by"],
-    },
+    **SHOP,
     "server/news": {
         "title": "News",
         "properties": {"type": {"const": "news"}, "text": TEXT},
         "required": ["type", "text"],
-    },
-    "resources/stock": {
-        "title": "Item",
-        "x-resource": {"key": "id"},
-        "x-access": {"read": "anyone"},
-        "properties": {"id": {"type": "integer", "readOnly": True}, "left": {"type": "integer"}},
-        "required": ["id", "left"],
     },
     "rooms/chat": {
         "title": "ChatMessage",

@@ -30,7 +30,6 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "snapshots-over-and-over",
         "resumptions-of-the-whole-log",
         "updates-that-many-follow",
-        "guessed-tokens-in-handshakes",
     ),
     'tidegate_events_total{event="door_full"}': ("idle-lines-from-loopback",),
     'tidegate_events_total{event="proxy_names_no_address"}': (
@@ -118,7 +117,6 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
     'tidegate_errors_total{code="invalid_message"}': (
         "small-messages-with-keys",
         "giant-tokens",
-        "nested-tokens",
         "wrong-filters",
         "escapes",
     ),
@@ -136,7 +134,11 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
     ),
     'tidegate_errors_total{code="not_found"}': ("keys-with-refusals",),
     'tidegate_errors_total{code="conflict"}': ("conflicts",),
-    'tidegate_events_total{event="token_ignored"}': ("guessed-tokens",),
+    'tidegate_events_total{event="token_ignored"}': (
+        "guessed-tokens",
+        "guessed-tokens-in-handshakes",
+        "nested-tokens",
+    ),
     "tidegate_accepted_total": (
         "silent-connections",
         "slow-handshakes",

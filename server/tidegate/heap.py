@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-LARGE_BYTES = 256 << 10
+LARGE_BYTES = 128 << 10
 """What is larger is taken from the operating system by itself, and given back as soon as it is freed. By default glibc
 takes it from the heap once it has seen such sizes freed, up to 32 MiB."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

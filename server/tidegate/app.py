@@ -51,6 +51,7 @@ from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
 from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
 from tidegate.store.transactions import Transactions
+from tidegate.telemetry import opening as telemetry
 from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
 from tidegate.workers.member import BEAT_S
 from tidegate.workers.times import RELOAD_DRAIN_S
@@ -264,6 +265,7 @@ async def build(
         retry_after=lambda: random.uniform(0, STAMPEDE_S),  # noqa: S311  # spread
         addresses=book,
         transactions=Transactions(settings.database, contract.resources),
+        spans=telemetry.opened(settings.otel_endpoint, settings.otel_ratio, contract),
     )
     await identities.keep_revocations(parts.removal, settings, clock)
     return parts, engine

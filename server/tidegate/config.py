@@ -24,6 +24,7 @@ from tidegate.identity_settings import IdentitySettings
 from tidegate.networks import network
 from tidegate.operating_settings import about as _about
 from tidegate.setting_sources import CONFIG_FILE, ConfigError
+from tidegate.telemetry import collectors
 from tidegate.workers import cores
 
 __all__ = ["CONFIG_FILE", "DEVELOPMENT_SECRET", "LOOPBACK", "ConfigError", "Settings", "add_arguments", "load"]
@@ -270,6 +271,7 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
         "memory": memory_limit.parse,
         "workers": cores.number,
         "loop": event_loops.check,
+        "otel_endpoint": collectors.check,
         "trusted_proxies": lambda texts: [network(text) for text in texts],
     }
     for name, read in readers.items():

@@ -37,3 +37,15 @@ class OperatingSettings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: Annotated[
         bool, about("Whether the log has a line for each WebSocket that ended; 50 a second at most.")
     ] = False
+    otel_endpoint: Annotated[
+        str | None,
+        about(
+            "Where spans of requests go: a collector of OpenTelemetry that takes OTLP over HTTP, such as "
+            "`http://127.0.0.1:4318`; needs the extra `tidegate[otel]`. Without it: no spans."
+        ),
+    ] = None
+    otel_ratio: Annotated[
+        float,
+        about("Share of requests that have a span, from 0 to 1; 0: only those of a client's `traceparent` over HTTP."),
+        msgspec.Meta(ge=0, le=1),
+    ] = 0.01

@@ -115,6 +115,8 @@ def _requests(of: Sources) -> Iterator[Family]:
     yield of_labels(
         "tidegate_events_total", "counter", "Refusals, abuse and failures.", "event", dict(counted.totals())
     )
+    spans = dict.fromkeys(("exported", "failed", "dropped"), 0) if of.gateway.spans is None else of.gateway.spans.counts
+    yield of_labels("tidegate_spans_total", "counter", "Spans of requests.", "outcome", dict(spans))
     rooms = of.gateway.sessions.protocol.rooms.occupants.rooms
     yield of_value("tidegate_rooms", "gauge", "Rooms that are open here.", len(rooms))
     members = sum(len(room.sessions) for room in rooms.values())

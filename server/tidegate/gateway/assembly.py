@@ -51,6 +51,8 @@ from tidegate.gateway.sender import Sender
 from tidegate.gateway.session_clock import SessionClock
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.token_checks import TokenChecks
+from tidegate.gateway.tracing.spans import Spans
+from tidegate.gateway.tracing.traced import TracedHttpApi, TracedSessions, TracedWork
 from tidegate.gateway.unsent import UnsentBytes
 from tidegate.gateway.watched_rooms import WatchedRooms
 from tidegate.gateway.work import Work
@@ -96,6 +98,8 @@ class Parts:
     """To be called at the end: what parts outside of the gateway do then."""
     identities: Identities | None = None
     """What checks tokens."""
+    spans: Spans | None = None
+    """Of requests; None where none are wanted."""
 
     def tick(self) -> None:
         """Do what time alone brings; to be called at least every 100 ms."""
@@ -114,8 +118,11 @@ class Parts:
         self.life.end()
         self.application.end()
         await self.calls.aclose()
+        loop = asyncio.get_running_loop()
         if self.transactions is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.transactions.close)
+            await loop.run_in_executor(None, self.transactions.close)
+        if self.spans is not None:
+            await loop.run_in_executor(None, self.spans.export.close)
 
 
 def assemble(
@@ -136,18 +143,19 @@ def assemble(
     transactions: Transactions | None = None,
     revocations: Revocations | None = None,
     ends: Sequence[Callable[[], None]] = (),
+    spans: Spans | None = None,
 ) -> Parts:
     """A gateway that serves as soon as connections talk to its handler. `tasks` must outlive the last connection.
 
     `ledger`: what clients may make the gateway hold; without it there is no limit. `handler_timeout`: seconds that a
     handler may take. `retry_after`: seconds until one client that was sent away comes back. `addresses`: what each
     address may do; None for no limit. `transactions`: for `call.db`; without it handlers have none. `revocations`:
-    which tokens are refused. `ends`: to be called at the end.
+    which tokens are refused. `ends`: to be called at the end. `spans`: which requests have a span; None for no request.
     """
     tokens = TokenChecks(identities, addresses, revocations=revocations)
     rows = sessions.protocol.rows
     ledger = ledger or Ledger()
-    work = Work(tasks, sender, ledger)
+    work = Work(tasks, sender, ledger) if spans is None else TracedWork(tasks, sender, ledger, spans)
     catch_up = CatchUpDriver(rows, store, sender, ledger)
     effects = Effects(sessions, engine, store, sender, work, catch_up)
     calls = HandlerCalls(Outcomes(contract, sender), handler_timeout)
@@ -168,14 +176,19 @@ def assemble(
     parts = PartSender(sender, ledger)
     custom = CustomMessages(contract, answering, sender, calls, parts, application, transactions)
     session_clock = SessionClock(sessions, clock)
-    handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
+    if isinstance(work, TracedWork):
+        handler: SessionHandler = TracedSessions(contract, sessions, gate, effects, work, custom, session_clock)
+        http: HttpApi = TracedHttpApi(contract, handler, gate, work, session_clock)
+    else:
+        handler = SessionHandler(contract, sessions, gate, effects, work, custom, session_clock)
+        http = HttpApi(contract, handler, gate, work, session_clock)
     effects.add(Identify, handler.identify)
     effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
     sessions.protocol.rooms.occupants.watch = lifecycle
     listener.on_vacated = lifecycle.vacated
     streams = Streams(handler, lambda: engine.node)
     stream_requests = StreamRequests(streams, Forwarding(streams, engine, listener), tokens, session_clock)
-    api = Front(HttpApi(contract, handler, gate, work, session_clock), stream_requests)
+    api = Front(http, stream_requests)
     watched = WatchedRooms(sessions.protocol, effects, store, session_clock)
     feed = Feed(sessions.protocol, catch_up, effects, watched, counts=sender.counts)
     engine.listen(listener)
@@ -205,6 +218,7 @@ def assemble(
         streams,
         ends,
         identities,
+        spans,
     )
 
 

@@ -33,7 +33,7 @@ from tidegate_protocol import Principal
 JSON = "application/json"
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """One request."""
 
     operation: Operation
@@ -81,7 +81,7 @@ class HttpApi:
         return None
 
     def received(self, exchange: Exchange, body: bytes) -> None:
-        asked: _Asked = exchange.state
+        asked: Asked = exchange.state
         try:
             message = asked.operation.message(exchange.head, body)
             message["ref"] = REF
@@ -104,7 +104,7 @@ class HttpApi:
         if exchange.state is not None:
             self._handler.abandoned(exchange.state.session)
 
-    def _ask(self, exchange: Exchange, asked: _Asked, request: msgspec.Struct) -> None:
+    def _ask(self, exchange: Exchange, asked: Asked, request: msgspec.Struct) -> None:
         """Carry out a request of a client that the application lets in."""
         try:
             self._handler.ask(asked.session, request, lambda effects: asked.operation.effects(exchange.head, effects))
@@ -130,7 +130,7 @@ class HttpApi:
             return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, HEAD"})
         return responses.plain_refusal(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has those that are")
 
-    def _asked(self, exchange: Exchange, operation: Operation) -> _Asked:
+    def _asked(self, exchange: Exchange, operation: Operation) -> Asked:
         """The session of a request. Raises Refused for a token that is not valid."""
         headers, kept = exchange.head.headers, exchange.kept
         authorization = headers.get("authorization", "")
@@ -157,7 +157,7 @@ class HttpApi:
                 admitted = not self._gate.asks
         session.become(identity.user, identity.claims)
         session.expires_at, session.proof = identity.expires_at, identity.proof
-        return _Asked(operation, session, identity, admitted)
+        return Asked(operation, session, identity, admitted)
 
     def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
         streams = False

@@ -11,6 +11,7 @@ import pytest
 from tests.admin.operators import Operators, operated
 from tests.gateway.test_removal import bearer, ended
 from tests.support.wire import wire
+from tidegate import __version__
 from tidegate.core.closes import DRAIN, FORBIDDEN, UNAUTHENTICATED
 
 
@@ -59,6 +60,7 @@ async def test_connections_and_rooms_are_shown(operators: Operators) -> None:
         (group,) = (await operators.get("/subscriptions"))["items"]
         assert (group["resource"], group["members"]) == ("users", 1)
         (node,) = (await operators.get("/nodes"))["items"]
+        assert (node["version"], node["silent"], node["standing"]) == (__version__, False, "present")
         assert (node["connections"], node["database"]) == (2, "healthy")
 
 

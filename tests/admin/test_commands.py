@@ -14,7 +14,7 @@ from tests.admin.operators import OPERATORS, Operators, operated
 from tests.gateway.test_removal import bearer, ended
 from tests.support.wire import wire
 from tidegate import cli
-from tidegate.cli import tail, top_table
+from tidegate.cli import tail, top_nodes, top_table
 
 EVIL = "eve\x1b[2J\n\u202e"
 VIEW: dict[str, Any] = {
@@ -43,6 +43,22 @@ def test_a_table_fits_the_terminal_and_shows_no_control_characters() -> None:
         "c1", "eve?[2J??", "192.0.2.1", "12.3", "10.0", "12000", "1.2M", "12", "0", "5.0G", "0", "0", "2", "3", "2h",
     ]  # fmt: skip
     assert all(len(line) <= 40 and line.isprintable() for line in top_table.lines(found, "cost", 40))
+
+
+def test_the_table_of_gateways_says_what_is_wrong_with_each() -> None:
+    well = {"node": "a1", "standing": "present", "heard": 0.0, "silent": False, "worker": 1, "host": "h\x1b[2J"}
+    well |= {"process": 7, "version": "1.2.3", "since": 1000, "connections": 5, "draining": False}
+    well |= {"database": "healthy", "engine": "healthy"}
+    ill = {**well, "node": "b2", "worker": 0, "draining": True, "database": "locked", "heard": 3.2}
+    gone = {"node": "c3", "standing": "leaving", "heard": None, "silent": True}
+    head, titles, *rows = top_nodes.lines({"items": [well, ill, gone], "silent": ["process 3"]}, 121.0, 400)
+    assert head == "3 gateways, 10 connections, silent: process 3"
+    assert titles.split()[:2] == ["NODE", "HOST"]
+    assert rows[0].split() == ["a1", "h?[2J", "7", "1", "1.2.3", "2m", "0s", "5", "healthy"]
+    assert rows[1].endswith("draining, database: locked")
+    assert rows[2].split()[:3] == ["c3", "-", "-"]
+    assert rows[2].endswith("does not answer, leaving")
+    assert all(len(line) <= 30 for line in top_nodes.lines({"items": [well, ill], "silent": []}, 0.0, 30))
 
 
 def test_a_line_of_a_tail() -> None:

@@ -124,7 +124,7 @@ async def test_operators_see_and_end_the_connections_of_all_workers_at_one_addre
         found = await asyncio.to_thread(address.get, "/connections", {"sort": "age", "limit": 1})
         assert found["silent"] == []
         nodes = (await asyncio.to_thread(address.get, "/nodes"))["items"]
-        assert {node["worker"] for node in nodes} == {1, 2}
+        assert [node["worker"] for node in nodes if not node["silent"]] in ([1, 2], [2, 1]), "each of them once"
         assert {node["process"] for node in nodes} == gateway.of("worker")
         for client in clients:
             await client.ask({"type": "join", "room": ROOM})

@@ -1,4 +1,4 @@
-"""The operations of all workers of this machine, as if they were one gateway.
+"""The operations of all workers of this machine, as if they were one gateway; and who the other gateways are.
 
 Each worker accepts from the address for operators, and asks the others. A worker that does not answer in time is left
 out and named in the answer, so that one that hangs can be seen.
@@ -53,7 +53,12 @@ class Gathered:
         answers = await asyncio.gather(*(self._ask(other, operation, arguments) for other in others))
         found = [await mine, *(answer for answer in answers if answer is not None)]
         missing = [other.name for other, answer in zip(others, answers, strict=True) if answer is None]
-        return _JOIN[operation](found, missing, arguments)
+        answer = _JOIN[operation](found, missing, arguments)
+        if operation == "nodes" and str(arguments.get("elsewhere", 1)) != "0":
+            here = {row["node"] for row in answer["items"]}
+            elsewhere = await self.local.ask("nodes_elsewhere", arguments)
+            answer["items"] += [row for row in elsewhere if row["node"] not in here]
+        return answer
 
     async def follow(self, arguments: Arguments) -> AsyncIterator[dict[str, Any]]:
         """What all workers see. Raises OperationError."""

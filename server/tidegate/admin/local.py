@@ -8,7 +8,6 @@ Invariant: nothing that an operation returns holds a token, a payload, a row or 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -51,6 +50,7 @@ class Local:
             "room": self._room,
             "subscriptions": self._subscriptions,
             "nodes": self._nodes,
+            "nodes_elsewhere": self._nodes_elsewhere,
             "disconnect": self._disconnect,
             "disconnect_here": self._disconnect_here,
             "revoke": self._revoke,
@@ -105,18 +105,12 @@ class Local:
         return [{"worker": self.worker, **msgspec.to_builtins(view)} for view in views]
 
     async def _nodes(self, _: Arguments) -> Any:
-        gateway, store = self.sources.gateway, self.sources.store
-        return [
-            {
-                "worker": self.worker,
-                "process": os.getpid(),
-                "connections": len(self._sessions),
-                "draining": self._sessions.draining,
-                "database": store.problem or "healthy",
-                "engine": "healthy" if gateway.engine.healthy else "does not answer",
-                "contract": self.sources.contract,
-            }
-        ]
+        here = {"standing": "present", "heard": 0.0, "silent": False}
+        return [{"worker": self.worker, **self.sources.gateway.roll_call.about(), **here}]
+
+    async def _nodes_elsewhere(self, _: Arguments) -> Any:
+        """The other gateways of the engine, as they say of themselves."""
+        return await self.sources.gateway.roll_call.ask()
 
     # -- doing ------------------------------------------------------------------------------------------------------
 

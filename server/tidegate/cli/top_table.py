@@ -71,19 +71,19 @@ def lines(found: Mapping[str, Any], sort: str, width: int) -> list[str]:
     state = ", ".join(str(node["database"]) for node in bad) or "database healthy"
     silent = f", silent: {', '.join(found['silent'])}" if found["silent"] else ""
     head = f"{total} connections, {len(nodes)} processes, {state}{silent}; by {sort}"
-    titles = " ".join(_fit(f"{each.title}*" if each.of == sort else each.title, each.width) for each in COLUMNS)
-    rows = [" ".join(_fit(column.text(each), column.width) for column in COLUMNS) for each in found["items"]]
-    return [line[:width].rstrip() for line in (_plain(head), titles, *rows)]
+    titles = " ".join(fit(f"{each.title}*" if each.of == sort else each.title, each.width) for each in COLUMNS)
+    rows = [" ".join(fit(column.text(each), column.width) for column in COLUMNS) for each in found["items"]]
+    return [line[:width].rstrip() for line in (plain(head), titles, *rows)]
 
 
-def _fit(text: str, width: int) -> str:
+def fit(text: str, width: int) -> str:
     """`text` in exactly so many characters; a negative width is aligned to the left."""
-    text = _plain(text)
+    text = plain(text)
     most = abs(width)
     if len(text) > most:
         text = f"{text[: most - 1]}…"
     return text.ljust(most) if width < 0 else text.rjust(most)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -12,14 +12,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from tidegate.core.budgets.payer import Payer
-from tidegate.core.rooms.ports import Answer, Engine, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.ports import (
+    Answer,
+    Engine,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import Kept, NewMessage, Records, RoomLog
 from tidegate.engines.durable_rooms import PLACE, DurableRooms, placed
@@ -111,6 +120,9 @@ class DurableEngine:
 
     def forget(self, room: str) -> Answer[None]:
         return self._log.forget(room) if self._durable(room) else self._inner.forget(room)
+
+    def others(self) -> Sequence[OtherGateway]:
+        return self._inner.others()
 
     def leave(self) -> None:
         self._inner.leave()

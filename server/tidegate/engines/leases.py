@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tidegate.core.rooms.ports import Standing
+from tidegate.core.rooms.ports import OtherGateway, Standing
 from tidegate.engines.setup import LeaseTimes
 
 
@@ -33,6 +33,9 @@ class Leases:
     def __init__(self, node: str, times: LeaseTimes) -> None:
         self._times = times
         self._standing: dict[str, Standing] = {}
+        self._ends: Mapping[str, float] = {}
+        """When the lease of each gateway ends, and when that was so, as the last beat has found it."""
+        self._found_at = 0.0
         self.node = node
         """This gateway."""
         self._beaten = False
@@ -46,6 +49,7 @@ class Leases:
         """This gateway renewed its lease. `known`: whether it had one. `ends`: when the lease of each gateway ends."""
         given_up = self._beaten and not known
         self._beaten = True
+        self._ends, self._found_at = ends, now
         before, self._standing = (
             self._standing,
             {node: "present" if end > now else "leaving" for node, end in ends.items() if node != self.node},
@@ -56,6 +60,14 @@ class Leases:
         changes |= {node: "gone" for node in before if node not in self._standing}
         bury = tuple(node for node, end in ends.items() if node != self.node and self.due(end, now))
         return Beat(changes, bury, given_up)
+
+    def others(self, since: float) -> list[OtherGateway]:
+        """The other gateways. `since`: seconds since the last beat was answered."""
+        now = self._found_at + since
+        return [
+            OtherGateway(node, standing, max(0.0, now - (self._ends.get(node, now) - self._times.lease)))
+            for node, standing in self._standing.items()
+        ]
 
     def due(self, end: float, now: float) -> bool:
         """Whether a gateway whose lease ended at `end` may be buried. A burial asks this again for each room, because

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from asyncio import TimerHandle
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -19,7 +19,15 @@ from tidegate.core.budgets.ledger import Ledger, Order
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.epochs import Epochs
 from tidegate.core.rooms.history import History
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.ports import (
+    Answer,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
 
@@ -173,6 +181,9 @@ class MemoryEngine:
             if room in self._open and self._listener is not None:
                 self._listener.restarted(room, RoomPosition(epoch=self._open[room], offset=0))
         return Ready(None)
+
+    def others(self) -> Sequence[OtherGateway]:
+        return ()
 
     def leave(self) -> None:
         """There is no other gateway that would notice."""

@@ -38,6 +38,7 @@ from tidegate.gateway.counts import GatewayCounts
 from tidegate.gateway.custom_messages import CustomMessages
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.engine_listener import EngineListener
+from tidegate.gateway.facts import facts_of
 from tidegate.gateway.feed import Feed
 from tidegate.gateway.http.api import HttpApi
 from tidegate.gateway.http.forwarding import Forwarding
@@ -47,6 +48,7 @@ from tidegate.gateway.http.streams import Streams
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.outdated import Outdated
 from tidegate.gateway.removal import Removal
+from tidegate.gateway.roll_call import RollCall
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.session_clock import SessionClock
 from tidegate.gateway.sessions import SessionHandler
@@ -94,6 +96,8 @@ class Parts:
     removal: Removal
     """Ends connections and tokens for the operator."""
     streams: Streams
+    roll_call: RollCall
+    """Who the other gateways are."""
     ends: Sequence[Callable[[], None]] = ()
     """To be called at the end: what parts outside of the gateway do then."""
     identities: Identities | None = None
@@ -216,6 +220,7 @@ def assemble(
         api,
         removal,
         streams,
+        RollCall(engine, listener, facts_of(sessions, engine, store)),
         ends,
         identities,
         spans,

@@ -19,7 +19,16 @@ from tests.engines.suite.under_test import Ability
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry, Standing
+from tidegate.core.rooms.ports import (
+    Answer,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+    Standing,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.health import RETRY_S, Health
@@ -54,7 +63,7 @@ class FakeEngine:
         self._cut = self._leaves = False
         self._listener: EngineListener
         self._following: Following
-        self._next_beat = server.now
+        self._next_beat = self._beaten_at = server.now
         self.dead = False
         server.join(setup)
         server.gateways[setup.node] = self
@@ -125,6 +134,9 @@ class FakeEngine:
     def forget(self, room: str) -> Answer[None]:
         return self._ask(lambda: self._server.forget(room))
 
+    def others(self) -> list[OtherGateway]:
+        return self._leases.others(self._server.now - self._beaten_at)
+
     def leave(self) -> None:
         self._leaves = "leaves with a storm" not in self._faults
         self._server.leave(self.node)
@@ -173,6 +185,7 @@ class FakeEngine:
         if self.dead or self._cut or self._leaves or self._server.now < self._next_beat:
             return
         self._next_beat = self._server.now + self._server.times.beat
+        self._beaten_at = self._server.now
         beat = self._leases.beaten(*self._server.beat(self.node))
         self._stand(beat.changes)
         if beat.given_up and "stays given up" not in self._faults:

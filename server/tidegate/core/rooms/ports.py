@@ -24,6 +24,7 @@ __all__ = [
     "HistoryPage",
     "Occupancy",
     "Opened",
+    "OtherGateway",
     "PresenceEntry",
     "RemoteMember",
     "Standing",
@@ -65,6 +66,15 @@ class HistoryPage(msgspec.Struct, frozen=True):
     texts: Sequence[bytes]
     more: bool
     """Whether older ones are kept."""
+
+
+class OtherGateway(msgspec.Struct, frozen=True):
+    """Another gateway of the engine, as this one knows it."""
+
+    node: str
+    standing: Standing
+    heard: float | None
+    """Seconds since it last told the engine that it lives, about; None where the engine notices its end at once."""
 
 
 class EngineListener(Protocol):
@@ -159,6 +169,9 @@ class Engine(Protocol):
 
     def forget(self, room: str) -> Answer[None]:
         """Delete the history of `room`; its next message begins a new epoch, and members are told: `restarted`."""
+
+    def others(self) -> Sequence[OtherGateway]:
+        """The other gateways of this engine; one that has just started may be missing for some seconds."""
 
     def leave(self) -> None:
         """This gateway is about to end: it is `leaving` for the others, and `present` changes nothing any more."""

@@ -10,13 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.ports import (
+    Answer,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.hub import messages as say
@@ -134,6 +143,9 @@ class HubEngine:
         id, answer = self._begin()
         self._send(encode(say.Forget(id, room)))
         return answer
+
+    def others(self) -> Sequence[OtherGateway]:
+        return [OtherGateway(node, standing, None) for node, standing in self._hearing.standings.items()]
 
     def leave(self) -> None:
         self._leaving = True

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tidegate.core.rooms.ports import EngineListener, HistoryPage, Opened
+from tidegate.core.rooms.ports import EngineListener, HistoryPage, Opened, Standing
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.hub import messages as say
 from tidegate.hub.calls import Calls
@@ -36,6 +36,8 @@ class Hearing:
         self._missed: dict[int, list[bytes]] = {}
         self._leaving: set[str] = set()
         """The workers of which the listener knows that they leave."""
+        self.standings: dict[str, Standing] = {}
+        """Of the other workers."""
         self._named: set[str] = set()
         """The workers that this hub has named since the line began."""
         self._does: dict[type, Callable[[Any], None]] = {
@@ -70,6 +72,7 @@ class Hearing:
 
     def end_unnamed(self) -> None:
         """Every worker is back at this hub, or gone: an earlier hub had said of the others that they leave."""
+        self.standings = {node: how for node, how in self.standings.items() if node in self._named}
         for node in self._leaving - self._named:
             self._leaving.discard(node)
             self._listener.gateway(node, "gone")
@@ -89,6 +92,10 @@ class Hearing:
     def _stands(self, message: say.NodeStands) -> None:
         self._named.add(message.node)
         (self._leaving.add if message.standing == "leaving" else self._leaving.discard)(message.node)
+        if message.standing == "gone":
+            self.standings.pop(message.node, None)
+        else:
+            self.standings[message.node] = message.standing
         self._listener.gateway(message.node, message.standing)
 
     def _refused(self, refusal: Refusal) -> None:

@@ -7,11 +7,31 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from tidegate.engines.leases import Leases
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.connecting import open_pair
 from tidegate.engines.postgres.install import Connection, patient
+from tidegate.engines.postgres.link import Link
 from tidegate.engines.setup import EngineSetup
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """A gateway is connected."""
+
+    hot: Link
+    """Carries messages and what other gateways tell."""
+    cold: Link
+    """Carries joins and histories."""
+    node: str
+    generation: int
+    top: int
+    """The newest number in the outbox."""
+    now: int
+    """Of the database, in milliseconds."""
+    goes_on: bool
+    """Whether the database is the one of the connection before, and still knows this gateway."""
 
 
 class Found(NamedTuple):

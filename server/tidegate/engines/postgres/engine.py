@@ -15,20 +15,29 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.ports import (
+    Answer,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines import texts
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.memory import DIGEST_BYTES, Ready
 from tidegate.engines.postgres import entries, values
+from tidegate.engines.postgres.attaching import Attached
 from tidegate.engines.postgres.calls import calls
 from tidegate.engines.postgres.news import News, tell
-from tidegate.engines.postgres.open_room import kept, milliseconds
+from tidegate.engines.postgres.open_room import message
 from tidegate.engines.postgres.outgoing import Outgoing, Sent
 from tidegate.engines.postgres.own_presence import OwnPresence
 from tidegate.engines.postgres.pages import page
 from tidegate.engines.postgres.rooms import OpenRooms
-from tidegate.engines.postgres.upkeep import OUTBOX_MS, Attached, Upkeep
+from tidegate.engines.postgres.upkeep import OUTBOX_MS, Upkeep
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import (
     CLOSE,
@@ -95,16 +104,9 @@ class PostgresEngine:
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
     ) -> Answer[RoomPosition]:
-        wish = Wish(
-            MESSAGE,
-            room,
-            sender.id,
-            texts.halves(self._setup.encode, room, sender, data),
-            key=key or "",
-            size=kept(rules),
-            ttl=milliseconds(rules),
-        )
+        wish = message(room, rules, sender.id, texts.halves(self._setup.encode, room, sender, data))
         if key is not None:
+            wish.key = key
             wish.digest = hashlib.blake2b(msgspec.json.encode(data), digest_size=DIGEST_BYTES).digest()
         size = wish.parts.size + OVERHEAD
         self._setup.ledger.take(account, "histories", size)
@@ -159,6 +161,9 @@ class PostgresEngine:
         wish.answer = answer
         self._out.add(wish)
         return answer
+
+    def others(self) -> Sequence[OtherGateway]:
+        return self._upkeep.others()
 
     def leave(self) -> None:
         if not self._upkeep.leaving:

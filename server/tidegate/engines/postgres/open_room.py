@@ -14,7 +14,8 @@ from tidegate.core.rooms.ports import Opened, PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.values import Row
-from tidegate.engines.postgres.wishes import unavailable
+from tidegate.engines.postgres.wishes import MESSAGE, Wish, unavailable
+from tidegate.engines.texts import Halves
 from tidegate_protocol import RoomPosition
 
 
@@ -26,6 +27,11 @@ def milliseconds(rules: RoomRules) -> int:
 def kept(rules: RoomRules) -> int:
     """How many messages the room keeps."""
     return rules.history_size if milliseconds(rules) else 0
+
+
+def message(room: str, rules: RoomRules, sender: str, parts: Halves) -> Wish:
+    """The wish to publish a message, without an idempotency key."""
+    return Wish(MESSAGE, room, sender, parts, size=kept(rules), ttl=milliseconds(rules))
 
 
 class Join(msgspec.Struct, gc=False):

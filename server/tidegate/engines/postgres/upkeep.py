@@ -12,13 +12,13 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 
-import msgspec
 import psycopg
 
+from tidegate.core.rooms.ports import OtherGateway
 from tidegate.engines.health import Health
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.postgres import values
-from tidegate.engines.postgres.attaching import attach
+from tidegate.engines.postgres.attaching import Attached, attach
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import Link, StatementFailed
 from tidegate.engines.postgres.starting import connected
@@ -44,23 +44,6 @@ ROOM_MS = 45_000
 """How long a room that is open nowhere is kept, at least."""
 SWEPT = 2000
 BURIED = 500
-
-
-class Attached(msgspec.Struct, frozen=True):
-    """A gateway is connected."""
-
-    hot: Link
-    """Carries messages and what other gateways tell."""
-    cold: Link
-    """Carries joins and histories."""
-    node: str
-    generation: int
-    top: int
-    """The newest number in the outbox."""
-    now: int
-    """Of the database, in milliseconds."""
-    goes_on: bool
-    """Whether the database is the one of the connection before, and still knows this gateway."""
 
 
 class Upkeep:
@@ -90,6 +73,8 @@ class Upkeep:
         self.silent = False
         """The server has not answered for `SILENT_S`."""
         self.notified: Callable[[], None] = lambda: None
+        self._beaten_at = 0.0
+        """When the last beat was answered, by `setup.clock`."""
         self._complained = ""
         self._ever = False
         """Whether the gateway was connected before."""
@@ -118,6 +103,10 @@ class Upkeep:
         if self._current is not None:
             log.warning("the engine of rooms is away", extra={"reason": reason})
             self._drop()
+
+    def others(self) -> list[OtherGateway]:
+        """The other gateways."""
+        return self._leases.others(self._setup.clock() - self._beaten_at)
 
     async def _run(self) -> None:
         while True:
@@ -246,6 +235,7 @@ class Upkeep:
         if not rows:
             self.drop("the other gateways gave this one up")
             return
+        self._beaten_at = self._setup.clock()
         ends = {values.text(node): values.integer(end) / 1000 for node, end, _ in rows}
         beat = self._leases.beaten(True, ends, values.integer(rows[0][2]) / 1000)
         for node in beat.bury:

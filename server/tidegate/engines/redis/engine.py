@@ -12,20 +12,28 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from tidegate.core.rooms.ports import Answer, EngineListener, HistoryPage, Occupancy, Opened, PresenceEntry
+from tidegate.core.rooms.ports import (
+    Answer,
+    EngineListener,
+    HistoryPage,
+    Occupancy,
+    Opened,
+    OtherGateway,
+    PresenceEntry,
+)
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.health import Health
 from tidegate.engines.redis.attendance import Attendance
 from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server
-from tidegate.engines.redis.keys import CHANNEL, META, STREAM, hexadecimal, text_of
+from tidegate.engines.redis.keys import META, STREAM, hexadecimal, text_of
 from tidegate.engines.redis.link import Link
-from tidegate.engines.redis.lua import FORGET, RIGHTS
+from tidegate.engines.redis.lua import FORGET
 from tidegate.engines.redis.nodes import Nodes
 from tidegate.engines.redis.open_rooms import OpenRooms
 from tidegate.engines.redis.pages import Pages
@@ -33,8 +41,9 @@ from tidegate.engines.redis.publisher import Publisher
 from tidegate.engines.redis.relay import Relay
 from tidegate.engines.redis.resp import Push, ReplyError, pack
 from tidegate.engines.redis.urls import Target
+from tidegate.engines.redis.welcome import welcome
 from tidegate.engines.redis.wire import Wire, away, lives_ms, refuse
-from tidegate.engines.setup import EngineError, EngineSetup
+from tidegate.engines.setup import EngineSetup
 from tidegate_protocol import RoomPosition, Sender
 
 log = logging.getLogger("tidegate.engine")
@@ -46,8 +55,6 @@ TOLD_LIMIT = 1000
 """What was to be told to other gateways and waits for a connection, at most; the oldest is dropped."""
 RENAME_S = 1.0
 """Seconds between two names, at least: a server that takes no new lease would ask for one again and again."""
-LACKS = "engine: the user of the engine's server lacks"
-NEEDS = "it needs all keys and channels that begin with {}:, and the commands in docs/how-to/redis.md"
 CLOSE_S = 1.0
 """How long the last words may take."""
 
@@ -147,6 +154,9 @@ class RedisEngine:
         connection.ask(FORGET.call(keys, wire.new_epoch(), wire.history, lives), forgotten)
         return answer
 
+    def others(self) -> Sequence[OtherGateway]:
+        return self._nodes.others()
+
     def leave(self) -> None:
         self._attendance.leave()
         self._nodes.leave()
@@ -173,27 +183,8 @@ class RedisEngine:
     # -- the connection ---------------------------------------------------------------------------------------------
 
     async def _welcome(self, connection: Connection) -> None:
-        """Whether the server is this application's, and lets it listen. Raises EngineError."""
-        keys, setup = self._wire.keys, self._setup
-        try:
-            found = await connection.request("GET", keys.application)
-            setup.check_application((found or b"").decode())
-            probe = keys.of_room("", CHANNEL)
-            lacks = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
-            if lacks:
-                commands = b", ".join(dict.fromkeys(lacks)).decode()
-                raise EngineError(f"{LACKS} a right ({commands}): {NEEDS.format(setup.prefix)}")
-            if (found or b"").decode() != setup.application:  # a server that is full takes no write
-                await connection.request("SET", keys.application, setup.application)
-            # Every name of this gateway: others may not know the newest one yet.
-            names = [keys.told(name) for name in self._nodes.names]
-            connection.say(pack([b"SUBSCRIBE", keys.everyone, keys.users, *names, probe]))
-            connection.say(pack([b"UNSUBSCRIBE", probe]))
-            await connection.request("PING")
-        except ReplyError as error:
-            if error.code == "NOPERM":
-                raise EngineError(f"{LACKS} a right: {NEEDS.format(setup.prefix)}") from error
-            raise NotNow(str(error)) from error
+        """Every name of this gateway hears: others may not know the newest one yet. Raises as `welcome`."""
+        await welcome(connection, self._wire, self._nodes.names)
 
     def _up(self, connection: Connection, server: Server) -> None:
         wire = self._wire

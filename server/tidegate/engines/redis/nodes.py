@@ -8,11 +8,11 @@ Invariant: a burial never meets a gateway that lives: once given up, a gateway g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
 from typing import Any
 
-from tidegate.core.rooms.ports import EngineListener
+from tidegate.core.rooms.ports import EngineListener, OtherGateway
 from tidegate.engines.leases import Leases
 from tidegate.engines.redis.connection import ConnectionLost
 from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE
@@ -22,6 +22,8 @@ from tidegate.engines.redis.wire import Wire
 
 PAGE = 64
 """Rooms of a gateway that are buried at a time."""
+NAMES = 64
+"""The newest names of a gateway, which it keeps in any case: others may still use them, such as for its streams."""
 
 
 class Nodes:
@@ -33,8 +35,9 @@ class Nodes:
         self._given_up = given_up
         self._times = wire.setup.times
         self._leases = Leases(wire.node, self._times)
-        self.names = {wire.node}
-        """What this gateway is named, or was."""
+        self.names = {wire.node: None}
+        """What this gateway is named, or was, the oldest first: the newest, and all that may still have a lease."""
+        self._beaten_at = wire.loop.time()
         self._burials: dict[str, asyncio.Task[None]] = {}
         self._left = False
         self._unanswered = False
@@ -63,7 +66,7 @@ class Nodes:
         """Take another name. To be followed by all that this gateway says of its users."""
         wire = self._wire
         wire.node = wire.setup.new_node()
-        self.names.add(wire.node)
+        self.names[wire.node] = None
         self._leases.renamed(wire.node)
         if wire.connection is not None:
             wire.connection.say(pack([b"SUBSCRIBE", wire.keys.told(wire.node)]))
@@ -92,6 +95,9 @@ class Nodes:
             burial.cancel()
         await asyncio.gather(*self._burials.values(), return_exceptions=True)
 
+    def others(self) -> list[OtherGateway]:
+        return self._leases.others(self._wire.loop.time() - self._beaten_at)
+
     # -- within -----------------------------------------------------------------------------------------------------
 
     def _beaten(self, beaten: str, reply: Any) -> None:
@@ -103,6 +109,8 @@ class Nodes:
             return
         self.in_doubt = False
         known, now, scores = reply
+        self._beaten_at = self._wire.loop.time()
+        self._forget_names({node.decode() for node in scores[::2]})
         ends = {
             node.decode(): float(end) / 1000
             for node, end in zip(scores[::2], scores[1::2], strict=True)
@@ -122,6 +130,14 @@ class Nodes:
                 self._burials[node] = self._wire.loop.create_task(self._bury(node))
         if beat.given_up:
             self._given_up()
+
+    def _forget_names(self, leased: Set[str]) -> None:
+        """Forget old names of this gateway that are buried. `leased`: the names in the list of leases."""
+        for name in list(self.names)[:-NAMES]:
+            if name not in leased:
+                del self.names[name]
+                if self._wire.connection is not None:
+                    self._wire.connection.say(pack([b"UNSUBSCRIBE", self._wire.keys.told(name)]))
 
     async def _bury(self, node: str) -> None:
         """Ends early where the connection ends; the next beat asks again. Owned by `_burials`."""

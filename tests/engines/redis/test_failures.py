@@ -16,7 +16,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.redis import RedisServer, running
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
-from tidegate.engines.redis import link, lua, nodes, publisher
+from tidegate.engines.redis import link, lua, publisher
 from tidegate.engines.redis.connection import COMMAND_LIMIT
 from tidegate_protocol import RoomPosition
 
@@ -492,24 +492,3 @@ async def test_a_gateway_that_gets_no_lease_asks_once_in_a_while(
     assert len([record for record in caplog.records if "refused a command" in record.message]) <= 1
     server.command("DEL", leases)
     await house.until(asked.done, "the user is present")
-
-
-async def test_a_gateway_that_takes_name_after_name_keeps_the_newest_ones_and_forgets_the_others(
-    house: House, server: RedisServer, under: RedisUnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nodes, "NAMES", 3)
-    gateway = await house.start()
-    engine: Any = gateway.engine
-    for _ in range(12):
-        engine._rename()
-    newest = list(engine._nodes.names)[-3:]
-    await gateway.open()
-
-    def heard_under() -> set[str]:
-        channels = server.command("PUBSUB", "CHANNELS", f"{under.prefix}:t:*")
-        return {channel.decode().rpartition(":")[2] for channel in channels}
-
-    await house.until(lambda: list(engine._nodes.names) == newest, "the others are buried, and forgotten")
-    assert gateway.node == newest[-1]
-    await until(lambda: heard_under() == set(newest))
-    assert (await gateway.publish("a")).offset == 1

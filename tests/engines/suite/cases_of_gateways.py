@@ -1,4 +1,4 @@
-"""What an engine knows of the other gateways, and how each of them says who it is."""
+"""Which other gateways an engine knows, and how each of them says who it is."""
 
 from __future__ import annotations
 

@@ -42,6 +42,11 @@ async def test_a_wrong_request_is_answered_with_what_there_is(operators: Operato
     assert (await operators.ask("GET", "/connections?seconds=nan")).status == 400
     assert (await operators.ask("POST", "/disconnect", {})).status == 400
     assert (await operators.ask("POST", "/disconnect", [1])).status == 400
+    assert (await operators.ask("POST", "/disconnect", {"user": 5})).status == 400
+    assert (
+        "offset" in (await operators.ask("POST", "/revoke", {"user": "a", "until": "2030-01-01T00:00"})).json["error"]
+    )
+    assert "token_life" in (await operators.ask("POST", "/revoke", {"user": "a", "until": 9e9})).json["error"]
     assert (await operators.ask("GET", "/rooms/nope")).status == 404
 
 

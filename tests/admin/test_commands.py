@@ -1,4 +1,4 @@
-"""`tidegate top` and `tidegate tail`: what they print, and that nothing of a client changes the terminal."""
+"""`tidegate top`, `tail` and `revoke`: what they print, and that nothing of a client changes the terminal."""
 
 from __future__ import annotations
 
@@ -90,6 +90,27 @@ async def test_the_costliest_client_of_an_attack_is_found_and_ended(
             await attacking
         assert (await ended(attacker))[0] == 4003
         await innocent.settle()
+
+
+async def test_a_user_and_a_token_are_revoked(operators: Operators, capsys: pytest.CaptureFixture[str]) -> None:
+    url = operators.inside.url
+    async with wire(url, **bearer("ada")) as ada, wire(url, **bearer("bob", jti="t1")) as bob:
+        assert await asyncio.to_thread(cli.main, ["revoke", "--user", "ada"]) == 0
+        assert (await ended(ada))[0] == 4001
+        assert "ada that were issued until now" in capsys.readouterr().out
+        assert await asyncio.to_thread(cli.main, ["revoke", "--user", "bob", "--until", "2001-01-01T00:00:00Z"]) == 0
+        await bob.settle()
+        assert await asyncio.to_thread(cli.main, ["revoke", "--jti", "t1"]) == 0
+        assert (await ended(bob))[0] == 4001
+    for command, code, complaint in (
+        (["revoke", "--user", "a", "--until", "2030-01-01T00:00:00"], 2, "must have an offset from UTC"),
+        (["revoke", "--user", "a", "--until", "tomorrow"], 2, "must be a date and time such as"),
+        (["revoke", "--jti", "t", "--until", "2030-01-01T00:00:00Z"], 2, "goes with --user"),
+        (["revoke", "--user", "a", "--until", "2300-01-01T00:00:00Z"], 1, "not revoked: until: must be at most"),
+        (["revoke", "--user", ""], 1, "1 to 256 characters"),
+    ):
+        assert await asyncio.to_thread(cli.main, command) == code, command
+        assert complaint in capsys.readouterr().err
 
 
 async def test_commands_say_why_nothing_is_shown(

@@ -24,6 +24,15 @@ def test_a_users_tokens_are_refused_up_to_the_moment_of_the_revocation() -> None
     assert not made.refuses("bob", Proof(99.0))
 
 
+def test_an_operator_names_a_moment_within_the_life_of_a_token_and_of_a_user_alone() -> None:
+    made = Revocations(86_400.0)
+    assert made.moment(None, 100.0, of_user=False) == 100.0
+    assert [made.moment(until, 100.0, of_user=True) for until in (None, 7.0, 86_500.0)] == [100.0, 7.0, 86_500.0]
+    for until, of_user, complaint in ((86_500.1, True, "at most 1 days"), (7.0, False, "goes with a user")):
+        with pytest.raises(Refused, match=complaint):
+            made.moment(until, 100.0, of_user=of_user)
+
+
 def test_a_token_is_refused_by_its_id() -> None:
     made = kept(Revocation("token", "t1", 100.0, 200.0))
     assert made.refuses("ada", Proof(150.0, "t1"))

@@ -1,4 +1,4 @@
-"""Asks a running gateway's address for operators, for the commands `tidegate top` and `tidegate tail`.
+"""Asks a running gateway's address for operators, for the commands `top`, `tail` and `revoke`.
 
 It shares no code with the gateway but the meaning of the setting `admin`.
 """

@@ -18,6 +18,7 @@ from tidegate.admin import process
 from tidegate.admin.collector import Sources, collect
 from tidegate.admin.draining import Draining
 from tidegate.admin.exposition import with_label
+from tidegate.admin.moments import moment
 from tidegate.core.closes import DRAIN, FORBIDDEN
 from tidegate.core.errors import Refused, TidegateError
 from tidegate.core.sessions import Sessions
@@ -130,7 +131,8 @@ class Local:
         return {"ended": len(ended)}
 
     async def _revoke(self, asked: Arguments) -> Any:
-        await self.sources.gateway.removal.revoke(user=asked.get("user"), jti=asked.get("jti"))
+        until = None if asked.get("until") is None else _moment(asked, "until")
+        await self.sources.gateway.removal.revoke(user=asked.get("user"), jti=asked.get("jti"), until=until)
         return {"asked": True}
 
     async def _drain(self, asked: Arguments) -> Any:
@@ -158,6 +160,13 @@ def _sort(asked: Arguments, sorts: Mapping[str, object], usual: str) -> str:
     if sort not in sorts:
         raise OperationError(HTTPStatus.BAD_REQUEST, f"sort: must be one of {', '.join(sorts)}")
     return sort
+
+
+def _moment(asked: Arguments, name: str) -> float:
+    try:
+        return moment(asked[name])
+    except ValueError as error:
+        raise OperationError(HTTPStatus.BAD_REQUEST, f"{name}: {error}") from None
 
 
 def _number(asked: Arguments, name: str, usual: float, most: float) -> float:

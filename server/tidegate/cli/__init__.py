@@ -24,6 +24,7 @@ COMMANDS = (
     "health",
     "top",
     "tail",
+    "revoke",
     "generate",
     "migrate",
     "database",
@@ -44,6 +45,7 @@ examples:
   tidegate serve --dev            serve ./schema on http://127.0.0.1:8787
   tidegate health                 ask a running gateway whether it is ready
   tidegate top                    show who costs a running gateway what, live
+  tidegate revoke --user ID       refuse the tokens of a user at every gateway
   tidegate generate               write typed models and the TypeScript contract
   tidegate check                  list the problems in ./schema
   tidegate config check           show the settings, and what is risky about them in production

@@ -80,6 +80,20 @@ class Revocations:
             return True
         return proof.token_id is not None and ("token", proof.token_id) in self._kept
 
+    def moment(self, until: float | None, now: float, *, of_user: bool) -> float:
+        """Up to which time of issue tokens are refused. Raises Refused(invalid_message).
+
+        A longer time to come than a token lasts would lock a user out for good, which the login server has to do.
+        """
+        if until is None:
+            return now
+        if not of_user:
+            raise Refused("invalid_message", "until: goes with a user; one token is refused until it ends")
+        if until > now + self.longest:
+            days = self.longest / 86_400
+            raise Refused("invalid_message", f"until: must be at most {days:g} days (token_life) from now")
+        return until
+
     def check_room(self, revocation: Revocation, now: float) -> None:
         """Raises Refused(limit_reached) where there are too many already."""
         if (revocation.kind, revocation.name) in self._kept or len(self._kept) < LIMIT:

@@ -76,14 +76,18 @@ class Removal:
         listener.on_told(REVOKE, self._told_revoke)
         listener.on_told(DISCONNECT, self._told_disconnect)
 
-    async def revoke(self, *, user: str | None = None, jti: str | None = None) -> None:
-        """Refuse every token that `user` has by now, or the token with the id `jti`, and close their connections.
+    async def revoke(self, *, user: str | None = None, jti: str | None = None, until: float | None = None) -> None:
+        """Refuse the tokens of `user` that were issued until then, or the token with the id `jti`, and close their
+        connections.
 
-        A token that the user gets later is good. Raises Refused(invalid_message, limit_reached or unavailable).
+        `until`: seconds since the Unix epoch; None is now. A token that the user gets later is good.
+        Raises Refused(invalid_message, limit_reached or unavailable).
         """
-        kind, name = _one(user=user, token=jti)
+        kind, name = _one(user=user, jti=jti)
         now = self._clock()
-        revocation = Revocation("user" if kind == "user" else "token", name, now, now + self._revocations.longest)
+        at = self._revocations.moment(until, now, of_user=kind == "user")
+        end = max(at, now) + self._revocations.longest
+        revocation = Revocation("user" if kind == "user" else "token", name, at, end)
         self._revocations.check_room(revocation, now)
         self._apply(revocation)
         self._engine.tell(None, REVOKE, msgspec.json.encode(revocation).decode())
@@ -155,9 +159,9 @@ class Removal:
 
 
 def _one(**given: str | None) -> tuple[str, str]:
-    """The one name that was given. Raises Refused."""
+    """The one name that was given, which may be of another type where JSON gave it. Raises Refused."""
     found = [(kind, name) for kind, name in given.items() if name is not None]
-    if len(found) != 1 or not 0 < len(found[0][1]) <= ID_LIMIT:
+    if len(found) != 1 or not isinstance(found[0][1], str) or not 0 < len(found[0][1]) <= ID_LIMIT:
         names = " or ".join(given)
         raise Refused("invalid_message", f"one {names} has to be named, with 1 to {ID_LIMIT} characters")
     return found[0]

@@ -16,6 +16,7 @@ from tests.engines.suite import (  # noqa: F401  # they add themselves
     cases_of_messages,
     cases_of_presence,
     cases_of_recovery,
+    cases_of_removal,
 )
 from tests.engines.suite.case import CASES, Case, play
 

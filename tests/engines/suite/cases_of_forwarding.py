@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tests.engines.suite.case import case
+from tests.engines.suite.ears import Ears
 from tests.engines.suite.under_test import Ability, Gateway, House
 from tidegate.gateway.http.forwarding import MOST_OF_A_USER, Forwarding
 
@@ -31,17 +32,6 @@ class Streams:
     def leave(self, identifier: str, user: str) -> str:
         self.open = False
         return "taken"
-
-
-class Ears:
-    """In the place of `EngineListener`: what gateways tell one another, by kind."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._kinds: dict[str, Callable[[str], None]] = {}
-        gateway.heard.told = lambda kind, text: self._kinds[kind](text)  # type: ignore[method-assign]
-
-    def on_told(self, kind: str, does: Callable[[str], None]) -> None:
-        self._kinds[kind] = does
 
 
 def forwarding(gateway: Gateway) -> tuple[Forwarding, Streams]:

@@ -64,7 +64,7 @@ class Reloading:
             self.start.certificate.reload()
         # Nothing below fails.
         self.context.settings = msgspec.structs.replace(self.context.settings, **_pages(after))
-        self.book.limit(admission.limits(after))
+        self.book.limit(admission.limits(after), self.context.now())
         if users is not None and isinstance(self.identities, TokenIdentities):
             self.identities.use(users)
         logging.getLogger().setLevel(after.log_level.upper())

@@ -120,7 +120,7 @@ commands = types.ModuleType("tidegate.cli")
 commands.__path__ = [{str(ROOT / "server" / "tidegate" / "cli")!r}]
 sys.modules["tidegate.cli"] = commands
 from tidegate.cli import health
-assert health.run(argparse.Namespace(url={gateway.http!r}, timeout=10.0)) == 0
+assert health.run(argparse.Namespace(url={gateway.http!r}, timeout=10.0, ca=None, cert=None, key=None)) == 0
 print(*sys.modules)
 """
     done = subprocess.run(

@@ -113,8 +113,8 @@ async def test_one_connection_is_ended_by_its_id(inside: Inside) -> None:
         await two.settle()
 
 
-@pytest.mark.parametrize("given", [{}, {"user": "ada", "jti": "t1"}, {"user": ""}, {"jti": "x" * 300}])
-async def test_what_names_nothing_or_two_things_is_refused(inside: Inside, given: dict[str, str]) -> None:
+@pytest.mark.parametrize("given", [{}, {"user": "ada", "jti": "t1"}, {"user": ""}, {"jti": "x" * 300}, {"user": 5}])
+async def test_what_names_nothing_or_two_things_is_refused(inside: Inside, given: dict[str, Any]) -> None:
     with pytest.raises(Refused) as refused:
         await inside.gateway.removal.revoke(**given)
     assert refused.value.code == "invalid_message"

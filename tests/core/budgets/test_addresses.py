@@ -57,6 +57,31 @@ def test_tokens_are_not_looked_at_after_a_burst_of_refused_ones() -> None:
     assert addresses.token_wait("a", 6.1) == 0.0
 
 
+def test_other_limits_hold_at_once_for_addresses_and_connections_that_are_there() -> None:
+    addresses = Addresses(LIMITS)
+    for _ in range(3):
+        assert addresses.connect("a", 0.0) == 0.0
+    mine, foreign = addresses.line("a", 0.0), addresses.line(None, 0.0)
+    assert mine.more_frames(0.0) and foreign.more_frames(0.0)
+    few = TrafficRates(Rate(1, 10), Rate(1 << 20, 1 << 22))
+    addresses.limit(AddressLimits(Rate(1, 2), 3, Rate(1, 1), few, few), 0.0)
+    assert [mine.more_frames(0.0) for _ in range(3)] == [True, True, False], "2 are left, one at a time"
+    assert [foreign.more_frames(0.0) for _ in range(3)] == [True, False, False]
+    assert addresses.connect("a", 0.0) > 0, "3 connects of 2"
+    assert addresses.connect("a", 10.0) == FULL_S
+    addresses.token_refused("a", 10.0)
+    assert addresses.token_wait("a", 10.0) == 1.0
+    addresses.limit(NONE, 10.0)
+    assert addresses.token_wait("a", 10.0) == 0.0
+    assert [addresses.connect("a", 10.0) for _ in range(5)] == [0.0] * 5
+    assert all(mine.more_frames(10.0) for _ in range(100))
+    addresses.limit(LIMITS, 10.0)
+    sent = 0
+    while foreign.more_frames(10.0):
+        sent += 1
+    assert sent == 1000 / 8, "8 frames at a time"
+
+
 def test_without_limits_nothing_waits_and_nothing_is_kept() -> None:
     addresses = Addresses(NONE)
     for number in range(3000):

@@ -36,6 +36,20 @@ def test_no_limit_never_waits() -> None:
     assert (bucket.take(5.0, 1e6), bucket.wait(5.0), bucket.level(5.0), bucket.full(5.0)) == (0.0, 0.0, ENDLESS, True)
 
 
+def test_bucket_that_gets_another_rate_keeps_what_was_taken() -> None:
+    bucket = Bucket(Rate(10, 50))
+    bucket.owe(0.0, 20)
+    bucket.use(Rate(2, 30), 1.0)
+    assert bucket.level(1.0) == pytest.approx(20), "10 of the 20 had come back"
+    assert bucket.level(3.0) == pytest.approx(24)
+    bucket.use(Rate(1, 3), 3.0)
+    assert bucket.level(3.0) == pytest.approx(-3), "one burst is owed at most"
+    bucket.use(Rate(0, 0), 3.0)
+    assert (bucket.take(3.0, 1000.0), bucket.full(3.0)) == (0.0, True)
+    bucket.use(Rate(1, 3), 4.0)
+    assert bucket.level(4.0) == 3
+
+
 def test_bucket_heals_when_its_clock_was_set_back() -> None:
     bucket = Bucket(Rate(1, 10))
     bucket.owe(1000.0, 10)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.core.budgets.rates import MOST_KEYS, Bucket, Rate
-from tidegate.core.budgets.traffic import SharedTraffic, Traffic, TrafficRates
+from tidegate.core.budgets.traffic import LineRates, SharedTraffic, Traffic, TrafficRates
 
 FULL_S = 5.0
 """After how many seconds a client may try again whose address has its number of connections."""
@@ -65,6 +65,12 @@ class Address:
         self.tokens = together.bucket("tokens", name, limits.tokens)
         self.traffic = SharedTraffic(limits.traffic)
 
+    def use(self, limits: AddressLimits, now: float) -> None:
+        """Hold to other limits from now on."""
+        self.connects.use(limits.connects, now)
+        self.tokens.use(limits.tokens, now)
+        self.traffic.use(limits.traffic, now)
+
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: those who came meanwhile are counted only now. Guesses have no gain."""
         self.connects.stood_still(seconds, now)
@@ -82,6 +88,7 @@ class Addresses:
     def __init__(self, limits: AddressLimits, together: Together | None = None, most: int = MOST_KEYS) -> None:
         """`most`: of more addresses without a connection, those that were used longest ago are forgotten."""
         self._limits = limits
+        self._lines = LineRates(limits.line)
         self.together = together or Alone()
         self._most = most
         self._addresses: dict[str, Address] = {}
@@ -90,11 +97,15 @@ class Addresses:
     def __len__(self) -> int:
         return len(self._addresses)
 
-    def limit(self, limits: AddressLimits) -> None:
-        """These hold for addresses and connections that come from now on; those of before keep theirs."""
+    def limit(self, limits: AddressLimits, now: float) -> None:
+        """Hold to these from now on, for addresses and connections that are there, too. What they took stays taken.
+
+        Connections beyond a smaller number of an address stay. Only for a process that counts alone.
+        """
         self._limits = limits
-        for name in [name for name, address in self._addresses.items() if not address.traffic.lines]:
-            del self._addresses[name]
+        self._lines.now = limits.line
+        for address in self._addresses.values():
+            address.use(limits, now)
 
     def connect(self, name: str, now: float) -> float:
         """A client connects. Returns 0.0 where it may, and counts it; otherwise the seconds until it may try again."""
@@ -111,7 +122,7 @@ class Addresses:
 
     def line(self, name: str | None, now: float) -> Traffic:
         """What a new connection may send; `name`: None where limits by address do not apply to it."""
-        return Traffic(self._limits.line, None if name is None else self._used(name, now).traffic)
+        return Traffic(self._lines, None if name is None else self._used(name, now).traffic)
 
     def ended(self, name: str) -> None:
         """A connection that was admitted has ended."""

@@ -34,14 +34,26 @@ class Bucket:
     __slots__ = ("_each", "_full_at", "_full_in", "_more")
 
     def __init__(self, rate: Rate) -> None:
-        limited = rate.per_second > 0
-        self._each = 1 / rate.per_second if limited else 0.0
-        """The seconds in which one more may be taken."""
-        self._full_in = rate.burst / rate.per_second if limited else ENDLESS
+        self._each: float
+        """The seconds in which one more may be taken; 0.0 without a limit."""
+        self._full_in: float
         """The seconds in which an empty bucket is full."""
+        self._limit(rate)
         self._full_at = -ENDLESS
         self._more = 0.0
         """Seconds beyond full, of a standstill: what comes after it was sent in it."""
+
+    def use(self, rate: Rate, now: float) -> None:
+        """Hold to another rate from now on. What was taken stays taken."""
+        owed = max(0.0, self._full_at - now) / self._each if self._each else 0.0
+        self._limit(rate)
+        self._full_at = now + min(owed * self._each, 2 * self._full_in) if owed else -ENDLESS
+        self._more = 0.0
+
+    def _limit(self, rate: Rate) -> None:
+        limited = rate.per_second > 0
+        self._each = 1 / rate.per_second if limited else 0.0
+        self._full_in = rate.burst / rate.per_second if limited else ENDLESS
 
     def level(self, now: float) -> float:
         """How much may be taken now; below 0 while more is owed."""

@@ -35,6 +35,15 @@ class TrafficRates(NamedTuple):
     bytes: Rate
 
 
+class LineRates:
+    """The limits of each connection, as they are now. All connections look here."""
+
+    __slots__ = ("now",)
+
+    def __init__(self, rates: TrafficRates) -> None:
+        self.now = rates
+
+
 class SharedTraffic:
     """What the connections of one address may send together."""
 
@@ -46,6 +55,12 @@ class SharedTraffic:
         """How many they are."""
         self.frames = Bucket(rates.frames)
         self.bytes = Bucket(rates.bytes)
+
+    def use(self, rates: TrafficRates, now: float) -> None:
+        """Hold to other limits from now on."""
+        self.rates = rates
+        self.frames.use(rates.frames, now)
+        self.bytes.use(rates.bytes, now)
 
     def full(self, now: float) -> bool:
         return self.frames.full(now) and self.bytes.full(now)
@@ -60,15 +75,19 @@ class Traffic:
     """What one connection may send."""
 
     __slots__ = (
-        "_bytes", "_caught_up", "_frames", "_over_since", "_taken", "_taken_before", "bytes", "frames", "shared",
+        "_bytes", "_caught_up", "_frames", "_limits", "_over_since", "_rates", "_taken", "_taken_before",
+        "bytes", "frames", "shared",
     )  # fmt: skip
 
-    def __init__(self, rates: TrafficRates, shared: SharedTraffic | None = None) -> None:
+    def __init__(self, limits: LineRates, shared: SharedTraffic | None = None) -> None:
         self.frames = 0
         """Frames in hand. Each frame that is received is taken from here; `more_frames` adds some."""
         self.bytes = 0
         """Bytes in hand; below 0 while more is owed."""
         self.shared = shared
+        self._limits = limits
+        self._rates = rates = limits.now
+        """Those that its buckets hold to."""
         self._frames = Bucket(rates.frames)
         self._bytes = Bucket(rates.bytes)
         self._taken = self._taken_before = 0
@@ -84,6 +103,8 @@ class Traffic:
 
     def more_frames(self, now: float) -> bool:
         """Take frames in hand. False: the client is over its rate."""
+        if self._rates is not self._limits.now:
+            self._use(self._limits.now, now)
         level, most = self._frames.level(now) + ROUNDING, FRAMES
         if self.shared is not None:
             left = self.shared.frames.level(now) + ROUNDING
@@ -102,6 +123,8 @@ class Traffic:
 
     def more_bytes(self, now: float) -> bool:
         """Take bytes in hand, and pay what is owed. False: the client is over its rate."""
+        if self._rates is not self._limits.now:
+            self._use(self._limits.now, now)
         if self._bytes.level(now) <= 0 or (self.shared is not None and self.shared.bytes.level(now) <= 0):
             return self._is_over(now)
         taken = BYTES - min(0, self.bytes)
@@ -148,6 +171,12 @@ class Traffic:
         self._bytes.stood_still(seconds, now)
         if self._over_since is not None:
             self._over_since = min(self._over_since + seconds, now)
+
+    def _use(self, rates: TrafficRates, now: float) -> None:
+        """The limits have changed."""
+        self._rates = rates
+        self._frames.use(rates.frames, now)
+        self._bytes.use(rates.bytes, now)
 
     def _is_over(self, now: float) -> bool:
         if self._over_since is None:

@@ -49,6 +49,9 @@ class Listening:
     def gateway(self, node: str, standing: Standing) -> None:
         raise AssertionError("there is no other gateway")
 
+    def occupied(self, room: str) -> None:
+        raise AssertionError("there is no other gateway")
+
     def vacated(self, room: str) -> None:
         raise AssertionError("there is no other gateway")
 

@@ -41,6 +41,7 @@ class MemoryUnderTest:
         Ability.EMPTY: "it has no server",
         Ability.PROMOTE: "it has no replicas",
         Ability.LOSE: "it has no beat",
+        Ability.LOSE_CHANGE: "it has no connection",
     }
     times = LeaseTimes()
     patience = DEADLINE_S
@@ -75,6 +76,9 @@ class MemoryUnderTest:
         raise NotImplementedError
 
     def lose_beat(self, engine: Engine) -> None:
+        raise NotImplementedError
+
+    def lose_change(self, engine: Engine) -> None:
         raise NotImplementedError
 
     async def restart_empty(self) -> None:

@@ -33,6 +33,9 @@ class InnerListener:
     def gateway(self, node: str, standing: Standing) -> None:
         self._listener.gateway(node, standing)
 
+    def occupied(self, room: str) -> None:
+        self._listener.occupied(room)
+
     def vacated(self, room: str) -> None:
         self._listener.vacated(room)
 

@@ -189,7 +189,7 @@ def assemble(
     effects.add(Identify, handler.identify)
     effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
     sessions.protocol.rooms.occupants.watch = lifecycle
-    listener.on_vacated = lifecycle.vacated
+    listener.on_occupied, listener.on_vacated = lifecycle.occupied, lifecycle.vacated
     streams = Streams(handler, lambda: engine.node)
     stream_requests = StreamRequests(streams, Forwarding(streams, engine, listener), tokens, session_clock)
     api = Front(http, stream_requests)

@@ -51,6 +51,7 @@ class EngineListener:
         self._run = run
         self._clock = clock
         self._kinds: dict[str, Told] = {}
+        self.on_occupied: Callable[[str], None] = lambda room: None
         self.on_vacated: Callable[[str], None] = lambda room: None
         """What is done where it is this gateway that has to say it."""
 
@@ -86,6 +87,9 @@ class EngineListener:
     def gateway(self, node: str, standing: Standing) -> None:
         log.info("another gateway is %s", standing, extra={"node": node})
         self._do(lambda now: self._occupants.gateway(node, standing, now))
+
+    def occupied(self, room: str) -> None:
+        self.on_occupied(room)
 
     def vacated(self, room: str) -> None:
         """No rule depends on it: a room without users is left by each gateway for itself."""

@@ -70,8 +70,12 @@ class Lifecycle:
             rooms.discard(room.name)
             self._of(session, "left", room.name)
 
+    def occupied(self, room: str) -> None:
+        """The first user is in a room, and no answer of the engine said so."""
+        self._tell(Happened("occupied", room))
+
     def vacated(self, room: str) -> None:
-        """The last user of a room vanished with another gateway, and it is this one that was told."""
+        """The last user of a room vanished, for example with another gateway, and it is this one that was told."""
         self._tell(Happened("vacated", room))
 
     def present(self, room: str, answer: Answer[Occupancy]) -> None:
@@ -87,7 +91,7 @@ class Lifecycle:
     def _occupancy(self, room: str, answer: Answer[Occupancy]) -> None:
         try:
             occupancy = answer.result()
-        except BaseException:  # the engine was away: what changed meanwhile is not known
+        except BaseException:  # the engine was away: what changed meanwhile is told when it is back
             return
         if occupancy is not None:
             self._tell(Happened(occupancy, room))

@@ -114,6 +114,9 @@ class DatabaseUnderTest:
     def lose_beat(self, engine: Engine) -> None:
         raise NotImplementedError
 
+    def lose_change(self, engine: Engine) -> None:
+        self._model.lose_change(self._inner[id(engine)])
+
     async def restart_empty(self) -> None:
         raise NotImplementedError
 

@@ -15,6 +15,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.hub import Hub
 from tests.support.waiting import until
 from tidegate.core.rooms.ports import Engine, EngineListener
+from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.engine import HubEngine
 from tidegate.engines.setup import LeaseTimes
 
@@ -75,6 +76,17 @@ class HubUnderTest:
 
     def lose_beat(self, engine: Engine) -> None:
         raise NotImplementedError
+
+    def lose_change(self, engine: Engine) -> None:
+        assert isinstance(engine, HubEngine)
+        does = engine._hearing._does
+        counted = does[say.Counted]
+
+        def lost(message: say.Counted) -> None:
+            does[say.Counted] = counted
+            engine.connector.cut()
+
+        does[say.Counted] = lost
 
     async def restart_empty(self) -> None:
         await self.hub.stop()

@@ -21,7 +21,9 @@ from tidegate.core.rooms.ports import Engine, EngineListener
 from tidegate.engines.postgres import attaching
 from tidegate.engines.postgres.engine import PostgresEngine
 from tidegate.engines.postgres.install import schema_name
+from tidegate.engines.postgres.link import LinkLost
 from tidegate.engines.postgres.upkeep import OUTBOX_MS
+from tidegate.engines.postgres.wishes import PRESENCE
 from tidegate.engines.setup import EngineSetup, LeaseTimes
 
 PREFIX = "suite"
@@ -162,6 +164,21 @@ class PostgresUnderTest:
 
         module._attach = attach
         upkeep._beat_answered = beaten
+
+    def lose_change(self, engine: Engine) -> None:
+        assert isinstance(engine, PostgresEngine)
+        out: Any = engine._out
+        answered = out._answered
+
+        def lost(batch: Any, owed: str, rows: Any) -> None:
+            if isinstance(rows, Exception) or not any(wish.kind == PRESENCE for wish in batch.wishes):
+                answered(batch, owed, rows)
+                return
+            del out._answered
+            answered(batch, owed, LinkLost("the connection broke"))
+            engine._upkeep.drop("the connection broke")
+
+        out._answered = lost
 
     def _hurry(self, engine: Engine, rate: float) -> None:
         self._clock.rate(rate)

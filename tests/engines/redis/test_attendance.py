@@ -11,6 +11,7 @@ from tests.engines.redis.test_connection import LOADED, REFUSED, Noted, connecte
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.rooms.room import RoomRules
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import Attendance
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.engine import RedisEngine
@@ -60,7 +61,7 @@ async def written(transport: Noted) -> bytes:
 
 async def test_a_change_that_came_while_the_scripts_were_loaded_again_is_written_afterwards() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, given_up)
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
     asked: list[Any] = []
     connection.ask(b"another script", asked.append)
     connection.data_received(REFUSED)
@@ -75,7 +76,7 @@ async def test_a_change_that_came_while_the_scripts_were_loaded_again_is_written
 async def test_a_second_change_of_a_user_waits_for_the_answer_to_the_first() -> None:
     """A server that forgot the scripts refuses the first; another gateway loads them; it would take the second."""
     wire, connection, transport = wired()
-    attendance = Attendance(wire, given_up)
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
     attendance.present("r", "ada", entry(1))
     attendance.present("r", "ada", entry(2))
     sent = await written(transport)
@@ -93,7 +94,7 @@ async def test_a_second_change_of_a_user_waits_for_the_answer_to_the_first() -> 
 
 async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, given_up)
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
     answers = [attendance.present("r", "ada", one) for one in (entry(1), None, entry(1), None)]
     connection.data_received(b"$8\r\noccupied\r\n")
     await written(transport)

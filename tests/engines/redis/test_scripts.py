@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.redis import RedisServer, free_prefix
-from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, STREAM, Keys, field
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, STREAM, Keys, field
 from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, HISTORY, OPEN, PRESENT, PUBLISH, Script
 from tidegate.engines.redis.resp import ReplyError
 
@@ -33,16 +33,19 @@ class Scripts:
         """The lease of `node` ends so many milliseconds from now."""
         self.server.command("ZADD", self.keys.nodes, int(time.time() * 1000) + milliseconds, node)
 
-    def present(self, node: str, user: str, entry: bytes = b"{}", room: str = "r") -> bytes:
-        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
+    def present(self, node: str, user: str, entry: bytes = b"{}", room: str = "r", name: str = "") -> bytes:
+        """`name`: of a change that is made again."""
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node), *self.of(room, CHANGE)]
         channel = self.keys.of_room(room, CHANNEL)
-        reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, 0, GRACE)
+        named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000)
+        reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, 0, GRACE, *named)
         return reply
 
-    def bury(self, node: str, room: str = "r") -> tuple[int, bool]:
+    def bury(self, node: str, room: str = "r", by: str = "n9") -> tuple[int, bool]:
         """How many entries there were, and whether the room was vacated."""
-        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
-        count, vacated = self.run(BURY, keys, node, room, self.keys.of_room(room, CHANNEL), GRACE)
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node), *self.of(room, CHANGE)]
+        channel = self.keys.of_room(room, CHANNEL)
+        count, vacated = self.run(BURY, keys, node, room, channel, GRACE, f"{by} {node}", 60_000)
         return count, bool(vacated)
 
     def publish(self, key: bytes = b"", digest: bytes = b"", known: tuple[str, int] = ("", 0), size: int = 5) -> Any:
@@ -187,3 +190,30 @@ def test_scripts_are_short_and_say_what_they_get() -> None:
         assert len(lines) < 40
         assert lines[0].startswith("-- ")
         assert any("KEYS 1" in line for line in lines[:12])
+
+
+def test_a_burial_whose_answer_was_lost_finds_what_it_did(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.present("n1", "u")
+    scripts.lease("n1", -GRACE)
+    assert scripts.bury("n1") == (1, True)
+    assert scripts.bury("n1") == (0, True), "the same burial"
+    assert scripts.bury("n1", by="n8") == (0, False), "another gateway"
+    scripts.lease("n2", LEASE)
+    assert scripts.present("n2", "u") == b"occupied"
+    assert scripts.bury("n1") == (0, False), "the room has a user"
+    assert scripts.present("n2", "u", b"") == b"vacated"
+    assert scripts.bury("n1") == (0, False), "the change of another gateway is the last one"
+
+
+def test_a_change_that_is_made_again_finds_what_it_did(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.lease("n2", LEASE)
+    assert scripts.present("n1", "u", name="n1 1") == b"occupied"
+    assert scripts.present("n1", "u", name="n1 1") == b"occupied"
+    assert scripts.present("n1", "u", b"", name="n1 1") == b"", "it began and ended: nothing has changed"
+    assert scripts.present("n1", "u", name="n1 2") == b"occupied"
+    assert scripts.present("n1", "u", b"", name="n1 3") == b"vacated"
+    assert scripts.present("n1", "u", b"", name="n1 3") == b"vacated"
+    assert scripts.present("n2", "v") == b"occupied"
+    assert scripts.present("n1", "u", b"", name="n1 3") == b"", "a later change was told to another gateway"

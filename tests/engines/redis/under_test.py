@@ -24,6 +24,7 @@ from tests.support.waiting import until
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import EngineListener
 from tidegate.engines.redis import RedisEngine, start
+from tidegate.engines.redis.connection import ConnectionLost
 from tidegate.engines.setup import EngineSetup, LeaseTimes
 
 TIMES_FASTER = 10.0
@@ -118,6 +119,21 @@ class RedisUnderTest:
             engine._wire.connection.close()
 
         nodes._beaten = lost
+
+    def lose_change(self, engine: Any) -> None:
+        attendance = engine._attendance
+        written = attendance._written
+
+        def lost(*arguments: Any) -> None:
+            *of_what, reply = arguments
+            if isinstance(reply, Exception):
+                written(*arguments)
+                return
+            del attendance._written
+            written(*of_what, ConnectionLost("the connection broke"))
+            engine._wire.connection.close()
+
+        attendance._written = lost
 
     def _end_connections(self, engine: Any) -> None:
         """CLIENT KILL for all connections of one gateway."""

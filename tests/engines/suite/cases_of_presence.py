@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from tests.engines.suite.case import case
 from tests.engines.suite.cases_of_messages import ODD
 from tests.engines.suite.under_test import KEPT, Ability, Gateway, House
+from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import PresenceEntry
 
 
@@ -265,3 +267,111 @@ async def a_user_of_three_gateways_stays_while_one_of_them_lives(house: House) -
     await house.until_present(watching, {"a": 1})
     assert await gateways[2].absent("a") == "vacated"
     await house.until_present(watching, {})
+
+
+@case(Ability.LOSE_CHANGE)
+async def a_change_whose_answer_is_lost_is_told_once(house: House) -> None:
+    gateway = await house.start()
+    await gateway.present("a", room="kept-2")
+    house.under.lose_change(gateway.engine)
+    gateway.say("a")
+    await house.until_changes([("occupied", "kept-1")])
+    assert await gateway.present("b") is None
+    assert await gateway.absent("b") is None
+    house.under.lose_change(gateway.engine)
+    gateway.say("a", 0)
+    await house.until_changes([("occupied", "kept-1"), ("vacated", "kept-1")])
+    assert await gateway.present("a") == "occupied"
+    assert await gateway.absent("a") == "vacated"
+    assert await gateway.absent("a", room="kept-2") == "vacated"
+    assert house.changes() == [("occupied", "kept-1"), ("vacated", "kept-1")], "no change is told twice"
+
+
+@case(Ability.LOSE_CHANGE)
+async def a_change_without_an_answer_and_its_opposite_end_in_what_is_so(house: House) -> None:
+    gateway = await house.start()
+    house.under.lose_change(gateway.engine)
+    gateway.say("a")
+    for connections in (2, 0):
+        gateway.say("a", connections)
+    await house.until_async(partial(_is_back, gateway), "the engine answers")
+    await house.until_async(partial(_empty, gateway, "kept-1"), "the room is empty")
+    changes = [change for change, _ in house.changes()]
+    assert changes in ([], ["occupied", "vacated"]), "both or none"
+
+
+@case(Ability.SEVERAL, Ability.LOSE_CHANGE)
+async def a_change_whose_answer_is_lost_is_told_where_others_come_and_go(house: House) -> None:
+    one, two = await house.two()
+    house.under.lose_change(one.engine)
+    one.say("a")
+    two.say("b")
+    await house.until_changes([("occupied", "kept-1")])
+    two.say("b", 0)
+    await two.present("c", room="kept-2")
+    house.under.lose_change(one.engine)
+    one.say("a", 0)
+    await house.until_changes([("occupied", "kept-1"), ("vacated", "kept-1")])
+    two.say("b")
+    two.say("b", 0)
+    await house.until_changes(2 * [("occupied", "kept-1"), ("vacated", "kept-1")])
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def what_changes_while_a_gateway_is_cut_off_is_told_once(house: House) -> None:
+    one, two = await house.two()
+    one.say("a")
+    await house.until_changes([("occupied", "kept-1")])
+    await house.under.cut(one.engine)
+    one.say("a", 0)
+    one.say("b", room="kept-2")
+    one.say("c", room="kept-3")
+    one.say("c", 0, room="kept-3")
+    await house.under.heal(one.engine)
+    await house.until_changes([("occupied", "kept-1"), ("occupied", "kept-2"), ("vacated", "kept-1")])
+    assert await two.present("a", room="kept-2") is None
+    assert await two.present("a") == "occupied"
+
+
+@case(Ability.SEVERAL, Ability.CUT)
+async def a_gateway_that_was_given_up_occupies_its_rooms_again(house: House) -> None:
+    one, two = await house.two()
+    one.say("a")
+    one.say("a", room="kept-2")
+    two.say("b", room="kept-2")
+    before = [("occupied", "kept-1"), ("occupied", "kept-2")]
+    await house.until_changes(before)
+    await house.under.cut(one.engine)
+    await house.until_changes([*before, ("vacated", "kept-1")])
+    await house.under.heal(one.engine)
+    await house.until_changes([*before, ("vacated", "kept-1"), ("occupied", "kept-1")])
+    await two.absent("b", room="kept-2")
+    assert await one.absent("a", room="kept-2") == "vacated"
+
+
+@case(Ability.SEVERAL, Ability.EMPTY)
+async def a_room_is_not_occupied_again_where_the_server_lost_everything(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        gateway.say("a")
+        await gateway.open()
+    await house.until_changes([("occupied", "kept-1")])
+    await house.under.restart_empty()
+    await house.until_present(one, {"a": 1})
+    await house.until_present(two, {"a": 1})
+    await house.until_async(partial(_is_none, one, "b"), "the room has users")
+    assert house.changes() == [("occupied", "kept-1")]
+
+
+async def _is_back(gateway: Gateway) -> bool:
+    with contextlib.suppress(Refused):
+        await gateway.publish("hello", room="kept-5")
+        return True
+    return False
+
+
+async def _is_none(gateway: Gateway, user: str) -> bool:
+    """Whether another user changes nothing of the room, which has users."""
+    with contextlib.suppress(Refused):
+        return await gateway.present(user) is None and await gateway.absent(user) is None
+    return False

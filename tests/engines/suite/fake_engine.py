@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -33,6 +34,7 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.health import RETRY_S, Health
 from tidegate.engines.leases import Leases
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.setup import EngineSetup, LeaseTimes
 from tidegate.engines.texts import halves
 from tidegate_protocol import RoomPosition, Sender
@@ -54,6 +56,11 @@ class FakeEngine:
         self._rules: dict[str, RoomRules] = {}
         self._own: dict[tuple[str, str], PresenceEntry] = {}
         self._unsaid: dict[tuple[str, str], None] = {}
+        self._numbers = itertools.count()
+        self._in_doubt: dict[int, str] = {}
+        """Changes of presence whose answer was lost, with their rooms."""
+        self.loses_change = False
+        self._occupancy = OwnOccupancy()
         self._unanswered: set[asyncio.Future[Any]] = set()
         self._waiting: list[Joining] = []
         self._line = 0
@@ -78,6 +85,8 @@ class FakeEngine:
 
     def listen(self, listener: EngineListener) -> None:
         self._listener = listener
+        if "changes told to no one" not in self._faults:
+            self._occupancy.listener = listener
         self._following = Following(listener)
 
     # -- the port ---------------------------------------------------------------------------------------------------
@@ -123,7 +132,14 @@ class FakeEngine:
         if self._cut:
             self._unsaid[room, user] = None
             return self._ready(None)
-        return self._ask(lambda: self._server.present(room, self.node, user, entry))
+        number = next(self._numbers)
+        answer = self._ask(lambda: self._server.present_once(number, room, self.node, user, entry))
+        if self.loses_change:
+            self.loses_change = False
+            self._in_doubt[number] = room
+            self.cut()
+            self._loop.call_soon(self.heal)
+        return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
         self._server.tell(node, kind, text)
@@ -170,8 +186,12 @@ class FakeEngine:
         self._health.back()
         self._next_beat = self._server.now
         self.tick()
+        for number, room in self._in_doubt.items():
+            if "lost answers stay lost" not in self._faults:
+                self._occupancy.came(room, self._server.changes.get((self.node, number)))
+        self._in_doubt.clear()
         for room, user in list(self._unsaid):
-            self._server.present(room, self.node, user, self._own.get((room, user)))
+            self._say_again(room, user)
         self._unsaid.clear()
         if "no refill" in self._faults:
             for room in self._rules:
@@ -207,8 +227,11 @@ class FakeEngine:
             if before in names:
                 names[self.node] = names.pop(before)
         self._server.beat(self.node)
-        for (room, user), entry in self._own.items():
-            self._server.present(room, self.node, user, entry)
+        for room, user in self._own:
+            self._say_again(room, user)
+
+    def _say_again(self, room: str, user: str) -> None:
+        self._occupancy.came(room, self._server.present(room, self.node, user, self._own.get((room, user))))
 
     # -- pushes -----------------------------------------------------------------------------------------------------
 
@@ -228,6 +251,8 @@ class FakeEngine:
     def control(self, kind: str, *values: Any) -> None:
         if kind == "ended":
             self.cut()
+            if "all rooms are occupied again" not in self._faults:
+                self._occupancy.emptied({room for room, _ in self._own})
             self._loop.call_soon(self.heal)
         elif kind == "left":
             self._later(lambda: self._stand(self._leases.left(values[0])))
@@ -402,6 +427,9 @@ class FakeUnderTest:
 
     def lose_beat(self, engine: Any) -> None:
         raise NotImplementedError
+
+    def lose_change(self, engine: Any) -> None:
+        engine.loses_change = True
 
     async def restart_empty(self) -> None:
         self.server.empty()

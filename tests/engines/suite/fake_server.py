@@ -59,6 +59,8 @@ class Server:
         self.rooms: dict[str, _Room] = {}
         self.keys: dict[tuple[str, Any], tuple[bytes, str, int, float]] = {}
         self.presence: dict[str, dict[tuple[str, str], PresenceEntry]] = {}
+        self.changes: dict[tuple[str, int], Occupancy] = {}
+        """What requests of gateways changed, by gateway and number."""
         self.leases: dict[str, float] = {}
         self.gateways: dict[str, Gateway] = {}
         """Those that are connected, by node."""
@@ -127,6 +129,11 @@ class Server:
             self.subscribed.get(name, {}).pop(node, None)
 
     # -- presence and leases ----------------------------------------------------------------------------------------
+
+    def present_once(self, number: int, name: str, node: str, user: str, entry: PresenceEntry | None) -> Occupancy:
+        """As `present`. What it changed is kept under `number`, for a gateway whose answer is lost."""
+        self.changes[node, number] = change = self.present(name, node, user, entry)
+        return change
 
     def present(self, name: str, node: str, user: str, entry: PresenceEntry | None) -> Occupancy:
         entries = self.presence.setdefault(name, {})

@@ -38,6 +38,8 @@ class Heard:
         self.gone_at: dict[tuple[str, str], float] = {}
         """When an entry of a user in a room was last told to have ended."""
         self.vacated_rooms: list[str] = []
+        self.changes: list[tuple[str, str]] = []
+        """What the listener was told to be occupied and vacated."""
         self.told_kinds: list[tuple[str, str]] = []
         self.users: list[tuple[str, bytes]] = []
         self.violations: list[str] = []
@@ -112,8 +114,12 @@ class Heard:
                     del entries[owner, user]
                     self.gone_at[room, user] = self._clock()
 
+    def occupied(self, room: str) -> None:
+        self.changes.append(("occupied", room))
+
     def vacated(self, room: str) -> None:
         self.vacated_rooms.append(room)
+        self.changes.append(("vacated", room))
 
     def told(self, kind: str, text: str) -> None:
         self.told_kinds.append((kind, text))

@@ -6,6 +6,7 @@ engine cannot do, it says with a reason; the cases that need it are skipped with
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import math
 import time
@@ -36,6 +37,7 @@ class Ability(StrEnum):
     CUT = "cut a gateway off, and join it again"
     MISS = "miss messages in a short cut"
     LOSE = "lose the answer to a beat with its connection"
+    LOSE_CHANGE = "lose the answer to a change of presence with its connection"
     EMPTY = "restart without what it kept"
     PROMOTE = "promote a replica that lacks acknowledged writes"
     PREFIX = "be shared by applications that a prefix tells apart"
@@ -78,6 +80,12 @@ class EngineUnderTest(Protocol):
 
     def lose_beat(self, engine: Engine) -> None:
         """The server carries out the first beat of the gateway's next connection, which ends before it has answered."""
+
+    def lose_change(self, engine: Engine) -> None:
+        """The server carries out the gateway's next change of presence; the connection ends before it has answered.
+
+        The gateway connects again.
+        """
 
     async def restart_empty(self) -> None:
         """The server ends and comes back without anything."""
@@ -129,6 +137,20 @@ class Gateway:
 
     async def absent(self, user: str, room: str = "kept-1") -> Occupancy:
         return await self.engine.present(room, user, None)
+
+    def say(self, user: str, connections: int = 1, room: str = "kept-1") -> None:
+        """Say that `user` is present; with no connections, that it is not. What it changes goes to `heard.changes`."""
+        entry = PresenceEntry(f"User {user}", connections, "online", 1) if connections else None
+        answer: Any = self.engine.present(room, user, entry)
+
+        def told(answer: Any) -> None:
+            if answer.exception() is None and answer.result() is not None:
+                self.heard.changes.append((answer.result(), room))
+
+        if isinstance(answer, asyncio.Future):
+            answer.add_done_callback(told)
+        elif answer.result() is not None:
+            self.heard.changes.append((answer.result(), room))
 
 
 class House:
@@ -188,6 +210,18 @@ class House:
     async def until_present(self, gateway: Gateway, users: Mapping[str, int], room: str = "kept-1") -> None:
         """Wait until exactly these are present elsewhere, each with its connections."""
         await self.until(lambda: gateway.heard.present(room) == users, f"{gateway.heard.name}: {room}: {users} present")
+
+    async def until_changes(self, changes: Sequence[tuple[str, str]]) -> None:
+        """Wait until exactly these changes of rooms were told, each to one gateway."""
+        try:
+            await self.until(lambda: self.changes() == sorted(changes), f"{changes} are told")
+        except AssertionError as error:
+            error.add_note(f"told was {self.changes()}")
+            raise
+
+    def changes(self) -> list[tuple[str, str]]:
+        """What `Gateway.say` and listeners were told of rooms, at all gateways."""
+        return sorted(change for gateway in self.gateways for change in gateway.heard.changes)
 
     async def kill(self, gateway: Gateway) -> None:
         self.gateways.remove(gateway)

@@ -30,6 +30,7 @@ from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.sessions import Greeting, Sessions
 from tidegate.engines.setup import EngineSetup
 from tidegate.gateway.assembly import Parts, assemble
+from tidegate.gateway.lifecycle import Happened
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Gateway as Handlers
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, Tickers, TransportSettings
@@ -52,8 +53,9 @@ class RoomGateway:
         loop: NetworkedLoop,
         chance: random.Random,
         failed: Callable[[str], None],
+        happened: Callable[[Happened], None],
     ) -> None:
-        """`failed` is told why a gateway ended that should not."""
+        """`failed` is told why a gateway ended that should not. `happened`: what an application is told."""
         self.name = name
         self.ready = False
         """It takes clients."""
@@ -62,6 +64,7 @@ class RoomGateway:
         self._loop = loop
         self._chance = chance
         self._failed = failed
+        self._happened = happened
         self._wires: list[Wire] = []
         self._connections = 0
         self._names = 0
@@ -140,6 +143,7 @@ class RoomGateway:
             tasks=tasks,
             clock=loop.time,
         )
+        self._parts.lifecycle.listen(self._happened)
         self._tickers.every(0.1, self._tick)
         self.ready = True
         await self._stop.wait()

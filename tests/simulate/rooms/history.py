@@ -119,10 +119,18 @@ class RoomHistory:
         await check(self.clients, self.judge)
         if isinstance(self.server, RedisServer) and not set(self._bad_days) & LOSE_EPOCHS:
             self.judge.check_epochs(self.clients[0].name)
+        self._check_occupied({room for client in self.clients for room in client.rooms})
         await self._end_clients()
+        self._check_occupied(set())
         for gateway in self.gateways:
             if gateway.alive:
                 await gateway.drain()
+
+    def _check_occupied(self, rooms: set[str]) -> None:
+        """Changes that end with a gateway, or that Redis lost with all it had, are told to none."""
+        excused = LOSE_OCCUPANCY | (set() if isinstance(self.server, SimulatedHub) else LOSE_EPOCHS)
+        if not set(self._bad_days) & excused:
+            self.judge.check_occupied(self.clients[0].name, rooms)
 
     async def _end_clients(self) -> None:
         """All clients go for good: once their grace is over, nothing of them may be left."""
@@ -145,6 +153,7 @@ class RoomHistory:
             self.loop,
             self.chance,
             lambda what: self.judge.wrong(self.clients[0].name, what),
+            self.judge.happened,
         )
         self.gateways.append(gateway)
         gateway.start()
@@ -230,6 +239,7 @@ BAD_DAYS = (
 )
 BAD_DAYS_OF_REDIS = ("_promotion", "_flush", "_forget_scripts")
 LOSE_EPOCHS = {"_promotion", "_flush", "_down"}
+LOSE_OCCUPANCY = {"_kill", "_drain"}
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from tidegate.gateway.lifecycle import Happened
+
 KEPT = 1000
 """As the schema says of the rooms whose histories are checked."""
 Said = tuple[str, str]
@@ -29,6 +31,8 @@ class RoomJudge:
         """Which client was told that its message, sent with a key, stands there."""
         self._at: dict[Place, Said] = {}
         self._keys: dict[tuple[str, str, str, str], int] = {}
+        self._occupied: dict[str, list[bool]] = defaultdict(list)
+        """What the gateways told of each room: occupied, or vacated."""
 
     def wrong(self, whose: str, what: str) -> None:
         self.violations.append((whose, what))
@@ -47,6 +51,22 @@ class RoomJudge:
             offset = self._keys.setdefault((place.room, place.epoch, said[0], key), place.offset)
             if offset != place.offset:
                 self.wrong(whose, f"{key} stands at {offset} and at {place.offset} of {place.room}")
+
+    def happened(self, happened: Happened) -> None:
+        """A gateway told its application."""
+        if happened.room is not None and happened.kind in {"occupied", "vacated"}:
+            self._occupied[happened.room].append(happened.kind == "occupied")
+
+    def check_occupied(self, whose: str, rooms: set[str]) -> None:
+        """`rooms`: those with users. The last that was told of each room is so.
+
+        Two gateways may tell two changes of one moment in the other order: then both were told.
+        """
+        for room in rooms | self._occupied.keys():
+            told = self._occupied[room]
+            more = told.count(True) - told.count(False)
+            if told[-1:] != [room in rooms] and (more != (room in rooms) or not told) and (told or room in rooms):
+                self.wrong(whose, f"{room} has users: {room in rooms}, and is told to be occupied: {told}")
 
     def check_epochs(self, whose: str) -> None:
         """The server lost nothing, so that no room that keeps its messages may have begun again."""

@@ -47,6 +47,7 @@ def of_server(server: RedisServer | SimulatedHub) -> list[str]:
             "what workers said": {node: said for node, said in members._of_node.items() if said},
             "what was not said again": {node: said for node, said in members._unsaid.items() if said},
             "workers that leave": members._leaving,
+            "rooms that are told to be occupied": members.occupancy._told,
             "rooms that are open": list(server._rooms._open),
         }
     )
@@ -67,6 +68,7 @@ def _of_redis(engine: RedisEngine) -> dict[str, object]:
         "entries": attendance._entries,
         "changes to write": attendance._to_write,
         "answers about presence": attendance._answers,
+        "changes in doubt": [*attendance._in_doubt, *engine._nodes._in_doubt],
         "changes under way": attendance._under_way,
         "messages that wait": list(engine._publisher._held),
         "burials": list(engine._nodes._burials),
@@ -78,7 +80,8 @@ def _of_hub_engine(engine: HubEngine) -> dict[str, object]:
         "open rooms": list(engine._open),
         "positions": list(engine._following._rooms),
         "held bytes": engine._following._held,
-        "entries": engine._present,
+        "entries": engine._presence._entries,
+        "changes without an answer": [*engine._presence._asked, *engine._presence._in_doubt],
         "requests that wait": engine._held,
         "questions": engine._hearing._asks,
         "parts of answers": engine._hearing._missed,

@@ -96,11 +96,18 @@ class EngineListener(Protocol):
     def gateway(self, node: str, standing: Standing) -> None:
         """The standing of another gateway changed. Each is `present` as long as nothing else was told."""
 
-    def vacated(self, room: str) -> None:
-        """The last user of `room` vanished with a gateway that is gone, or that did not say it again.
+    def occupied(self, room: str) -> None:
+        """The first user appeared in `room`, and no answer to `Engine.present` said so.
 
-        One gateway of all is told, once, whether or not it has opened the room. The end of a user that a gateway itself
-        says is answered to that gateway: `Engine.present`.
+        This gateway said it of its user. The answer was lost with its connection, or the engine was away at the call,
+        or the other gateways had given this one up, and with it the room's last user.
+        """
+
+    def vacated(self, room: str) -> None:
+        """The last user of `room` vanished, and no answer to `Engine.present` said so.
+
+        The user vanished with a gateway that is gone, or that did not say it again, or as in `occupied`. One gateway of
+        all is told, once, whether or not it has opened the room.
         """
 
     def restarted(self, room: str, head: RoomPosition) -> None:
@@ -158,7 +165,8 @@ class Engine(Protocol):
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         """The presence of `user` in `room` through this gateway is now `entry`; None: it ended.
 
-        Of two calls for one user in one room the later one counts, also where the engine was away in between.
+        Of two calls for one user in one room the later one counts, also where the engine was away in between. Each
+        change of a room is told once: by an answer, or by `EngineListener.occupied` and `vacated`.
         """
 
     def tell(self, node: str | None, kind: str, text: str) -> None:

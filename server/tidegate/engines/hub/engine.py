@@ -30,6 +30,7 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.hearing import Hearing
+from tidegate.engines.hub.own_presence import OwnPresence
 from tidegate.engines.memory import NOTHING_CHANGED
 from tidegate.hub.calls import Calls
 from tidegate.hub.connector import Connector
@@ -69,8 +70,7 @@ class HubEngine:
         self._held: list[bytes] = []
         """What waits for the hub."""
         self._hold_until = 0.0
-        self._present: dict[str, dict[str, PresenceEntry]] = {}
-        """By room and user: who is present through this worker."""
+        self._presence = OwnPresence(self._calls)
         self._leaving = False
         self._open: dict[str, None] = {}
         self._look: asyncio.TimerHandle | None = None
@@ -80,7 +80,8 @@ class HubEngine:
         self._hold_until = self._loop.time() + HOLD_S
         self.connector.start()
         self._following = Following(listener)
-        self._hearing = Hearing(self._calls, listener, self._following, self._follow)
+        self._hearing = Hearing(self._calls, listener, self._following, self._follow, self._presence.counted)
+        self._presence.occupancy.listener = listener
 
     @property
     def healthy(self) -> bool:
@@ -121,16 +122,11 @@ class HubEngine:
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         if self._leaving:
             return NOTHING_CHANGED
-        if entry is not None:
-            self._present.setdefault(room, {})[user] = entry
-        elif (users := self._present.get(room)) is not None:
-            users.pop(user, None)
-            if not users:
-                del self._present[room]
+        self._presence.set(room, user, entry)
         if self._line is None:  # it is told when the hub is there
             return NOTHING_CHANGED
-        id, answer = self._calls.begin()
-        self._send(encode(say.Present(id, room, user, None if entry is None else say.Entry.of(entry))))
+        said, answer = self._presence.said(room, user, entry)
+        self._send(encode(said))
         return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
@@ -157,6 +153,7 @@ class HubEngine:
             self._look.cancel()
         await self.connector.aclose()
         self._calls.fail(away())
+        self._presence.occupancy.listener = None
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -191,10 +188,8 @@ class HubEngine:
 
     def connected(self, line: Line) -> None:
         self._line = line
-        for room, users in self._present.items():
-            for user, entry in users.items():
-                line.answer(encode(say.Present(0, room, user, say.Entry.of(entry))))
-        line.answer(encode(say.AllPresent()))
+        for said in self._presence.said_again():
+            line.answer(encode(said))
         if self._leaving:
             line.answer(encode(say.Leave()))
         for ask in self._following.again():
@@ -214,6 +209,7 @@ class HubEngine:
         if self._look is not None:
             self._look.cancel()
         self._hearing.lost()
+        self._presence.lost()
         self._calls.fail(away())
 
     def _give_up_held(self) -> None:
@@ -225,5 +221,6 @@ class HubEngine:
     def _list_present(self, line: Line) -> None:
         """Every worker is back at the hub by now, or gone: its list of members is whole."""
         self._hearing.end_unnamed()
+        self._presence.settled()
         for room in self._open:
             line.answer(encode(say.ListPresent(room)))

@@ -24,9 +24,14 @@ class Hearing:
     """Of one worker."""
 
     def __init__(
-        self, calls: Calls, listener: EngineListener, following: Following, follow: Callable[[Ask], None]
+        self,
+        calls: Calls,
+        listener: EngineListener,
+        following: Following,
+        follow: Callable[[Ask], None],
+        counted: Callable[[say.Counted], None],
     ) -> None:
-        """`follow` asks the hub."""
+        """`follow` asks the hub. `counted` gets the answers about presence."""
         self._calls = calls
         self._listener = listener
         self._following = following
@@ -49,7 +54,7 @@ class Hearing:
             say.Followed: self._followed,
             say.Restarted: lambda message: self._ask(following.ask_again(message.room)),
             say.Page: lambda page: calls.settle(page.id, HistoryPage(page.texts, page.more)),
-            say.Counted: lambda message: calls.settle(message.id, message.occupancy),
+            say.Counted: counted,
             say.Members: self._members,
             say.PresentElsewhere: self._present_elsewhere,
             say.NodeStands: self._stands,

@@ -2,11 +2,12 @@
 
 A worker whose line ended, or that says that it ends, is `leaving` for the grace; then it is gone, and with it what it
 said of its users. One that comes back says everything again, and what it does not say again has ended.
-Invariant: whether a user is present in a room is decided here alone: one `occupied` and one `vacated` take turns.
+Invariant: whether a user is present in a room is decided here alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,10 +15,14 @@ import msgspec
 from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.ports import Occupancy, Standing
 from tidegate.engines.hub import messages as say
+from tidegate.engines.hub.occupancy import OccupancyOfRooms
 
 
 class Tells(Protocol):
     """How workers are told."""
+
+    @property
+    def has_workers(self) -> bool: ...
 
     def to_room(self, room: str, message: msgspec.Struct, but: str | None = None) -> None: ...
 
@@ -40,6 +45,12 @@ class MembersOfRooms:
         """By node that came back: what it has not said again."""
         self._leaving: dict[str, float | None] = {}
         """By node that leaves: until when its users stay; None until the next tick sets it."""
+        self._back_at: float | None = None
+        """When every worker of an earlier hub is back at this one; None until the first tick sets it."""
+        self._all_back = False
+        self._met: set[str] = set()
+        """Until then: the nodes that have said all."""
+        self.occupancy = OccupancyOfRooms()
 
     def of(self, room: str, but: str) -> list[say.Member]:
         """Who is present in `room` through other nodes than `but`."""
@@ -55,10 +66,9 @@ class MembersOfRooms:
         """The nodes that are not simply present."""
         return dict.fromkeys(self._leaving, "leaving")
 
-    def present(self, node: str, room: str, user: str, entry: say.Entry | None) -> Occupancy:
-        """`node` says whether and how `user` is present through it."""
+    def present(self, node: str, room: str, user: str, entry: say.Entry | None, *, asked: bool = True) -> Occupancy:
+        """Whether and how `user` is present through `node`. `asked`: the node says so, and gets what is new."""
         users = self._rooms.setdefault(room, {})
-        occupied = bool(users)
         entries = users.setdefault(user, {})
         former = entries.get(node)
         if entry is None:
@@ -75,9 +85,12 @@ class MembersOfRooms:
             del self._rooms[room]
         if former != entry:
             self._tells.to_room(room, say.PresentElsewhere(room, node, user, entry), but=node)
-        if occupied == bool(users):
-            return None
-        return "vacated" if occupied else "occupied"
+        return self.occupancy.changed(room, users=bool(users), asked=asked)
+
+    def earlier(self, node: str, rooms: Sequence[str]) -> None:
+        """`node` says which rooms are told to be occupied: news for a hub that has not had this node before."""
+        if not self._all_back and node not in self._met:
+            self.occupancy.earlier(rooms, self._rooms)
 
     def back(self, node: str) -> None:
         """The node is there: again, where it has said something before.
@@ -90,8 +103,11 @@ class MembersOfRooms:
 
     def said_all(self, node: str) -> None:
         """The node has said again who is present through it."""
+        if not self._all_back:
+            self._met.add(node)
         for room, user in self._unsaid.pop(node, ()):
-            self._end(node, room, user)
+            self.present(node, room, user, None, asked=False)
+        self._tell_vacated()
 
     def leaving(self, node: str) -> None:
         if node not in self._leaving:
@@ -100,20 +116,29 @@ class MembersOfRooms:
 
     def tick(self, now: float) -> None:
         """End what nodes said that have left for longer than the grace."""
+        if self._back_at is None:
+            self._back_at = now + self._grace
+        elif now >= self._back_at and not self._all_back:
+            self._all_back = True
+            self._met.clear()
+            self.occupancy.all_back()
         for node, until in list(self._leaving.items()):
             if until is None:
                 self._leaving[node] = now + self._grace
             elif now >= until:
                 self._bury(node)
+        self._tell_vacated()
 
     def _bury(self, node: str) -> None:
         del self._leaving[node]
         self._unsaid.pop(node, None)
         self._tells.to_all(say.NodeStands(node, "gone"), but=node)
+        self.occupancy.forget(node)
         for room, user in list(self._of_node.pop(node, ())):
-            self._end(node, room, user)
+            self.present(node, room, user, None, asked=False)
 
-    def _end(self, node: str, room: str, user: str) -> None:
-        """What `node` said of a user ends, and it is not `node` that says so: no worker waits for the answer."""
-        if self.present(node, room, user, None) == "vacated":
-            self._tells.to_one(say.Vacated(room))
+    def _tell_vacated(self) -> None:
+        """Tell a worker, once there is one, of rooms whose last user ended otherwise than at a worker's word."""
+        if self._tells.has_workers and not self._unsaid:
+            for room in self.occupancy.vacated():
+                self._tells.to_one(say.Vacated(room))

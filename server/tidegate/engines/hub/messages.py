@@ -87,10 +87,24 @@ class Present(msgspec.Struct, frozen=True, array_like=True, tag=14):
     room: str
     user: str
     entry: Entry | None
+    answered: int = 0
+    """The worker has the answers to its earlier requests up to this one."""
 
 
 class AllPresent(msgspec.Struct, frozen=True, array_like=True, tag=15):
     """The worker has said again who is present through it: no other user is."""
+
+
+class WasPresent(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """The answer to a `Present` was lost with its line. `Counted` says again what it changed, if the hub had it."""
+
+    id: int
+
+
+class Occupied(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """Rooms that were told to be occupied, as far as the worker knows: for a hub that was started again."""
+
+    rooms: list[str]
 
 
 class ListPresent(msgspec.Struct, frozen=True, array_like=True, tag=16):
@@ -218,7 +232,7 @@ class Restarted(msgspec.Struct, frozen=True, array_like=True, tag=43):
 
 
 class Vacated(msgspec.Struct, frozen=True, array_like=True, tag=44):
-    """The last user of a room vanished with a worker that is gone. One worker is told."""
+    """The last user of a room vanished, and no answer says so. One worker is told."""
 
     room: str
 
@@ -228,7 +242,20 @@ class Done(msgspec.Struct, frozen=True, array_like=True, tag=40):
 
 
 FromWorker = (
-    Publish | Open | Follow | ReadPage | Close | Present | AllPresent | ListPresent | Tell | ToUser | Forget | Leave
+    Publish
+    | Open
+    | Follow
+    | ReadPage
+    | Close
+    | Present
+    | WasPresent
+    | Occupied
+    | AllPresent
+    | ListPresent
+    | Tell
+    | ToUser
+    | Forget
+    | Leave
 )
 FromHub = (
     Welcome

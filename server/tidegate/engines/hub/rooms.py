@@ -92,11 +92,13 @@ class RoomsOfHub:
             if worker.node != but:
                 worker.line.send_frame(framed)
 
+    @property
+    def has_workers(self) -> bool:
+        return bool(self._workers)
+
     def to_one(self, message: msgspec.Struct) -> None:
-        """Tell one worker, whichever it is."""
-        for worker in self._workers.values():
-            worker.line.send(encode(message))
-            return
+        """Tell one worker, whichever it is; there is one."""
+        next(iter(self._workers.values())).line.send(encode(message))
 
     def _leave_rooms(self, worker: Worker) -> None:
         for room in worker.rooms:
@@ -169,8 +171,13 @@ class RoomsOfHub:
         self._close(worker, asked.room)
 
     def present(self, worker: Worker, asked: say.Present) -> None:
-        occupancy = self.members.present(worker.node, asked.room, asked.user, asked.entry)
-        worker.line.answer(encode(say.Counted(asked.id, occupancy)))
+        change = self.members.present(worker.node, asked.room, asked.user, asked.entry)
+        self.members.occupancy.answered(worker.node, asked.id, asked.room, change, asked.answered)
+        worker.line.answer(encode(say.Counted(asked.id, change)))
+
+    def was_present(self, worker: Worker, asked: say.WasPresent) -> None:
+        change = self.members.occupancy.again(worker.node, asked.id)
+        worker.line.answer(encode(say.Counted(asked.id, change)))
 
     def list_present(self, worker: Worker, asked: say.ListPresent) -> None:
         worker.line.answer(encode(say.Members(asked.room, self._members(asked.room, worker))))
@@ -203,8 +210,11 @@ class RoomsOfHub:
     def gateway(self, node: str, standing: Standing) -> None:
         raise AssertionError("the engine of one process has no other node")
 
+    def occupied(self, room: str) -> None:
+        raise AssertionError("the hub counts users itself")
+
     def vacated(self, room: str) -> None:
-        raise AssertionError("the engine of one process has no other node")
+        raise AssertionError("the hub counts users itself")
 
     def restarted(self, room: str, head: RoomPosition) -> None:
         self.to_room(room, say.Restarted(room))
@@ -244,6 +254,8 @@ DOES: dict[type, Callable[[RoomsOfHub, Worker, object], None]] = {
     say.ReadPage: RoomsOfHub.read_page,  # type: ignore[dict-item]
     say.Close: RoomsOfHub.close,  # type: ignore[dict-item]
     say.Present: RoomsOfHub.present,  # type: ignore[dict-item]
+    say.WasPresent: RoomsOfHub.was_present,  # type: ignore[dict-item]
+    say.Occupied: lambda hub, worker, asked: hub.members.earlier(worker.node, asked.rooms),  # type: ignore[attr-defined]
     say.AllPresent: lambda hub, worker, asked: hub.members.said_all(worker.node),
     say.ListPresent: RoomsOfHub.list_present,  # type: ignore[dict-item]
     say.Tell: RoomsOfHub.tell,  # type: ignore[dict-item]

@@ -32,6 +32,8 @@ class Attached(msgspec.Struct, frozen=True):
     """Of the database, in milliseconds."""
     goes_on: bool
     """Whether the database is the one of the connection before, and still knows this gateway."""
+    emptied: bool
+    """Whether the database lost what was there at the connection before."""
 
 
 class Found(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -28,12 +28,13 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.engines import texts
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.memory import DIGEST_BYTES, Ready
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.attaching import Attached
 from tidegate.engines.postgres.calls import calls
 from tidegate.engines.postgres.news import News, tell
 from tidegate.engines.postgres.open_room import message
-from tidegate.engines.postgres.outgoing import Outgoing, Sent
+from tidegate.engines.postgres.outgoing import Outgoing, Sent, own_outcomes
 from tidegate.engines.postgres.own_presence import OwnPresence
 from tidegate.engines.postgres.pages import page
 from tidegate.engines.postgres.rooms import OpenRooms
@@ -78,6 +79,7 @@ class PostgresEngine:
         self._listener: EngineListener | None = None
         self._at: Attached | None = None
         self._presence = OwnPresence()
+        self._occupancy = OwnOccupancy()
 
     async def start(self) -> None:
         """Raises EngineError."""
@@ -95,7 +97,7 @@ class PostgresEngine:
         return self._upkeep.health.healthy
 
     def listen(self, listener: EngineListener) -> None:
-        self._listener = listener
+        self._listener = self._occupancy.listener = listener
         self._rooms = OpenRooms(self._calls, listener, self._setup.new_epoch, self._setup.clock)
         if self._at is not None:
             self._rooms.connect(self._cold(self._at), all_again=True)
@@ -179,7 +181,7 @@ class PostgresEngine:
         await self._upkeep.aclose()
         for wish in self._out.take((MESSAGE, FORGET)):
             wish.fail(unavailable())
-        self._rooms, self._listener = None, None
+        self._rooms, self._listener, self._occupancy.listener = None, None, None
 
     # -- what the database tells ------------------------------------------------------------------------------------
 
@@ -197,7 +199,8 @@ class PostgresEngine:
                     self._news.wake()
             wish.succeed(position)
         elif wish.kind == PRESENCE:
-            wish.succeed(cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None)
+            change = cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None
+            self._occupancy.came(wish.room, change, wish.answer)
         elif wish.kind == FORGET:
             if rooms is not None:
                 rooms.forgotten(wish.room, outcome[1])
@@ -229,51 +232,45 @@ class PostgresEngine:
 
     def _attached(self, at: Attached) -> None:
         first = self._news.read_at == 0
+        cursor = self._news.cursor
         goes_on = at.goes_on and at.now - self._news.read_at < OUTBOX_MS * 3 // 4
+        if at.emptied:
+            self._occupancy.emptied(self._presence.known())
         if not goes_on:
             self._news.cursor = at.top
             self._news.read_at = at.now
-        if first:
-            self._connected(at, all_again=True)
-            return
-        if not goes_on:
-            self._out.give_up()
-            self._connected(at, all_again=True)
-            self._say_again(everything=True)
-            return
-        arguments = [at.node.encode(), values.int8(self._news.cursor)]
-        at.hot.ask(self._calls.own, arguments, lambda rows: self._go_on(at, rows))
+        if first or not at.goes_on:
+            self._connected(at, goes_on=False, own={})
+        else:
+            arguments = [at.node.encode(), values.int8(cursor)]
+            at.hot.ask(self._calls.own, arguments, lambda rows: self._back(at, rows, goes_on=goes_on))
 
-    def _go_on(self, at: Attached, rows: Sequence[Row] | Exception) -> None:
-        """The connection is back before anything was missed. `rows`: what this gateway wrote last."""
+    def _back(self, at: Attached, rows: Sequence[Row] | Exception, *, goes_on: bool) -> None:
+        """The database still knows this gateway. `rows`: what it wrote last; `goes_on`: nothing was missed."""
         if isinstance(rows, Exception):
             self._upkeep.drop("the connection broke again")
             return
-        own = {
-            values.integer(item): (f"m {values.text(epoch)} {values.integer(n)}", values.integer(at_ms))
-            for item, _, epoch, n, at_ms in rows
-        }
-        self._connected(at, all_again=False, own=own)
-        self._say_again(everything=False)
+        self._connected(at, goes_on=goes_on, own=own_outcomes(rows))
 
-    def _connected(self, at: Attached, *, all_again: bool, own: dict[int, tuple[str, int]] | None = None) -> None:
+    def _connected(self, at: Attached, *, goes_on: bool, own: Mapping[int, tuple[str, int]]) -> None:
         self._at = at
         if self._rooms is not None:
-            self._rooms.connect(self._cold(at), all_again=all_again)
-        self._out.recover(own or {})
+            self._rooms.connect(self._cold(at), all_again=not goes_on)
+        if goes_on:
+            self._out.recover(own)
+        else:
+            self._out.give_up(own)
         self._out.connect(self._hot(at))
         if self._rooms is not None:
             self._news.connect(self._hot(at))
+        for wish in self._presence.said_again(everything=not goes_on):
+            self._out.add(wish)
 
     def _say(self, wish: Wish) -> None:
         """Presence, or the end of an opening."""
         if self._at is None:
             self._presence.later(wish)
         else:
-            self._out.add(wish)
-
-    def _say_again(self, *, everything: bool) -> None:
-        for wish in self._presence.said_again(everything=everything):
             self._out.add(wish)
 
     def _detached(self) -> None:

@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION @.apply(p_node text, p_generation bigint, p_item bigi
   p_kinds text, p_rooms bytea[], p_whos bytea[], p_keys bytea[], p_digests bytea[], p_heads bytea[], p_tails bytea[],
   p_sizes bigint[], p_ttls bigint[], OUT now bigint, OUT outcomes text, OUT owed text) LANGUAGE plpgsql AS $$
 DECLARE
-  op record; said record; v_epoch text; v_n bigint; v_text bytea; outcome text; before boolean;
+  op record; said record; v_epoch text; v_n bigint; v_text bytea; outcome text;
   listeners text[]; wake text[] := '{}'; done text[] := '{}';
 BEGIN
   PERFORM pg_advisory_xact_lock(#);
@@ -88,14 +88,13 @@ BEGIN
       outcome := 'm ' || v_epoch || ' ' || v_n;
     ELSIF op.kind = 'p' THEN
       PERFORM @.lock_room(op.room, p_epoch || '.' || op.o, apply.now);
-      before := EXISTS (SELECT FROM @.present WHERE room = op.room);
-      IF @.enter(op.room, p_node, op.who, p_generation, op.head, op.item, apply.now) THEN
+      outcome := @.enters(op.room, p_node, op.who, p_generation, op.head, op.item, apply.now);
+      IF outcome <> '' THEN
         SELECT array_agg(node) INTO listeners FROM @.opened WHERE room = op.room AND node <> p_node;
       ELSE
         listeners := NULL;
+        outcome := '-';
       END IF;
-      IF NOT before AND op.head <> '' THEN outcome := 'occupied';
-      ELSIF before AND NOT EXISTS (SELECT FROM @.present WHERE room = op.room) THEN outcome := 'vacated'; END IF;
     ELSIF op.kind = 'c' THEN
       DELETE FROM @.opened WHERE room = op.room AND node = p_node AND ticket = op.ttl;
       UPDATE @.rooms SET touched = apply.now WHERE room = op.room;
@@ -142,22 +141,25 @@ BEGIN
   END LOOP;
 END $$;
 
--- What a gateway says of a user; empty: nothing any more. Returns whether that is new; then the outbox has it.
-CREATE OR REPLACE FUNCTION @.enter(p_room bytea, p_node text, p_who bytea, p_generation bigint, p_entry bytea, p_item bigint,
-  p_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE earlier bytea;
+-- What a gateway says of a user; empty: nothing any more. Returns what it changed of the room: occupied, vacated or '-'; '' where nothing
+-- is new. The outbox has all that is new with the change, so that a gateway learns it whose answer is lost.
+CREATE OR REPLACE FUNCTION @.enters(p_room bytea, p_node text, p_who bytea, p_generation bigint, p_entry bytea, p_item bigint,
+  p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE earlier bytea; change text := '-';
 BEGIN
   SELECT entry INTO earlier FROM @.present WHERE room = p_room AND node = p_node AND who = p_who;
   IF p_entry = '' THEN
-    IF NOT FOUND THEN RETURN false; END IF;
+    IF NOT FOUND THEN RETURN ''; END IF;
     DELETE FROM @.present WHERE room = p_room AND node = p_node AND who = p_who;
+    IF NOT EXISTS (SELECT FROM @.present WHERE room = p_room) THEN change := 'vacated'; END IF;
   ELSE
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM @.present WHERE room = p_room) THEN change := 'occupied'; END IF;
     INSERT INTO @.present VALUES (p_room, p_node, p_who, p_generation, p_entry) ON CONFLICT (room, node, who)
       DO UPDATE SET generation = excluded.generation, entry = excluded.entry;
-    IF earlier = p_entry THEN RETURN false; END IF;
+    IF earlier = p_entry THEN RETURN ''; END IF;
   END IF;
-  INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'p', p_node, p_item, p_room, '', 0, p_who, p_entry);
-  RETURN true;
+  INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'p', p_node, p_item, p_room, change, 0, p_who, p_entry);
+  RETURN change;
 END $$;
 
 -- A gateway has sessions in a room. Rows: h (head: epoch, n), then w (seq in n: what the outbox has up to here is included), then m (the
@@ -257,7 +259,7 @@ BEGIN
   IF NOT FOUND THEN RETURN false; END IF;
   FOR entry IN SELECT room, who FROM @.present WHERE node = p_node LIMIT p_limit LOOP
     PERFORM @.lock_room(entry.room, gen_random_uuid()::text, v_now);
-    PERFORM @.enter(entry.room, p_node, entry.who, 0, '', 0, v_now);
+    PERFORM @.enters(entry.room, p_node, entry.who, 0, '', 0, v_now);
     PERFORM @.note_vacated(entry.room, v_now);
     count := count + 1;
   END LOOP;
@@ -278,7 +280,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(#);
   FOR entry IN SELECT room, who FROM @.present WHERE node = p_node AND generation < p_generation LOOP
     PERFORM @.lock_room(entry.room, gen_random_uuid()::text, v_now);
-    PERFORM @.enter(entry.room, p_node, entry.who, 0, '', 0, v_now);
+    PERFORM @.enters(entry.room, p_node, entry.who, 0, '', 0, v_now);
     PERFORM @.note_vacated(entry.room, v_now);
   END LOOP;
   SELECT array_agg(node) INTO wake FROM @.nodes WHERE ends > v_now AND node <> p_node;

@@ -18,7 +18,7 @@ from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link, LinkLost, StatementFailed
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.waking import Waking
-from tidegate.engines.postgres.wishes import REFUSED_LATE, STATE, Batch, Wish, said, unavailable
+from tidegate.engines.postgres.wishes import PRESENCE, REFUSED_LATE, STATE, Batch, Wish, said, unavailable
 
 log = logging.getLogger("tidegate.rooms")
 
@@ -104,24 +104,27 @@ class Outgoing:
     def recover(self, own: Mapping[int, tuple[str, int]]) -> None:
         """`own`: by its number, what the database says of each wish that was carried out; the rest is sent again."""
         again: list[Wish] = []
-        for batch in self._lost:
-            for number, wish in enumerate(batch.wishes, batch.first):
-                if wish.kind in STATE:  # the engine says again what is so now
-                    continue
-                if number in own:
-                    outcome, now = own[number]
-                    self._came(wish, outcome.split(" "), now)
-                elif not wish.is_refused:
-                    again.append(wish)
-        self._lost.clear()
+        for number, wish in self._take_lost():
+            if number in own:
+                outcome, now = own[number]
+                self._came(wish, outcome.split(" "), now)
+            elif wish.kind not in STATE and not wish.is_refused:  # the engine says again what is so now
+                again.append(wish)
         self._queue.extendleft(reversed(again))
 
-    def give_up(self) -> None:
-        """What of the lost answers was carried out cannot be found out any more."""
-        for batch in self._lost:
-            for wish in batch.wishes:
+    def give_up(self, own: Mapping[int, tuple[str, int]]) -> None:
+        """As `recover`, after so long that nothing is sent again, and that only presence counts of what was done."""
+        for number, wish in self._take_lost():
+            if wish.kind in STATE and number in own:
+                outcome, now = own[number]
+                self._came(wish, outcome.split(" "), now)
+            else:
                 wish.fail(unavailable())
-        self._lost.clear()
+
+    def _take_lost(self) -> list[tuple[int, Wish]]:
+        """The wishes whose answers were lost, with their numbers."""
+        lost, self._lost = self._lost, []
+        return [numbered for batch in lost for numbered in enumerate(batch.wishes, batch.first)]
 
     def take(self, kinds: Iterable[str]) -> list[Wish]:
         """Take wishes of these kinds out of everything that waits while there is no connection."""
@@ -227,3 +230,14 @@ class Outgoing:
                 wish.fail(unavailable())
         self._queue.extendleft(reversed(batch.wishes))
         self._loop.call_later(RETRY_S, self._send)
+
+
+def own_outcomes(rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
+    """What the function `own` returned: by its number, the outcome of each wish, and when it was carried out."""
+    return {
+        values.integer(item): (
+            values.text(change) if kind == PRESENCE.encode() else f"m {values.text(change)} {values.integer(n)}",
+            values.integer(at),
+        )
+        for item, kind, change, n, at in rows
+    }

@@ -80,6 +80,8 @@ class Upkeep:
         """Whether the gateway was connected before."""
         self._served: tuple[str, str] | None = None
         """Which place was told what is so here, under which name."""
+        self._place = ""
+        """That of the last connection."""
         self._broken = asyncio.Event()
         self._current: Attached | None = None
         self._task: asyncio.Task[None] | None = None
@@ -171,6 +173,7 @@ class Upkeep:
         self._ever = True
         goes_on = found.known and self._served == (found.place, self._leases.node)
         self._served = None  # until the engine has said and asked everything again
+        emptied, self._place = self._place not in {"", found.place}, found.place
         loop = asyncio.get_running_loop()
         self._broken.clear()
         links: list[Link] = []
@@ -183,7 +186,7 @@ class Upkeep:
             hot.pgconn.finish()
             cold.pgconn.finish()
             raise
-        known = (self._leases.node, found.generation, found.top, found.now, goes_on)
+        known = (self._leases.node, found.generation, found.top, found.now, goes_on, emptied)
         self._current = Attached(links[0], links[1], *known)
         self.health.back()
         self._attached(self._current)

@@ -1,8 +1,9 @@
 """Who is present through this gateway: each entry is written when it changes, and never otherwise.
 
 The table here is the truth, and the server follows it: a change that was not acknowledged is written again over the
-next connection, and the whole table where the server lost it or the others gave this gateway up. It does not know the
-users of other gateways.
+next connection, and the whole table where the server lost it or the others gave this gateway up. The server keeps the
+name of the last change of a room, so that a change that is written again finds what it did the first time. The table
+does not know the users of other gateways.
 Invariant: of two changes of one user in one room, the later one reaches the server last.
 """
 
@@ -11,13 +12,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 from tidegate.core.rooms.ports import Answer, Occupancy, PresenceEntry
 from tidegate.engines import entries
 from tidegate.engines.memory import NOTHING_CHANGED
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, field
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, field
 from tidegate.engines.redis.lua import PRESENT
 from tidegate.engines.redis.resp import ReplyError
 from tidegate.engines.redis.wire import Wire
@@ -35,18 +38,22 @@ _OCCUPANCY: dict[bytes, Occupancy] = {b"occupied": "occupied", b"vacated": "vaca
 class Attendance:
     """`given_up`: what to do where the server says that the others gave this gateway up."""
 
-    def __init__(self, wire: Wire, given_up: Callable[[], None]) -> None:
+    def __init__(self, wire: Wire, occupancy: OwnOccupancy, given_up: Callable[[], None]) -> None:
         self._wire = wire
+        self._occupancy = occupancy
         self._given_up = given_up
         self._entries: dict[str, dict[str, bytes]] = {}
         """By room and user: the entry in JSON."""
         self._to_write: dict[_Who, None] = {}
         """What changed since it was last sent; the first to change comes first."""
-        self._answers: dict[_Who, list[asyncio.Future[Occupancy]]] = {}
-        """The calls that wait for what is to be written."""
+        self._answers: dict[_Who, asyncio.Future[Occupancy]] = {}
+        """The last call for what is to be written; earlier ones are answered."""
         self._under_way: dict[_Who, bool] = {}
         """What the server has not answered, and whether it changed since it was sent: then it is sent again afterwards.
         A server that forgot the scripts may refuse the first of two commands and take the second."""
+        self._numbers = count(1)
+        self._in_doubt: dict[_Who, str] = {}
+        """Changes whose answer was lost with its connection, by what they were named."""
         self._left = False
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
@@ -60,13 +67,21 @@ class Attendance:
                 del self._entries[room]
         who = (room, user)
         answer: asyncio.Future[Occupancy] = self._wire.loop.create_future()
-        self._answers.setdefault(who, []).append(answer)
+        # Several calls become one change where they wait. The last of them makes it.
+        _settle(self._answers.get(who))
+        self._answers[who] = answer
         self._changed(who)
         self.write()
         return answer
 
-    def write_all(self) -> None:
-        """The server lost the table, or has it under a name that is given up."""
+    def write_all(self, *, emptied: bool = False) -> None:
+        """The server lost the table (`emptied`), or has it under a name that is given up."""
+        if emptied:
+            self._occupancy.emptied(
+                room
+                for room, users in self._entries.items()
+                if any((room, user) not in self._answers and (room, user) not in self._in_doubt for user in users)
+            )
         if not self._left:
             for room, users in self._entries.items():
                 for user in users:
@@ -93,14 +108,18 @@ class Attendance:
             del self._to_write[who]
             room, user = who
             users = self._entries.get(room, {})
-            keys = wire.keys
+            keys, again = wire.keys, who in self._in_doubt
+            name = self._in_doubt.get(who) or f"{wire.node} {next(self._numbers)}"
             command = PRESENT.call(
-                [keys.of_room(room, META), keys.of_room(room, PRESENCE), keys.nodes, keys.rooms_of(wire.node)],
+                [
+                    *(keys.of_room(room, META), keys.of_room(room, PRESENCE), keys.nodes, keys.rooms_of(wire.node)),
+                    keys.of_room(room, CHANGE),
+                ],
                 *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
-                *(int(not users), int(wire.setup.times.grace * 1000)),
+                *(int(not users), int(wire.setup.times.grace * 1000), name, int(again), wire.remembered_ms),
             )
             self._under_way[who] = False
-            connection.ask(command, partial(self._written, who, wire.node, self._answers.pop(who, [])))
+            connection.ask(command, partial(self._written, who, wire.node, name, self._answers.pop(who, None)))
 
     def _changed(self, who: _Who) -> None:
         if who in self._under_way:
@@ -108,17 +127,20 @@ class Attendance:
         else:
             self._to_write[who] = None
 
-    def _written(self, who: _Who, node: str, answers: list[asyncio.Future[Occupancy]], reply: Any) -> None:
+    def _written(self, who: _Who, node: str, name: str, answer: asyncio.Future[Occupancy] | None, reply: Any) -> None:
         again = self._under_way.pop(who, False)
         if type(reply) is bytes:
+            self._in_doubt.pop(who, None)
             if again and not self._left:
                 self._to_write[who] = None
-            # Several calls may have become one change. The last of them made it.
-            for answer in answers:
-                if not answer.done():
-                    answer.set_result(_OCCUPANCY.get(reply) if answer is answers[-1] else None)
+            self._occupancy.came(who[0], _OCCUPANCY.get(reply), answer)
         elif not self._left:
-            self._answers[who] = answers + self._answers.get(who, [])
+            if isinstance(reply, ConnectionLost):
+                self._in_doubt[who] = name
+            if who in self._answers:
+                _settle(answer)
+            elif answer is not None:
+                self._answers[who] = answer
             self._to_write[who] = None
             if isinstance(reply, ReplyError) and reply.code == "GIVENUP":
                 if node == self._wire.node:
@@ -131,3 +153,9 @@ class Attendance:
             else:
                 return
         self.write()
+
+
+def _settle(answer: asyncio.Future[Occupancy] | None) -> None:
+    """A later call makes the change."""
+    if answer is not None and not answer.done():
+        answer.set_result(None)

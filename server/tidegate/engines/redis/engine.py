@@ -28,6 +28,7 @@ from tidegate.core.rooms.ports import (
 )
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.health import Health
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import Attendance
 from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server
@@ -71,7 +72,8 @@ class RedisEngine:
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
         self._nodes = Nodes(wire, relay, self._given_up)
-        self._attendance = Attendance(wire, self._given_up)
+        self._occupancy = OwnOccupancy()
+        self._attendance = Attendance(wire, self._occupancy, self._given_up)
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
         self._publisher = Publisher(wire, self._rooms.following.reached)
         self._settled_at = 0.0
@@ -110,7 +112,7 @@ class RedisEngine:
         return self._wire.node
 
     def listen(self, listener: EngineListener) -> None:
-        self._relay.listener = listener
+        self._relay.listener = self._occupancy.listener = listener
 
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
@@ -163,7 +165,7 @@ class RedisEngine:
 
     async def aclose(self) -> None:
         self.leave()
-        self._relay.listener = None
+        self._relay.listener = self._occupancy.listener = None
         connection = self._wire.connection
         if connection is not None:
             with contextlib.suppress(TimeoutError, ConnectionLost, ReplyError):
@@ -200,7 +202,7 @@ class RedisEngine:
             self._nodes.let_go()
             self._nodes.rename()
             self._unsettle()
-            self._attendance.write_all()
+            self._attendance.write_all(emptied=True)
         else:
             self._nodes.beat()
             if self._nodes.in_doubt:

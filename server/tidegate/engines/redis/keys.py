@@ -7,7 +7,7 @@ Invariant: two different things never have the same name.
 
 from __future__ import annotations
 
-META, STREAM, PRESENCE, CHANNEL = b"m", b"s", b"p", b"c"
+META, STREAM, PRESENCE, CHANNEL, CHANGE = b"m", b"s", b"p", b"c", b"o"
 
 
 class Keys:

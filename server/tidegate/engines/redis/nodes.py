@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.core.rooms.ports import EngineListener, OtherGateway
 from tidegate.engines.leases import Leases
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE
 from tidegate.engines.redis.lua import BEAT, BURIED, BURY, LEAVE
 from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.wire import Wire
@@ -39,6 +39,8 @@ class Nodes:
         """What this gateway is named, or was, the oldest first: the newest, and all that may still have a lease."""
         self._beaten_at = wire.loop.time()
         self._burials: dict[str, asyncio.Task[None]] = {}
+        self._in_doubt: dict[tuple[str, str], str] = {}
+        """Gateways and rooms that were buried while the connection ended, with the names of the burials."""
         self._left = False
         self._unanswered = False
         self.in_doubt = False
@@ -125,6 +127,9 @@ class Nodes:
                 self._listener.gateway(node, standing)
         old = [node.decode() for node in scores[::2] if node.decode() not in ends]
         due = [node for node in old if self._leases.due(_score(scores, node), now / 1000)]
+        for (node, room), name in list(self._in_doubt.items()):
+            if self._wire.connection is not None:
+                self._wire.connection.ask(self._bury_in(node, room, name), partial(self._buried, node, room, name))
         for node in (*beat.bury, *due):
             if node not in self._burials:
                 self._burials[node] = self._wire.loop.create_task(self._bury(node))
@@ -141,7 +146,7 @@ class Nodes:
 
     async def _bury(self, node: str) -> None:
         """Ends early where the connection ends; the next beat asks again. Owned by `_burials`."""
-        wire, keys = self._wire, self._wire.keys
+        wire, keys, name = self._wire, self._wire.keys, f"{self._wire.node} {node}"
         grace, rooms_of = int(self._times.grace * 1000), self._wire.keys.rooms_of(node)
         try:
             while wire.connection is not None:
@@ -150,19 +155,33 @@ class Nodes:
                     await wire.connection.answer(BURIED.call([keys.nodes, rooms_of], node, grace))
                     return
                 for room in map(bytes.decode, rooms):
-                    names = [keys.of_room(room, part) for part in (META, PRESENCE)]
-                    command = BURY.call([*names, keys.nodes, rooms_of], node, room, keys.of_room(room, CHANNEL), grace)
                     if wire.connection is None:
                         return
-                    count, vacated = await wire.connection.answer(command)
-                    if vacated:
-                        self._listener.vacated(room)
-                    if count < 0:
+                    self._in_doubt[node, room] = name
+                    reply = await wire.connection.answer(self._bury_in(node, room, name))
+                    self._buried(node, room, name, reply)
+                    if reply[0] < 0:
                         return
         except (ConnectionLost, ReplyError):
             return
         finally:
             del self._burials[node]
+
+    def _bury_in(self, node: str, room: str, name: str) -> bytes:
+        """The command that buries a gateway in one room."""
+        keys = self._wire.keys
+        names = [*(keys.of_room(room, part) for part in (META, PRESENCE)), keys.nodes, keys.rooms_of(node)]
+        grace = int(self._times.grace * 1000)
+        return BURY.call(
+            [*names, keys.of_room(room, CHANGE)],
+            *(node, room, keys.of_room(room, CHANNEL), grace, name, self._wire.remembered_ms),
+        )
+
+    def _buried(self, node: str, room: str, name: str, reply: Any) -> None:
+        if isinstance(reply, ConnectionLost):
+            return
+        if self._in_doubt.pop((node, room), None) == name and not isinstance(reply, ReplyError) and reply[1]:
+            self._listener.vacated(room)
 
 
 def _score(scores: list[bytes], node: str) -> float:

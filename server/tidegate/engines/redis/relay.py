@@ -34,6 +34,10 @@ class Relay:
         if self.listener is not None:
             self.listener.gateway(node, standing)
 
+    def occupied(self, room: str) -> None:
+        if self.listener is not None:
+            self.listener.occupied(room)
+
     def vacated(self, room: str) -> None:
         if self.listener is not None:
             self.listener.vacated(room)

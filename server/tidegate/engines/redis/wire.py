@@ -45,6 +45,12 @@ class Wire:
         self._epoch = setup.new_epoch()
         self._epochs = count(1)
 
+    @property
+    def remembered_ms(self) -> int:
+        """For how long the server knows what a change was named: a gateway that is away for longer was given up."""
+        times = self.setup.times
+        return int((times.lease + times.grace) * 2000)
+
     def new_epoch(self) -> str:
         return f"{self._epoch}.{next(self._epochs)}"
 

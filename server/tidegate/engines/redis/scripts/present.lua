@@ -1,7 +1,8 @@
 -- One gateway says how a user is present in a room through it. Only that gateway writes the entry.
--- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node
+-- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node  5 who changed the room last, and how
 -- ARGV 1 node  2 field: node and user  3 entry ('' = gone)  4 room  5 channel  6 1 if the node has no user in the room now
---      7 ms after the end of its lease when a node is given up
+--      7 ms after the end of its lease when a node is given up  8 name of this change  9 1 if it may have been made before: its
+--      answer was lost  10 ms that it may be asked for again
 -- Returns occupied, vacated or an empty string; the error GIVENUP where the node was given up: it must take another name.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -14,13 +15,21 @@ if ARGV[6] == '1' then redis.call('SREM', KEYS[4], ARGV[4]) else redis.call('SAD
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
 elseif redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then
-  return ''
+  if ARGV[9] == '0' then return '' end
 end
 -- A room without an epoch gets no hash here: it would never expire.
 local version = 0
 if redis.call('HEXISTS', KEYS[1], 'e') == 1 then version = redis.call('HINCRBY', KEYS[1], 'v', 1) end
 redis.call('PUBLISH', ARGV[5], string.format('P %.0f %s %s', version, ARGV[2], ARGV[3]))
-local after = redis.call('HLEN', KEYS[2])
-if before == 0 and after > 0 then return 'occupied' end
-if before > 0 and after == 0 then return 'vacated' end
-return ''
+local after, change = redis.call('HLEN', KEYS[2]), ''
+if before == 0 and after > 0 then change = 'occupied' elseif before > 0 and after == 0 then change = 'vacated' end
+if ARGV[9] == '1' then
+  local name, lost = string.match(redis.call('GET', KEYS[5]) or '', '^(.*) (%a+)$')
+  if name == ARGV[8] then
+    if change == '' then return lost end
+    redis.call('DEL', KEYS[5]) -- the lost change and this one together are none
+    return ''
+  end
+end
+if change ~= '' then redis.call('SET', KEYS[5], ARGV[8] .. ' ' .. change, 'PX', ARGV[10]) end
+return change

@@ -18,8 +18,8 @@ from tests.engines.suite import (  # noqa: F401  # they add themselves
     cases_of_recovery,
     cases_of_removal,
 )
-from tests.engines.suite.case import CASES, Case, play
+from tests.engines.suite.case import CASES, Case, lacking, play
 
-__all__ = ["CASES", "Case", "every_case", "play"]
+__all__ = ["CASES", "Case", "every_case", "lacking", "play"]
 
 every_case = pytest.mark.parametrize("played", CASES, ids=[played.name for played in CASES])

@@ -11,6 +11,7 @@ import pytest
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.engines.following import Following
 from tidegate.engines.hub.members import MembersOfRooms
+from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis import lua
 from tidegate.engines.redis.attendance import Attendance
 from tidegate.engines.redis.followed import Opening
@@ -70,6 +71,16 @@ def presence_is_not_said_again(patch: Patch) -> None:
     patch.setattr(Attendance, "write_all", lambda self: None)
 
 
+def changes_without_a_caller_are_told_to_none(patch: Patch) -> None:
+    came = OwnOccupancy.came
+
+    def silent(self: OwnOccupancy, room: str, change: Any, answer: Any = None) -> None:
+        if answer is not None:
+            came(self, room, change, answer)
+
+    patch.setattr(OwnOccupancy, "came", silent)
+
+
 def the_dead_are_not_buried(patch: Patch) -> None:
     async def nothing(self: Nodes, node: str) -> None:
         del self._burials[node]
@@ -104,6 +115,7 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
         a_clients_position_counts_as_the_gateways,
         a_session_begins_at_the_first_answer,
         presence_is_not_said_again,
+        changes_without_a_caller_are_told_to_none,
         the_dead_are_not_buried,
         a_name_is_kept_where_words_were_lost,
         members_of_a_lost_worker_stay,

@@ -63,10 +63,10 @@ class RoomJudge:
         Two gateways may tell two changes of one moment in the other order: then both were told.
         """
         for room in rooms | self._occupied.keys():
-            told = self._occupied[room]
-            more = told.count(True) - told.count(False)
-            if told[-1:] != [room in rooms] and (more != (room in rooms) or not told) and (told or room in rooms):
-                self.wrong(whose, f"{room} has users: {room in rooms}, and is told to be occupied: {told}")
+            told, occupied = self._occupied[room], room in rooms
+            both = bool(told) and told.count(True) - told.count(False) == occupied
+            if told[-1:] != [occupied] and not both:
+                self.wrong(whose, f"{room} has users: {occupied}, and is told to be occupied: {told}")
 
     def check_epochs(self, whose: str) -> None:
         """The server lost nothing, so that no room that keeps its messages may have begun again."""

@@ -133,7 +133,7 @@ class MembersOfRooms:
         del self._leaving[node]
         self._unsaid.pop(node, None)
         self._tells.to_all(say.NodeStands(node, "gone"), but=node)
-        self.occupancy.forget(node)
+        self.occupancy.gone(node)
         for room, user in list(self._of_node.pop(node, ())):
             self.present(node, room, user, None, asked=False)
 

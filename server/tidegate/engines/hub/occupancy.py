@@ -12,6 +12,9 @@ from collections.abc import Iterable
 
 from tidegate.core.rooms.ports import Occupancy
 
+GONE = 64
+"""Nodes that are gone, and may come back and ask what they were answered. Of more, the first is forgotten."""
+
 
 class OccupancyOfRooms:
     """Of all rooms of one machine."""
@@ -25,6 +28,7 @@ class OccupancyOfRooms:
         """By node and number: the rooms and changes that it was answered, and perhaps does not have."""
         self._last: dict[str, str] = {}
         """By room of these: the node that was told the room's last change."""
+        self._gone: dict[str, None] = {}
         self._waits = False
         """Workers come back to this hub, which is new."""
 
@@ -70,6 +74,7 @@ class OccupancyOfRooms:
 
     def answered(self, node: str, number: int, room: str, change: Occupancy, has: int) -> None:
         """`node` is answered its request `number`; it has the answers up to `has`."""
+        self._gone.pop(node, None)
         answers = self._answers.setdefault(node, {})
         while answers and (first := next(iter(answers))) <= has:
             self._drop(node, first)
@@ -84,11 +89,16 @@ class OccupancyOfRooms:
         room, change = self._answers.get(node, {}).get(number, ("", None))
         return change if self._last.get(room) == node else None
 
-    def forget(self, node: str) -> None:
-        """`node` is gone."""
-        for number in list(self._answers.get(node, ())):
-            self._drop(node, number)
-        self._answers.pop(node, None)
+    def gone(self, node: str) -> None:
+        """`node` is gone, perhaps for ever."""
+        if node in self._answers:
+            self._gone[node] = None
+        if len(self._gone) > GONE:
+            first = next(iter(self._gone))
+            del self._gone[first]
+            for number in list(self._answers[first]):
+                self._drop(first, number)
+            del self._answers[first]
 
     def _drop(self, node: str, number: int) -> None:
         room, _ = self._answers[node].pop(number)

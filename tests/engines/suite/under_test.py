@@ -220,7 +220,7 @@ class House:
             raise
 
     def changes(self) -> list[tuple[str, str]]:
-        """What `Gateway.say` and listeners were told of rooms, at all gateways."""
+        """What callers of `Gateway.say` and listeners were told, at all gateways."""
         return sorted(change for gateway in self.gateways for change in gateway.heard.changes)
 
     async def kill(self, gateway: Gateway) -> None:

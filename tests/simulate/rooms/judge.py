@@ -32,7 +32,7 @@ class RoomJudge:
         self._at: dict[Place, Said] = {}
         self._keys: dict[tuple[str, str, str, str], int] = {}
         self._occupied: dict[str, list[bool]] = defaultdict(list)
-        """What the gateways told of each room: occupied, or vacated."""
+        """What the gateways told, by room: occupied, or vacated."""
 
     def wrong(self, whose: str, what: str) -> None:
         self.violations.append((whose, what))
@@ -58,7 +58,7 @@ class RoomJudge:
             self._occupied[happened.room].append(happened.kind == "occupied")
 
     def check_occupied(self, whose: str, rooms: set[str]) -> None:
-        """`rooms`: those with users. The last that was told of each room is so.
+        """`rooms`: those with users. The last that was told is so.
 
         Two gateways may tell two changes of one moment in the other order: then both were told.
         """

@@ -1,7 +1,7 @@
 """Which rooms were told to be occupied, compared with those that have users; the hub's side.
 
 What a worker was answered is kept until it is known to have it, so that the worker can ask again where the answer was
-lost with its line. A hub that was started again learns from the workers which rooms an earlier hub had told of.
+lost with its line. A hub that was started again learns from the workers which rooms are told to be occupied.
 Invariant: of one room, `occupied` and `vacated` take turns. While workers come back to a new hub, no room is told to be
 vacated.
 """
@@ -61,7 +61,7 @@ class OccupancyOfRooms:
         return None
 
     def vacated(self) -> list[str]:
-        """The rooms that one worker has to be told of, each once. To be asked where there is a worker."""
+        """The rooms that one worker has to be told, each once. To be asked where there is a worker."""
         if self._waits or not self._vacant:
             return []
         rooms, self._vacant = list(self._vacant), {}

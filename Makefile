@@ -71,8 +71,10 @@ test-deploy: setup-deploy ## try the deployment kit: real nginx and Caddy, linte
 	$(BIN)/python -m pytest --timeout=900 tests/install/test_image_steps.py
 
 # Python tests wait often: TypeScript tests use the processors meanwhile, and only then.
+# The first process that imports a test compiles it for all. Several that begin at once would each do so.
 test: setup-tests setup-node ## run all tests: Python, TypeScript, a real browser
-	$(NPM) run --silent build
+	@$(BIN)/pytest --collect-only -qq > /dev/null & compiled=$$!; \
+	  $(NPM) run --silent build && { wait $$compiled || true; }
 	@output=$$(mktemp); trap 'kill $$node 2>/dev/null; rm -f "$$output"' EXIT; trap 'exit 130' INT TERM; \
 	  echo "the TypeScript tests run beside the Python tests; their output follows at the end"; \
 	  (cd clients/typescript && exec nice -n 5 npm test --silent) > "$$output" 2>&1 & node=$$!; \

@@ -17,7 +17,7 @@ from tests.support.shared_folder import shared_folder
 
 __all__ = ["pytest_terminal_summary"]
 
-pytest_plugins = ["tests.support.loops", "tests.support.selection"]
+pytest_plugins = ["tests.support.collector", "tests.support.loops", "tests.support.selection"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts a background job with SIGINT ignored. The programs under test would inherit that.

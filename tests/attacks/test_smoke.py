@@ -40,5 +40,6 @@ def test_the_gateway_costs_no_more_than_it_may(tmp_path: Path) -> None:
 
 
 def test_without_the_defence_an_attack_wins(tmp_path: Path) -> None:
-    outcome = judged(ATTACKS["info-in-many-rooms"], tmp_path, defended=False)
+    # With the defence it takes 6 MiB; without it a machine that is busy with other things takes 59 within this time.
+    outcome = judged(replace(ATTACKS["info-in-many-rooms"], growth=24.0), tmp_path, defended=False)
     assert any(text.startswith("memory grew") for text in outcome.wrong), outcome

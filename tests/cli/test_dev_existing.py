@@ -63,7 +63,7 @@ def of_postgres(url: str) -> Existing:
     return Existing(url, url.replace("tidegate@", ""), "artist", content, write)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def existing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Existing]:
     with ExitStack() as until_the_end:
         if request.param == "sqlite":

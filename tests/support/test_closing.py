@@ -40,7 +40,9 @@ XDIST = pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is n
 
 
 @pytest.mark.parametrize(
-    "workers", [[], pytest.param(["-p", "xdist", "-n", "2"], marks=XDIST)], ids=["one process", "two workers"]
+    "workers",
+    [[], pytest.param(["-p", "xdist", "-n", "2"], marks=[XDIST, pytest.mark.long])],
+    ids=["one process", "two workers"],
 )
 def test_what_failed_is_named_with_its_command_and_what_was_skipped_with_its_number(
     tmp_path: Path, workers: list[str]

@@ -99,6 +99,7 @@ def test_a_shared_library_that_is_missing_is_noticed(package: Path, closed: Path
     assert "shared libraries" in found
 
 
+@pytest.mark.long
 def test_processes_of_a_run_share_one_copy(package: Path, closed: Path, environment: dict[str, str]) -> None:
     share = closed.parent / "share"
     share.mkdir(mode=0o700)

@@ -16,7 +16,7 @@ from tidegate.transport.counts import Tally
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.origins import cors
-from tidegate.transport.taking import Taking, unconfirmed
+from tidegate.transport.taking import Taking, going_on, unconfirmed
 
 CACHE = "Cache-Control: private, no-cache\r\n"
 COMMON = (
@@ -187,17 +187,19 @@ class HttpOutput:
 
     def pause_writing(self) -> None:
         """The operating system takes no more: the client does not read."""
-        self.paused = True
-        self._taking = Taking(unconfirmed(self.transport), self._context.now())
+        self.paused, context = True, self._context
+        self._taking = going_on(self._taking, context.settings, unconfirmed(self.transport), context.now())
 
     def resume_writing(self) -> None:
         """The client reads again."""
-        self.paused, self._taking = False, None
+        if self.paused and self._taking is not None:
+            self._taking.rests(unconfirmed(self.transport), self._context.now())
+        self.paused = False
         self._wake()
 
     def too_slow(self, now: float) -> bool:
         """Whether the client has taken too little of what waits for it."""
-        if self._taking is None:
+        if not self.paused or self._taking is None:
             return False
         taken = self._taking.too_slow(self._context.settings, unconfirmed(self.transport), now, may_miss=False)
         return taken > 0.0

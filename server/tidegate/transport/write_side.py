@@ -20,7 +20,7 @@ from tidegate.transport.draining import Drains
 from tidegate.transport.notices import MISSED, SLOW_CONSUMER
 from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, BY_RATE, ENDED_READER, Reader
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
-from tidegate.transport.taking import Taking, unconfirmed
+from tidegate.transport.taking import Taking, going_on, unconfirmed
 
 
 class WriteSide:
@@ -225,7 +225,7 @@ class WriteSide:
     def pause_writing(self) -> None:
         """The operating system takes no more: the client does not read."""
         self._paused_since = now = self._context.now()
-        self._taking = Taking(self.unconfirmed, now)
+        self._taking = going_on(self._taking, self._context.settings, self.unconfirmed, now)
         if self._drains is not None:
             self._drains.paused = True
         self.pause_reading(BY_BACKLOG)
@@ -233,6 +233,8 @@ class WriteSide:
 
     def resume_writing(self) -> None:
         """The client reads again."""
+        if self._paused_since is not None and self._taking is not None:
+            self._taking.rests(self.unconfirmed, self._context.now())
         self._paused_since = None
         self._write_backlog()
         if self._paused_since is None:

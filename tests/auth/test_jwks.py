@@ -32,10 +32,14 @@ class Server:
         self._done = threading.Semaphore(0)
         self.published = PublishedKeys(URL, self._fetch, lambda: self.now)
 
-    def answer(self) -> None:
-        """Let one fetch happen, and wait until its keys are there."""
+    def let_fetch(self) -> None:
+        """Let one fetch happen. Its keys may be there a moment later, and the next fetch may have begun."""
         self._may.release()
         assert self._done.acquire(timeout=DEADLINE_S)
+
+    def answer(self) -> None:
+        """Let one fetch happen, and wait until its keys are there."""
+        self.let_fetch()
         assert _within(lambda: not self.published._fetching)
 
     def _fetch(self, url: str) -> bytes:
@@ -150,9 +154,9 @@ def test_keys_are_fetched_regularly_without_any_token(monkeypatch: pytest.Monkey
     server = Server(jwk("one"))
     server.published.start()
     try:
-        server.answer()
-        server.answer()
-        server.answer()
+        server.let_fetch()
+        server.let_fetch()
+        server.let_fetch()
     finally:
         server.close()
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, get_args
 
 from tidegate import counted
-from tidegate.admin.exposition import Family, Sample, of_histogram, of_labels, of_value
+from tidegate.admin.exposition import Family, Sample, of_histogram, of_labels, of_value, with_label
 from tidegate.admin.loop_lag import LoopLag
 from tidegate.core.budgets.ledger import Kind
+from tidegate.core.round_trips import RoundTrips
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.inspection import Lines
 from tidegate.store import OpenedStore
@@ -39,7 +40,7 @@ class Sources(NamedTuple):
 
 def collect(of: Sources) -> list[Family]:
     """All families; takes about 4 ms for 5,000 connections."""
-    return [*_state(of), *_connections(of), *_requests(of), *_rows(of), *_resources(of)]
+    return [*_state(of), *_connections(of), *_requests(of), *_rows(of), *_engine(of), *_resources(of)]
 
 
 def _state(of: Sources) -> Iterator[Family]:
@@ -141,6 +142,22 @@ def _rows(of: Sources) -> Iterator[Family]:
     yield of_histogram("tidegate_write_seconds", "From a client's request to its commit.", counts.writes)
     yield of_value("tidegate_reads_total", "counter", "Reads of the database.", of.store.spent.reads)
     yield of_value("tidegate_read_seconds_total", "counter", "Time that they took.", of.store.spent.seconds)
+
+
+def _engine(of: Sources) -> Iterator[Family]:
+    """What the engine of rooms is asked; an engine in this process is asked nothing."""
+    engine = of.gateway.engine
+    trips = engine.round_trips or RoundTrips("memory")
+    yield from with_label(
+        [
+            of_histogram("tidegate_engine_seconds", "From a question to the engine until its answer.", trips.seconds),
+            of_labels("tidegate_engine_errors_total", "counter", "Errors of the engine.", "kind", dict(trips.errors)),
+            of_value("tidegate_engine_reconnects_total", "counter", "New connections to it.", trips.reconnects),
+            of_value("tidegate_engine_pending", "gauge", "Questions that it has not answered.", engine.pending),
+        ],
+        "engine",
+        trips.engine,
+    )
 
 
 def _resources(of: Sources) -> Iterator[Family]:

@@ -31,6 +31,7 @@ from tidegate.core.rooms.ports import (
 )
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import Kept, NewMessage, Records, RoomLog
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.durable_rooms import PLACE, DurableRooms, placed
 from tidegate.engines.inner_listener import InnerListener
 from tidegate.engines.memory import DIGEST_BYTES
@@ -64,6 +65,14 @@ class DurableEngine:
     @property
     def healthy(self) -> bool:
         return self._inner.healthy
+
+    @property
+    def round_trips(self) -> RoundTrips | None:
+        return self._inner.round_trips
+
+    @property
+    def pending(self) -> int:
+        return self._inner.pending
 
     def listen(self, listener: EngineListener) -> None:
         self._inner.listen(InnerListener(listener, self._durable))

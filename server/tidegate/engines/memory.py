@@ -91,6 +91,14 @@ class MemoryEngine:
     def healthy(self) -> bool:
         return True
 
+    @property
+    def round_trips(self) -> None:
+        """There is no server."""
+
+    @property
+    def pending(self) -> int:
+        return 0
+
     def listen(self, listener: EngineListener) -> None:
         self._listener = listener
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.redis.connection import BYTES_LIMIT, COMMAND_LIMIT, Connection, ConnectionLost
 from tidegate.engines.redis.lua import ALL, PRESENT, PUBLISH
 from tidegate.engines.redis.resp import Push, ReplyError, pack
@@ -34,7 +35,7 @@ class Noted(asyncio.Transport):
 
 
 def connected(pushed: list[Push] | None = None) -> tuple[Connection, Noted]:
-    connection = Connection(([] if pushed is None else pushed).append)
+    connection = Connection(([] if pushed is None else pushed).append, RoundTrips("redis"))
     transport = Noted(connection)
     connection.connection_made(transport)
     return connection, transport

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from tests.engines.suite.case import case
+from tests.engines.suite.cases_of_failures import heals
 from tests.engines.suite.cases_of_forwarding import Ears
-from tests.engines.suite.under_test import Ability, Gateway, House
+from tests.engines.suite.under_test import ADA, KEPT, Ability, Gateway, House
+from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import OtherGateway
+from tidegate.core.round_trips import LOST
 from tidegate.gateway.roll_call import RollCall
 
 
@@ -62,3 +66,38 @@ async def a_gateway_that_is_gone_is_not_known_any_more(house: House) -> None:
     await house.kill(two)
     await house.until(lambda: known(one)[node].standing == "leaving", "two is leaving")
     await house.until(lambda: not known(one), "two is gone")
+
+
+@case()
+async def what_an_engine_asks_its_server_is_counted(house: House) -> None:
+    gateway = await house.start()
+    trips = gateway.engine.round_trips
+    if trips is None:
+        assert gateway.engine.pending == 0
+        return
+    before = trips.seconds.count
+    await gateway.open()
+    await gateway.publish("a")
+    assert trips.seconds.count >= before + 2
+    assert 0 < trips.seconds.sum < 60 * trips.seconds.count
+    await house.until(lambda: gateway.engine.pending == 0, "everything is answered")
+    assert (trips.connections, trips.reconnects) == (1, 0)
+
+
+@case(Ability.CUT)
+async def an_engine_that_is_back_is_a_reconnect_and_lost_answers_are_errors(house: House) -> None:
+    gateway = await house.start()
+    trips = gateway.engine.round_trips
+    if trips is None:
+        return
+    await gateway.open()
+    lost = gateway.engine.publish("kept-1", KEPT, ADA, "b", None, house.under.clock(), "user 1")
+    await house.under.cut(gateway.engine)
+    with contextlib.suppress(Refused):
+        await lost
+    await house.under.heal(gateway.engine)
+    await heals(house, gateway)
+    assert trips.reconnects >= 1
+    assert trips.errors.keys() <= {LOST}
+    assert trips.errors.get(LOST, 0) >= 1
+    await house.until(lambda: gateway.engine.pending == 0, "everything is answered")

@@ -15,6 +15,7 @@ import msgspec
 
 from tidegate.core.rooms.entries import PresenceEntry, RemoteMember
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.round_trips import RoundTrips
 from tidegate_protocol import RoomPosition, Sender
 
 __all__ = [
@@ -135,6 +136,14 @@ class Engine(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether the engine answers, or did so in the last 5 seconds."""
+
+    @property
+    def round_trips(self) -> RoundTrips | None:
+        """What the engine's server was asked; None for an engine within this process."""
+
+    @property
+    def pending(self) -> int:
+        """Questions that the engine's server has not answered."""
 
     def listen(self, listener: EngineListener) -> None:
         """Tell `listener` what happens from here on. To be called once, before the first room is opened."""

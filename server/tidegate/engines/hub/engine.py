@@ -27,6 +27,7 @@ from tidegate.core.rooms.ports import (
     PresenceEntry,
 )
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.hearing import Hearing
@@ -64,7 +65,8 @@ class HubEngine:
         self._loop = loop
         self.node = node
         self.connector = Connector(address, "rooms", node, self)
-        self._calls = Calls(loop)
+        self.round_trips = RoundTrips("hub")
+        self._calls = Calls(loop, self.round_trips)
         self._grace = grace
         self._line: Line | None = None
         self._held: list[bytes] = []
@@ -86,6 +88,10 @@ class HubEngine:
     @property
     def healthy(self) -> bool:
         return self.connector.healthy
+
+    @property
+    def pending(self) -> int:
+        return len(self._calls)
 
     # -- Engine -----------------------------------------------------------------------------------------------------
 
@@ -188,6 +194,7 @@ class HubEngine:
 
     def connected(self, line: Line) -> None:
         self._line = line
+        self.round_trips.connections += 1
         for said in self._presence.said_again():
             line.answer(encode(said))
         if self._leaving:

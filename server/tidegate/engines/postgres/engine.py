@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any
 
 import msgspec
 
@@ -25,6 +25,7 @@ from tidegate.core.rooms.ports import (
     PresenceEntry,
 )
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines import texts
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.memory import DIGEST_BYTES, Ready
@@ -34,6 +35,7 @@ from tidegate.engines.postgres.attaching import Attached
 from tidegate.engines.postgres.calls import calls
 from tidegate.engines.postgres.news import News, tell
 from tidegate.engines.postgres.open_room import message
+from tidegate.engines.postgres.outcomes import came
 from tidegate.engines.postgres.outgoing import Outgoing, Sent, own_outcomes
 from tidegate.engines.postgres.own_presence import OwnPresence
 from tidegate.engines.postgres.pages import page
@@ -45,12 +47,10 @@ from tidegate.engines.postgres.wishes import (
     FORGET,
     LEAVE,
     MESSAGE,
-    PRESENCE,
     STATE,
     TELL,
     USER,
     Wish,
-    conflict,
     unavailable,
 )
 from tidegate.engines.setup import EngineSetup
@@ -95,6 +95,14 @@ class PostgresEngine:
     @property
     def healthy(self) -> bool:
         return self._upkeep.health.healthy
+
+    @property
+    def round_trips(self) -> RoundTrips:
+        return self._upkeep.round_trips
+
+    @property
+    def pending(self) -> int:
+        return self._upkeep.pending
 
     def listen(self, listener: EngineListener) -> None:
         self._listener = self._occupancy.listener = listener
@@ -187,24 +195,7 @@ class PostgresEngine:
 
     def _came(self, wish: Wish, outcome: Sequence[str], now: int) -> None:
         """A wish was carried out."""
-        rooms = self._rooms
-        if wish.kind == MESSAGE:
-            if outcome[0] == "c":
-                wish.fail(conflict())
-                return
-            position = RoomPosition(epoch=outcome[1], offset=int(outcome[2]))
-            if outcome[0] == "m" and rooms is not None and wish.room in rooms:
-                text = texts.whole(wish.parts, position.epoch, position.offset, now)
-                if rooms.published(wish.room, position.epoch, position.offset, text, self._news.reads):
-                    self._news.wake()
-            wish.succeed(position)
-        elif wish.kind == PRESENCE:
-            change = cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None
-            self._occupancy.came(wish.room, change, wish.answer)
-        elif wish.kind == FORGET:
-            if rooms is not None:
-                rooms.forgotten(wish.room, outcome[1])
-            wish.succeed(None)
+        came(wish, outcome, now, self._rooms, self._news, self._occupancy)
 
     def _told(self, row: Row) -> None:
         if self._rooms is not None and self._listener is not None:

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
+from tidegate.core.round_trips import LOST, RoundTrips
 from tidegate.engines.postgres.values import Row
 
 log = logging.getLogger("tidegate.rooms")
@@ -47,6 +48,7 @@ class Link:
         loop: asyncio.AbstractEventLoop,
         notified: Callable[[], None],
         lost: Callable[[Exception], None],
+        round_trips: RoundTrips,
     ) -> None:
         """`connection`: open and idle. `notified`: something arrived by LISTEN. `lost`: is called once."""
         self._pg = connection.pgconn
@@ -54,7 +56,10 @@ class Link:
         self._loop = loop
         self._notified = notified
         self._lost = lost
+        self._round_trips = round_trips
         self._waiting: deque[Done] = deque()
+        self._asked_at: deque[float] = deque()
+        """When each of them was asked, in the loop's time."""
         self._prepared: dict[str, bytes] = {}
         self._rows: list[Row] = []
         self._failure: StatementFailed | None = None
@@ -66,6 +71,10 @@ class Link:
         self._pg.enter_pipeline_mode()
         self._socket = self._pg.socket
         loop.add_reader(self._socket, self._readable)
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._waiting)
 
     def ask(self, statement: str, values: Sequence[bytes | None], done: Done) -> None:
         """Send `statement` with `values` for $1, $2 ..., all in binary. `done` gets its rows, or why it failed."""
@@ -79,9 +88,11 @@ class Link:
                 self._pg.send_prepare(name, statement.encode())
             self._pg.send_query_prepared(name, values, [BINARY] * len(values), BINARY)
             self._pg.pipeline_sync()
+            now = self._loop.time()
             if not self._waiting:
-                self.waiting_since = self._loop.time()
+                self.waiting_since = now
             self._waiting.append(done)
+            self._asked_at.append(now)
             self._flush()
         except psycopg.OperationalError as error:
             self._break(error)
@@ -132,8 +143,11 @@ class Link:
         elif status == pq.ExecStatus.PIPELINE_SYNC:
             rows, failure = self._rows, self._failure
             self._rows, self._failure = [], None
-            done = self._waiting.popleft()
-            self.waiting_since = self._loop.time() if self._waiting else None
+            done, now = self._waiting.popleft(), self._loop.time()
+            self.waiting_since = now if self._waiting else None
+            self._round_trips.observe(now - self._asked_at.popleft())
+            if failure is not None:
+                self._round_trips.failed(failure.state)
             try:
                 done(rows if failure is None else failure)
             except Exception:  # the boundary: the answers that follow belong to others
@@ -168,6 +182,8 @@ class Link:
         self._loop.remove_writer(self._socket)
         self._pg.finish()
         lost = LinkLost(str(error).strip())
+        if self._waiting:
+            self._round_trips.failed(LOST, len(self._waiting))
         while self._waiting:
             self._waiting.popleft()(lost)
         if tell:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from tidegate.core.rooms.ports import OtherGateway
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.health import Health
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.postgres import values
@@ -68,6 +69,7 @@ class Upkeep:
         self._beaten = beaten
         self._tick = tick
         self.health = Health(setup.clock)
+        self.round_trips = RoundTrips("postgresql")
         self.leaving = False
         """Beat no more."""
         self.silent = False
@@ -105,6 +107,12 @@ class Upkeep:
         if self._current is not None:
             log.warning("the engine of rooms is away", extra={"reason": reason})
             self._drop()
+
+    @property
+    def pending(self) -> int:
+        """Statements that were not answered."""
+        current = self._current
+        return 0 if current is None else current.hot.unanswered + current.cold.unanswered
 
     def others(self) -> list[OtherGateway]:
         """The other gateways."""
@@ -179,7 +187,7 @@ class Upkeep:
         links: list[Link] = []
         try:
             for connection, notified in ((hot, self._notified), (cold, _ignore)):
-                links.append(Link(connection, loop, notified, lambda error: self.drop(str(error))))
+                links.append(Link(connection, loop, notified, lambda error: self.drop(str(error)), self.round_trips))
         except BaseException:
             for link in links:
                 link.close()
@@ -189,6 +197,7 @@ class Upkeep:
         known = (self._leases.node, found.generation, found.top, found.now, goes_on, emptied)
         self._current = Attached(links[0], links[1], *known)
         self.health.back()
+        self.round_trips.connections += 1
         self._attached(self._current)
         self._served = (found.place, self._leases.node)
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
+from tidegate.core.round_trips import LOST, RoundTrips
 from tidegate.engines.redis.lua import ALL, PUBLISH
 from tidegate.engines.redis.resp import Parser, ProtocolError, Push, ReplyError, pack
 
@@ -41,8 +42,9 @@ def lost() -> ConnectionLost:
 class Connection(asyncio.Protocol):
     """From a connected socket to its end. `pushed` gets what the server says without being asked."""
 
-    def __init__(self, pushed: Callable[[Push], None]) -> None:
+    def __init__(self, pushed: Callable[[Push], None], round_trips: RoundTrips) -> None:
         self._pushed = pushed
+        self._round_trips = round_trips
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser = Parser()
@@ -52,6 +54,8 @@ class Connection(asyncio.Protocol):
         self._alone = True
         """Whether there was one, the last time: then the next one is likely to be alone, too, and does not wait."""
         self._waiting: deque[tuple[bytes, Answered]] = deque()
+        self._asked_at: deque[float] = deque()
+        """When each of them was asked, in the loop's time."""
         self._reloading = False
         """Whether the server is being given the scripts again."""
         self._refused: list[tuple[bytes, Answered]] = []
@@ -129,6 +133,7 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.close(error)
             return
+        now, observe = self._loop.time(), self._round_trips.observe
         for reply in replies:
             try:
                 if type(reply) is Push:
@@ -136,7 +141,8 @@ class Connection(asyncio.Protocol):
                 elif self._waiting:
                     command, answered = self._waiting.popleft()
                     self._bytes -= len(command)
-                    if type(reply) is ReplyError and reply.code == "NOSCRIPT":
+                    observe(now - self._asked_at.popleft())
+                    if type(reply) is ReplyError and self._failed(reply) == "NOSCRIPT":
                         self._reload(command, answered)
                     else:
                         if self._refused and PUBLISH.is_called(command):
@@ -158,7 +164,10 @@ class Connection(asyncio.Protocol):
         self.why = self.why or exc
         self._out.clear()
         self._when_room.clear()
+        if self._waiting:
+            self._round_trips.failed(LOST, len(self._waiting))
         waiting = [*self._refused, *self._waiting, *self._later]
+        self._asked_at.clear()
         for those in (self._refused, self._waiting, self._later):
             those.clear()
         self._reloading = False
@@ -175,6 +184,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, command: bytes, answered: Answered) -> None:
         self._waiting.append((command, answered))
+        self._asked_at.append(self._loop.time())
         self._bytes += len(command)
         self._since_idle += 1
         out = self._out
@@ -189,6 +199,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing() and self._out:
             self._transport.write(b"".join(self._out))
         self._out.clear()
+
+    def _failed(self, error: ReplyError) -> str:
+        self._round_trips.failed(error.code)
+        return error.code
 
     def _reload(self, command: bytes, answered: Answered) -> None:
         """The server does not know a script. What it refused is asked again, before what is asked from now on."""

@@ -27,6 +27,7 @@ from tidegate.core.rooms.ports import (
     PresenceEntry,
 )
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.health import Health
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import Attendance
@@ -68,7 +69,8 @@ class RedisEngine:
         self._wire = wire = Wire(setup)
         self._health = Health(setup.clock)
         name = f"tidegate-{setup.node}"
-        self._link = Link(target, name, self._heard, self._welcome, self._up, self._down, self._health)
+        talk = self._heard, self._welcome, self._up, self._down
+        self._link = Link(target, name, *talk, wire.round_trips, self._health)
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
         self._nodes = Nodes(wire, relay, self._given_up)
@@ -110,6 +112,14 @@ class RedisEngine:
     def node(self) -> str:
         """How this gateway is named at present."""
         return self._wire.node
+
+    @property
+    def round_trips(self) -> RoundTrips:
+        return self._wire.round_trips
+
+    @property
+    def pending(self) -> int:
+        return 0 if self._wire.connection is None else self._wire.connection.unanswered
 
     def listen(self, listener: EngineListener) -> None:
         self._relay.listener = self._occupancy.listener = listener

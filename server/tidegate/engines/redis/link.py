@@ -14,6 +14,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 
+from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.health import Health
 from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server, greet
@@ -48,6 +49,7 @@ class Link:
         welcome: Callable[[Connection], Awaitable[None]] | None,
         up: Up,
         down: Callable[[], None],
+        round_trips: RoundTrips,
         health: Health | None = None,
     ) -> None:
         """`name`: of the connection, in the server's lists.
@@ -56,6 +58,7 @@ class Link:
         `health` is told whether the server answers; None where that of another link counts.
         """
         self._target = target
+        self._round_trips = round_trips
         self._name = name
         self._welcome = welcome
         self._tls = target.tls_context()
@@ -133,7 +136,7 @@ class Link:
         loop = asyncio.get_running_loop()
 
         def made() -> Connection:
-            return Connection(self._pushed)
+            return Connection(self._pushed, self._round_trips)
 
         if not address.port:
             return (await loop.create_unix_connection(made, address.host))[1]
@@ -145,6 +148,7 @@ class Link:
         log.info("connected to the engine's server", extra={"engine": self._target.shown, "version": server.version})
         if self._health is not None:
             self._health.back()
+            self._round_trips.connections += 1
         try:
             self._up(connection, server)
             await self._ping(connection)

@@ -31,7 +31,8 @@ class Pages:
 
     def __init__(self, wire: Wire, target: Target) -> None:
         self._wire = wire
-        self._link = Link(target, f"tidegate-{wire.setup.node}", _nothing_is_pushed, None, self._up, self._down)
+        name, trips = f"tidegate-{wire.setup.node}", wire.round_trips
+        self._link = Link(target, name, _nothing_is_pushed, None, self._up, self._down, trips)
         self._ready: asyncio.Future[Connection] | None = None
         """The connection, or that there will be one; None as long as no page was read."""
         self._running: asyncio.Task[None] | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room import RoomRules
+from tidegate.core.round_trips import RoundTrips
 from tidegate.counted import Counted
 from tidegate.engines.health import RETRY_S
 from tidegate.engines.redis.connection import Connection
@@ -39,6 +40,8 @@ class Wire:
         self.loop = asyncio.get_running_loop()
         self.node = setup.node
         """How this gateway is named at present."""
+        self.round_trips = RoundTrips("redis")
+        """Of all connections."""
         self.connection: Connection | None = None
         self.history = ""
         """Of the server behind the connection; see greeting.Server."""

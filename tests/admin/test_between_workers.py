@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.waiting import until
 from tidegate import event_loops
+from tidegate.admin.answering import HUB, OperationError, address_of, answering
 from tidegate.admin.between_workers import BetweenWorkers
-from tidegate.admin.local import OperationError
 
 LOOPS = [asyncio.new_event_loop]
 if event_loops.installed():
@@ -63,6 +63,12 @@ async def conversation() -> None:
     assert await anext(following) == {"event": "7"}
     await following.aclose()  # type: ignore[attr-defined]  # it is a generator
     await until(lambda: gathered.tails.ended)
+    assert [each.name for each in one.others() if each.has("rooms")] == ["process 1"]
+    hub = await answering(address_of(name, HUB), gathered.ask)
+    asked = {each.name: await each.ask("metrics", {}) for each in one.others() if each.has("metrics")}
+    assert asked["hub"] == {"operation": "metrics"}
+    assert [each.name for each in one.others() if each.has("rooms")] == ["process 1"], "the hub has no clients"
+    hub.close()
     two.close()
     await until(lambda: one.others() == [])
 

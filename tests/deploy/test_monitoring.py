@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.admin.operators import operated
@@ -15,6 +16,13 @@ from tests.gateway.test_removal import bearer
 from tests.support.gateway import ROOT
 from tests.support.wire import wire
 from tidegate import counted
+from tidegate.admin import exposition
+from tidegate.config import Settings
+from tidegate.core.budgets.ledger import Ledger
+from tidegate.engines.hub.rooms import RoomsOfHub
+from tidegate.hub.server import HubServer
+from tidegate.workers.hub_figures import HubFigures
+from tidegate.workers.hub_rows import HubRows
 from tidegate_protocol import ERRORS
 
 DASHBOARD, ALERTS = KIT / "monitoring" / "dashboard.json", KIT / "monitoring" / "alerts.yaml"
@@ -34,8 +42,17 @@ async def served(tmp_path: Path) -> tuple[set[str], set[str]]:
         assert (await client.ask({"type": "leave", "room": "lobby"}))["type"] == "error"
         await operators.inside.gateway.handler.settled(0.0)
         page = (await operators.ask("GET", "/metrics")).text
+    page += await of_the_hub()
     names = set(re.findall(r"^# TYPE (\w+)", page, re.M))
-    return names, set(re.findall(r'[{,](\w+)="', page)) | {"code", "status", "type"}
+    return names, set(re.findall(r'[{,](\w+)="', page)) | {"code", "status", "type", "kind"}
+
+
+async def of_the_hub() -> str:
+    """The page of a hub whose database is not open."""
+    ledger = Ledger()
+    rows = HubRows(Settings(), ledger)
+    figures = HubFigures(ledger, RoomsOfHub(ledger, "run", lambda: 0.0), rows, HubServer({}), 0.1)
+    return exposition.text(msgspec.convert(await figures.ask("metrics", {}), list[exposition.Family]))
 
 
 def expressions() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import time
@@ -138,6 +139,10 @@ async def test_operators_see_and_end_the_connections_of_all_workers_at_one_addre
             assert client.connection.close_code == 4200
     metrics = await asyncio.to_thread(address.text, "/metrics")
     assert 'tidegate_ready{worker="1"} 1' in metrics
+    assert 'tidegate_hub_workers{worker="hub"} 2' in metrics
+    assert 'tidegate_database_healthy{worker="hub"} 1' in metrics
+    assert re.search(r'process_resident_memory_bytes{worker="hub"} \d{7}', metrics)
+    assert re.search(r'tidegate_engine_seconds_count{worker="1",engine="hub"} [1-9]', metrics)
     assert 'tidegate_ready{worker="2"} 1' in metrics
 
 

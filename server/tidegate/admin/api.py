@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from tidegate.admin import exposition
+from tidegate.admin.answering import OperationError
 from tidegate.admin.gathered import Gathered
-from tidegate.admin.local import OperationError
 from tidegate.admin.tasks import Tasks
 from tidegate.counted import Counted
 from tidegate.transport import Exchange, Response

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from tidegate.admin.answering import Arguments, OperationError
 from tidegate.admin.exposition import Family, merged, of_labels
-from tidegate.admin.local import Arguments, Local, OperationError
+from tidegate.admin.local import Local
 from tidegate.admin.tail import Tails
 
 PATIENCE_S = 2.0
@@ -25,9 +26,12 @@ EVERYWHERE = {"metrics", "connections", "rooms", "room", "subscriptions", "nodes
 
 
 class Other(Protocol):
-    """Another worker."""
+    """Another worker, or the hub."""
 
     name: str
+
+    def has(self, operation: str) -> bool:
+        """Whether it is asked for this: the hub is not asked for what it has not."""
 
     async def ask(self, operation: str, arguments: Arguments) -> Any:
         """As `Local.ask`. Raises OSError, OperationError and TimeoutError."""
@@ -48,7 +52,7 @@ class Gathered:
         """Raises OperationError."""
         if operation not in EVERYWHERE:
             return await self.local.ask(operation, arguments)
-        others = list(self._others())
+        others = [other for other in self._others() if other.has(operation)]
         mine = asyncio.ensure_future(self.local.ask(operation, arguments))
         answers = await asyncio.gather(*(self._ask(other, operation, arguments) for other in others))
         found = [await mine, *(answer for answer in answers if answer is not None)]
@@ -74,7 +78,7 @@ class Gathered:
                 return
 
         tasks = [asyncio.create_task(take(self.tails.follow(arguments)))]
-        tasks += [asyncio.create_task(take(other.follow(arguments))) for other in self._others()]
+        tasks += [asyncio.create_task(take(other.follow(arguments))) for other in self._others() if other.has("tail")]
         try:
             while True:
                 event = await queue.get()

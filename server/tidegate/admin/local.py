@@ -15,26 +15,18 @@ from typing import Any
 import msgspec
 
 from tidegate.admin import process
+from tidegate.admin.answering import Arguments, OperationError
 from tidegate.admin.collector import Sources, collect
 from tidegate.admin.draining import Draining
 from tidegate.admin.exposition import with_label
 from tidegate.admin.moments import moment
 from tidegate.core.closes import DRAIN, FORBIDDEN
-from tidegate.core.errors import Refused, TidegateError
+from tidegate.core.errors import Refused
 from tidegate.core.sessions import Sessions
 from tidegate.gateway import inspection
 from tidegate_protocol import CloseCode
 
-Arguments = Mapping[str, Any]
 LONGEST_S, MOST = 10.0, 1000
-
-
-class OperationError(TidegateError):
-    """The operation is refused; the text is for the operator."""
-
-    def __init__(self, status: HTTPStatus, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Local:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tidegate.admin.local import Arguments, OperationError
+from tidegate.admin.answering import Arguments, OperationError
 from tidegate.gateway.http.replies import payload
 from tidegate.gateway.inspection import Line, Lines, session_of
 

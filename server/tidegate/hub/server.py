@@ -41,6 +41,11 @@ class HubServer:
             lambda: Line(self._begun, answers_pings=True), sock=listening
         )
 
+    @property
+    def unread(self) -> int:
+        """Bytes that workers have not read yet."""
+        return sum(line.unread for line in self._lines)
+
     async def aclose(self) -> None:
         """Accept no line any more. The lines that are there stay."""
         if self._server is not None:

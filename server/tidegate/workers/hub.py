@@ -19,6 +19,7 @@ from tidegate.core.budgets.ledger import Ledger
 from tidegate.engines.hub.rooms import RoomsOfHub
 from tidegate.engines.memory import SWEEP_S
 from tidegate.hub.server import HubServer
+from tidegate.workers.hub_figures import HubFigures
 from tidegate.workers.hub_rows import HubRows
 from tidegate.workers.member import BEAT_S, Member
 
@@ -39,23 +40,28 @@ async def serve(settings: Settings, member: Member) -> None:
         await rows.open()
     server = HubServer({"rooms": rooms.join, "rows": rows.join})
     await server.start(*member.sockets())
+    figures = HubFigures(ledger, rooms, rows, server, TICK_S)
+    if settings.admin and member.place.hub is not None:
+        await figures.listen(member.place.hub)
     gc.collect()
     gc.freeze()
     member.ready()
     try:
-        await _tick(rooms, rows, member, stop)
+        await _tick(rooms, rows, member, figures, stop)
     finally:
+        figures.close()
         await server.aclose()
         await rows.aclose()
 
 
-async def _tick(rooms: RoomsOfHub, rows: HubRows, member: Member, stop: asyncio.Event) -> None:
+async def _tick(rooms: RoomsOfHub, rows: HubRows, member: Member, figures: HubFigures, stop: asyncio.Event) -> None:
     """Do what time alone brings, until `stop`."""
     beat_at = sweep_at = 0.0
     while not stop.is_set():
         now = time.monotonic()
         rooms.tick(now)
         rows.tick()
+        figures.look()
         if now >= beat_at:
             member.beat()
             counted.write_due()

@@ -36,7 +36,8 @@ class HubRows:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._store: LentStore | None = None
+        self.store: LentStore | None = None
+        """Once the database is open."""
         self._rows: RowsOfHub | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -54,7 +55,7 @@ class HubRows:
             raise ConfigError(str(error)) from None
         store.ledger = self._ledger
         self._rows = RowsOfHub(store, await store.head())
-        self._store = store
+        self.store = store
 
     def open_later(self) -> None:
         """Open the database as soon as that is possible; `aclose` ends the attempts."""
@@ -75,9 +76,9 @@ class HubRows:
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
-        if self._rows is not None and self._store is not None:
+        if self._rows is not None and self.store is not None:
             await self._rows.aclose(ANSWER_S)
-            await self._store.close(CLOSE_S)
+            await self.store.close(CLOSE_S)
 
     async def _open_at_last(self) -> None:
         while True:

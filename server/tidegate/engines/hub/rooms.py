@@ -73,6 +73,16 @@ class RoomsOfHub:
         self._leave_rooms(worker)
         self.members.leaving(worker.node)
 
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self._workers)
+
+    @property
+    def open_rooms(self) -> int:
+        """How many rooms a worker has open."""
+        return len(self._open)
+
     def tick(self, now: float) -> None:
         """What time alone brings. `now`: seconds on a clock that only goes forward."""
         self.members.tick(now)

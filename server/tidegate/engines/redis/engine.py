@@ -13,6 +13,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -69,8 +70,8 @@ class RedisEngine:
         self._wire = wire = Wire(setup)
         self._health = Health(setup.clock)
         name = f"tidegate-{setup.node}"
-        talk = self._heard, self._welcome, self._up, self._down
-        self._link = Link(target, name, *talk, wire.round_trips, self._health)
+        make = partial(Connection, self._heard, wire.round_trips)
+        self._link = Link(target, name, make, self._welcome, self._up, self._down, self._health)
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
         self._nodes = Nodes(wire, relay, self._given_up)
@@ -202,6 +203,7 @@ class RedisEngine:
         wire = self._wire
         lost = wire.history not in {"", server.history}
         wire.connection, wire.history = connection, server.history
+        wire.round_trips.connections += 1
         if not server.history:
             log.warning(
                 "the engine's server does not say which run it is (INFO): messages that a failover loses are noticed "

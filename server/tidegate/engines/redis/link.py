@@ -14,11 +14,10 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 
-from tidegate.core.round_trips import RoundTrips
 from tidegate.engines.health import Health
 from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server, greet
-from tidegate.engines.redis.resp import Push, ReplyError, pack
+from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.sentinel import master_of
 from tidegate.engines.redis.urls import Address, Target
 from tidegate.engines.setup import EngineError
@@ -45,24 +44,22 @@ class Link:
         self,
         target: Target,
         name: str,
-        pushed: Callable[[Push], None],
+        make: Callable[[], Connection],
         welcome: Callable[[Connection], Awaitable[None]] | None,
         up: Up,
         down: Callable[[], None],
-        round_trips: RoundTrips,
         health: Health | None = None,
     ) -> None:
-        """`name`: of the connection, in the server's lists.
+        """`name`: of the connection, in the server's lists. `make`: makes one that is not connected yet.
 
         `welcome`: what else is to be done before a connection can be used; it raises as `connect`.
         `health` is told whether the server answers; None where that of another link counts.
         """
         self._target = target
-        self._round_trips = round_trips
         self._name = name
         self._welcome = welcome
         self._tls = target.tls_context()
-        self._pushed = pushed
+        self._make = make
         self._up = up
         self._down = down
         self._health = health
@@ -134,13 +131,9 @@ class Link:
     async def _connect(self, address: Address) -> Connection:
         """A connection to a server or a Sentinel, on which nothing was said yet."""
         loop = asyncio.get_running_loop()
-
-        def made() -> Connection:
-            return Connection(self._pushed, self._round_trips)
-
         if not address.port:
-            return (await loop.create_unix_connection(made, address.host))[1]
-        return (await loop.create_connection(made, address.host, address.port, ssl=self._tls))[1]
+            return (await loop.create_unix_connection(self._make, address.host))[1]
+        return (await loop.create_connection(self._make, address.host, address.port, ssl=self._tls))[1]
 
     async def _use(self, connection: Connection, server: Server) -> None:
         """Until the connection ends."""
@@ -148,7 +141,6 @@ class Link:
         log.info("connected to the engine's server", extra={"engine": self._target.shown, "version": server.version})
         if self._health is not None:
             self._health.back()
-            self._round_trips.connections += 1
         try:
             self._up(connection, server)
             await self._ping(connection)

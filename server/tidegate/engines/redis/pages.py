@@ -6,6 +6,7 @@ It knows neither publishing nor subscriptions. Invariant: few pages are under wa
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from tidegate.core.rooms.history import PAGE_BYTES
@@ -31,8 +32,8 @@ class Pages:
 
     def __init__(self, wire: Wire, target: Target) -> None:
         self._wire = wire
-        name, trips = f"tidegate-{wire.setup.node}", wire.round_trips
-        self._link = Link(target, name, _nothing_is_pushed, None, self._up, self._down, trips)
+        make = partial(Connection, _nothing_is_pushed, wire.round_trips)
+        self._link = Link(target, f"tidegate-{wire.setup.node}", make, None, self._up, self._down)
         self._ready: asyncio.Future[Connection] | None = None
         """The connection, or that there will be one; None as long as no page was read."""
         self._running: asyncio.Task[None] | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.engines.suite.case import case
 from tests.engines.suite.cases_of_failures import heals
-from tests.engines.suite.cases_of_forwarding import Ears
+from tests.engines.suite.ears import Ears
 from tests.engines.suite.under_test import ADA, KEPT, Ability, Gateway, House
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import OtherGateway

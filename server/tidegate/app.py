@@ -45,7 +45,7 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import routes
 from tidegate.gateway.sender import Sender
 from tidegate.reloading import Reloading
-from tidegate.served_documents import development, make_documents
+from tidegate.served_documents import development, make_documents, whole
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
@@ -147,7 +147,8 @@ async def _serve(
         await _start(gateway)
         made = make_documents(application.contract, settings)
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
-        await _listen(settings, gateway, pages, outbox, book, store, stop, ready, ending, start)
+        document = partial(whole, application.contract)
+        await _listen(settings, gateway, pages, document, outbox, book, store, stop, ready, ending, start)
     finally:
         if hooks is not None:
             await hooks.aclose()
@@ -167,6 +168,7 @@ async def _listen(
     settings: Settings,
     gateway: Parts,
     pages: Routes,
+    document: Callable[[str], bytes],
     outbox: Outbox,
     book: Addresses,
     store: OpenedStore,
@@ -175,14 +177,14 @@ async def _listen(
     ending: Ending | None,
     start: Start,
 ) -> None:
-    """Serve clients until `stop`, and stop."""
+    """Serve clients until `stop`, and stop. `document`: a whole document for operators, by its name."""
     tickers = Tickers(asyncio.get_running_loop())
     door = admission.door(settings, open_files.fit(settings.max_connections), book)
     context = ConnectionContext(
         admission.transport(settings), pages, outbox, memory=gateway.unsent, door=door, api=gateway.api
     )
     listener = await start.listener(context, gateway.handler, tickers, settings)
-    admin = await operators.opened(settings, gateway, context, store, start)
+    admin = await operators.opened(settings, gateway, context, store, start, document)
     tickers.every(TICK_S, gateway.tick)
     tickers.every(trimming.LOOK_S, lambda: trimming.after_peak(gateway.ledger))
     if (own_heap := heap.of_process()) is not None:

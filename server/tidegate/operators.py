@@ -3,6 +3,7 @@ development mode what the console shows of the gateway."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.config import Settings
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 
 
 async def opened(
-    settings: Settings, gateway: Parts, context: ConnectionContext, store: OpenedStore, start: Start
+    settings: Settings,
+    gateway: Parts,
+    context: ConnectionContext,
+    store: OpenedStore,
+    start: Start,
+    document: Callable[[str], bytes],
 ) -> AdminAddress | None:
-    """`context`: that of the clients' listener. Raises ConfigError."""
+    """`context`: that of the clients' listener. `document`: a whole document, by its name. Raises ConfigError."""
     if settings.dev and settings.serves_console:
         from tidegate.gateway import console_state  # noqa: PLC0415  # in development alone
         from tidegate.gateway.inspection import Lines  # noqa: PLC0415  # as above
@@ -36,7 +42,7 @@ async def opened(
     from tidegate.admin.opening import AdminAddress  # noqa: PLC0415  # as above
     from tidegate.workers.counts import most_workers  # noqa: PLC0415  # as above
 
-    address, member = AdminAddress(settings, gateway, context, store), start.member
+    address, member = AdminAddress(settings, gateway, context, store, document), start.member
     if member is None or member.place.hub is None:
         await address.open(binding.bound(settings.admin))
     else:

@@ -82,10 +82,10 @@ def _of_pages(settings: Settings) -> Iterator[Risk]:
     if "*" in settings.hosts:
         yield Risk("hosts", "`*`: pages of any name that points here count as the gateway's own; name the gateway")
     if settings.serves_console:
-        yield Risk("console", "the console shows the schema and its rules to anyone; write console = false")
+        yield Risk("console", "the console shows the schema to anyone, without its rules; write console = false")
     if settings.documents:
         yield Risk(
-            "documents", "anyone can read the schema and its rules; write documents = false if they are no public API"
+            "documents", "anyone can read the schema, without its rules; write documents = false if it is no public API"
         )
     if not settings.hosts and settings.host not in LOOPBACK:
         yield Risk(

@@ -1,6 +1,7 @@
 """Makes the documents that a gateway serves of its contract, from the settings.
 
-It knows neither paths nor HTTP. Invariant: no document holds a password.
+It knows neither paths nor HTTP. Invariant: no document holds a password, and outside development mode none of the
+public ones has a rule of `x-access` or names a `writeOnly` property.
 """
 
 from __future__ import annotations
@@ -16,16 +17,25 @@ from tidegate.gateway.http_routes import Documents
 
 
 def make_documents(contract: Contract, settings: Settings) -> Documents:
-    """What is served of `contract`."""
-    bundle: dict[str, Any] = json.loads(contract.bundle_json)
+    """What is served of `contract`: all of it in development mode, and the public part otherwise."""
+    whole: dict[str, Any] = json.loads(contract.bundle_json)
+    bundle = whole if settings.dev else documents.published(whole)
     return Documents(
-        bundle=contract.bundle_json,
+        bundle=contract.bundle_json if settings.dev else _json(bundle),
         asyncapi=_json(documents.asyncapi(bundle)),
         openapi=_json(documents.openapi(bundle)),
         console=_console(bundle, settings),
         protocol_page=documents.protocol_page(bundle, console=settings.serves_console).encode(),
         public=settings.documents,
     )
+
+
+def whole(contract: Contract, name: str) -> bytes:
+    """A document for operators, with all that `contract` says: `bundle`, `asyncapi` or `openapi`. It takes a while."""
+    if name == "bundle":
+        return contract.bundle_json
+    made = documents.asyncapi if name == "asyncapi" else documents.openapi
+    return _json(made(json.loads(contract.bundle_json)))
 
 
 def _console(bundle: dict[str, Any], settings: Settings) -> bytes | None:

@@ -7,14 +7,17 @@ import contextlib
 import http.client
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.gateway import sample
 from tests.transport.inside import SECRET, Inside, running
 from tidegate.admin import binding
 from tidegate.admin.access_log import AccessLog
 from tidegate.admin.opening import AdminAddress
 from tidegate.config import Settings
+from tidegate.served_documents import whole
 
 ADDRESS = "127.0.0.1:0"
 OPERATORS = "a-secret-of-operators-that-only-the-tests-know"
@@ -65,7 +68,9 @@ async def operated(folder: Path, *, dev: bool = False, **chosen: Any) -> AsyncIt
         secret = None if dev else SECRET
         settings = Settings(admin=ADDRESS, admin_secret=OPERATORS, secret=secret, dev=dev)
         inside.listener.context.counts.on_end = AccessLog()
-        address = AdminAddress(settings, inside.gateway, inside.listener.context, inside.store)
+        address = AdminAddress(
+            settings, inside.gateway, inside.listener.context, inside.store, partial(whole, sample())
+        )
         await address.open(binding.bound(ADDRESS))
         try:
             yield Operators(inside, address)

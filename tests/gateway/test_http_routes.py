@@ -18,7 +18,7 @@ from tests.transport.inside import Inside, running
 from tests.transport.raw import Door
 from tidegate import app, schema
 from tidegate.config import Settings
-from tidegate.documents import asyncapi, console, openapi, protocol_page
+from tidegate.documents import asyncapi, console, openapi, protocol_page, published
 from tidegate.schema import INDEX, Bundle
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
@@ -107,7 +107,7 @@ async def get(inside: Inside, path: str) -> tuple[int, dict[str, str], bytes]:
 
 
 async def test_the_served_documents_are_those_that_are_generated(tmp_path: Path) -> None:
-    async with running(tmp_path) as inside:
+    async with running(tmp_path, dev=True) as inside:
         for name in ("asyncapi.json", "openapi.json"):
             status, headers, body = await get(inside, f"/{name}")
             assert (status, headers["content-type"]) == (200, "application/json")
@@ -178,12 +178,12 @@ async def test_the_page_of_the_application_runs_no_script_but_its_files(tmp_path
 
 
 async def test_the_application_is_described_for_the_page(tmp_path: Path) -> None:
-    async with running(tmp_path, console=True) as inside:
+    async with running(tmp_path, dev=True) as inside:
         _, headers, body = await get(inside, "/console/application.json")
         assert headers["content-type"] == "application/json"
         about = json.loads(body)
         assert about["contract"] == schema.contract_hash(sample())
-        assert about["development"] is None
+        assert about["development"]["token"] == "tidegate token --user 1 --dev"
     users = about["resources"]["users"]
     assert list(users["columns"]) == ["id", "name", "email", "status", "created_at"]
     assert list(users["create"]["properties"]) == ["name", "email", "status", "password"]
@@ -332,8 +332,8 @@ def test_a_gateway_describes_the_folder_it_serves(tmp_path: Path, own: Bundle) -
     gateway.start()
     try:
         with urllib.request.urlopen(f"{gateway.http}/asyncapi.json", timeout=DEADLINE_S) as response:
-            assert json.loads(response.read()) == asyncapi(own)
+            assert json.loads(response.read()) == asyncapi(published(own))
         with urllib.request.urlopen(f"{gateway.http}/docs", timeout=DEADLINE_S) as response:
-            assert response.read().decode() == protocol_page(own, console=False)
+            assert response.read().decode() == protocol_page(published(own), console=False)
     finally:
         gateway.stop()

@@ -7,10 +7,11 @@ Invariant: no operation begins before the secret was found right.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -31,6 +32,8 @@ UNSENT = 262_144
 BEARER = "bearer "
 JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 LINES = Response(200, {"Content-Type": "application/jsonl"})
+DOCUMENTS = frozenset({"bundle", "asyncapi", "openapi"})
+"""Of the contract, with the rules that are not published."""
 
 
 class Route(NamedTuple):
@@ -48,6 +51,9 @@ PATHS: Mapping[tuple[str, ...], Mapping[str, Route]] = {
     ("rooms", "*", "history"): {"DELETE": Route("forget_history", "forgot the history of")},
     ("subscriptions",): {"GET": Route("subscriptions")},
     ("nodes",): {"GET": Route("nodes")},
+    ("schema", "bundle.json"): {"GET": Route("bundle")},
+    ("asyncapi.json",): {"GET": Route("asyncapi")},
+    ("openapi.json",): {"GET": Route("openapi")},
     ("tail",): {"GET": Route("tail")},
     ("disconnect",): {"POST": Route("disconnect", "disconnected")},
     ("revoke",): {"POST": Route("revoke", "revoked")},
@@ -56,10 +62,14 @@ PATHS: Mapping[tuple[str, ...], Mapping[str, Route]] = {
 
 
 class AdminApi:
-    """`secret`: what operators have to send; None for no secret. `tasks` gets what is under way."""
+    """`secret`: what operators have to send; None for no secret. `tasks` gets what is under way.
 
-    def __init__(self, gathered: Gathered, secret: str | None, tasks: Tasks) -> None:
+    `document`: the whole of one of `DOCUMENTS`, made in a thread.
+    """
+
+    def __init__(self, gathered: Gathered, secret: str | None, tasks: Tasks, document: Callable[[str], bytes]) -> None:
         self._gathered = gathered
+        self._document = document
         self._secret = None if secret is None else secret.encode()
         self._tasks = tasks
 
@@ -106,6 +116,10 @@ class AdminApi:
 
     async def _ask(self, exchange: Exchange, route: Route, asked: dict[str, Any]) -> None:
         try:
+            if route.operation in DOCUMENTS:
+                made = await asyncio.to_thread(self._document, route.operation)
+                exchange.respond(Response(200, JSON, made))
+                return
             answer = await self._gathered.ask(route.operation, asked)
             if route.operation == "disconnect" and asked.get("connection"):
                 await self._gathered.ask("disconnect_here", asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from tidegate.admin.api import AdminApi
 from tidegate.admin.between_workers import BetweenWorkers
@@ -35,11 +36,19 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 class AdminAddress:
     """The address for operators of one process."""
 
-    def __init__(self, settings: Settings, gateway: Parts, context: ConnectionContext, store: OpenedStore) -> None:
-        """`context`: that of the clients' listener."""
+    def __init__(
+        self,
+        settings: Settings,
+        gateway: Parts,
+        context: ConnectionContext,
+        store: OpenedStore,
+        document: Callable[[str], bytes],
+    ) -> None:
+        """`context`: that of the clients' listener. `document`: as of `AdminApi`."""
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._gateway = gateway
+        self._document = document
         self._tickers = Tickers(loop)
         self._tasks = Tasks()
         self._draining = Draining(gateway, context, self._tasks)
@@ -59,7 +68,7 @@ class AdminAddress:
         gathered = Gathered(local, tails, (lambda: ()) if between is None else between.others)
         if between is not None:
             await between.listen(gathered)
-        api = AdminApi(gathered, self._settings.operators_secret, self._tasks)
+        api = AdminApi(gathered, self._settings.operators_secret, self._tasks, self._document)
         door, outbox = Door(MOST_CONNECTIONS), Outbox(asyncio.get_running_loop())
         self._context = context = ConnectionContext(self._transport(), Routes(), outbox, door=door, api=api)
         context.for_api = lambda head: True

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.schema import Bundle, Resource, RoomType, Schemas, contract_hash, derive, filter_schemas, unbundle
+from tidegate.schema import (
+    CONTRACT,
+    INDEX,
+    Bundle,
+    Resource,
+    RoomType,
+    Schemas,
+    contract_hash,
+    derive,
+    filter_schemas,
+    unbundle,
+)
 from tidegate.schema.definition import Definition
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
 from tidegate.schema.subschemas import subschemas
@@ -18,13 +29,19 @@ JsonObject = dict[str, Any]
 
 
 def console(document: Bundle) -> JsonObject:
-    """{contract, resources, rooms, messages, $defs} of a bundle; resources and messages by name, rooms by pattern."""
+    """{contract, resources, rooms, messages, $defs} of a bundle; resources and messages by name, rooms by pattern.
+
+    Each `access` of a published bundle is None: the page does not know who may do what.
+    """
     schemas = unbundle(document)
     parts: JsonObject = {
         "resources": {name: _resource(resource) for name, resource in schemas.resources.items()},
         "rooms": {pattern: _room(room) for pattern, room in schemas.rooms.items()},
         "messages": {name: _message(item) for name, item in schemas.client.items() if not item.protocol},
     }
+    if CONTRACT in document[INDEX]:
+        for described in (each for part in parts.values() for each in part.values()):
+            described["access"] = None
     return {"contract": contract_hash(document), **parts, "$defs": _reached(parts, schemas)}
 
 

@@ -73,7 +73,7 @@ def _paths() -> JsonObject:
         "/schema/bundle.json": _path(
             "getSchemaBundle",
             "contract",
-            "The whole contract in one JSON Schema document.",
+            "The contract in one JSON Schema document.",
             {"200": _answer("The bundle.", "application/schema+json", {"type": "object"})},
         ),
         "/asyncapi.json": _path(

@@ -16,6 +16,8 @@ from tidegate.documents.html import Markup, anchor, element, joined, link, prose
 from tidegate.documents.openapi import openapi
 from tidegate.documents.sections import Group, access, command, description, example, filters, keys, rules
 from tidegate.schema import (
+    CONTRACT,
+    INDEX,
     PROTOCOL_VERSION,
     Bundle,
     Definition,
@@ -27,7 +29,7 @@ from tidegate.schema import (
     patterns,
 )
 from tidegate.schema import unbundle as schemas_of
-from tidegate.schema.resource import REF_PREFIX
+from tidegate.schema.resource import REF_PREFIX, JsonSchema
 
 _INTRODUCTION = (
     "Open a WebSocket at `/ws`. Each message is one JSON object in a text frame with a `type`; "
@@ -57,6 +59,7 @@ class _Page:
         self._console = console
         self._schemas: Schemas = schemas_of(document)
         self._contract = contract_hash(document)
+        self._shows_rules = CONTRACT not in document[INDEX]
         self._examples = Examples(self._schemas, self._contract)
         self._anchors = {item.key: _anchor_of(item) for item in self._schemas.definitions}
         self._fields = Fields(self._schemas.by_key, lambda key: self._anchors.get(key, ""))
@@ -128,11 +131,14 @@ class _Page:
         own = item.kind == "client" and not item.protocol
         return [
             description(item.schema),
-            access(item.schema.get("x-access", {})) if own else Markup(),
+            self._access(item.schema.get("x-access", {})) if own else Markup(),
             self._fields.table(item.schema),
             *self._answers(item),
             example("Example", self._examples.message(item)),
         ]
+
+    def _access(self, rules: JsonSchema) -> Markup:
+        return access(rules) if self._shows_rules else Markup()
 
     def _answers(self, item: Definition) -> Iterable[Markup]:
         """What answers a request of the application besides its reply."""
@@ -150,7 +156,7 @@ class _Page:
 
     def _resource(self, resource: Resource) -> Iterable[str]:
         yield description(resource.schema)
-        yield access(resource.access)
+        yield self._access(resource.access)
         yield element("h4", "Rows")
         yield self._fields.table(resource.schema, ("Property", "Type", "Meaning"))
         yield from keys(resource)
@@ -174,7 +180,7 @@ class _Page:
 
     def _room(self, room: RoomType) -> Iterable[str]:
         yield description(room.schema)
-        yield access(room.access)
+        yield self._access(room.access)
         yield element("p", rules(room))
         yield element("h4", "Message data")
         yield self._fields.table(room.schema) if room.schema.get("properties") else self._fields.plain(room.schema)

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from tidegate.schema.bundling import (
+    CONTRACT,
     INDEX,
     PROTOCOL_VERSION,
     Bundle,
@@ -28,6 +29,7 @@ from tidegate.schema.resource import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.unread_files import unread_files
 
 __all__ = [
+    "CONTRACT",
     "INDEX",
     "PROTOCOL_VERSION",
     "SAFE_INTEGER",

@@ -147,3 +147,18 @@ async def test_presence_is_said_again_to_a_hub_that_was_started_again(hub: Hub) 
     await hub.start()
     await until(lambda: hub.rooms is not None and [each.user for each in hub.rooms.members.of("chat-1", "")] == ["2"])
     await engine.aclose()
+
+
+async def test_a_worker_that_ends_does_not_say_that_the_hub_is_away(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "tidegate.hub")
+    engines = [HubEngine(hub.address, name) for name in ("one", "two")]
+    for engine in engines:
+        engine.listen(Deaf())  # type: ignore[arg-type]  # it hears nothing
+    await until(lambda: all(engine.connector.connected for engine in engines))
+    await engines[0].aclose()
+    await asyncio.sleep(0)
+    assert caplog.messages == []
+    await hub.stop()
+    await until(lambda: caplog.messages)
+    assert caplog.messages[0].startswith("the hub is away")
+    await engines[1].aclose()

@@ -164,7 +164,8 @@ class Connector:
         if self._line is not None:
             self._line = None
             self._away_since = asyncio.get_running_loop().time()
-            log.warning("the hub is away; this worker goes on without it, and connects again")
+            if self._task is not None:  # else this worker ends, and has let go of the hub
+                log.warning("the hub is away; this worker goes on without it, and connects again")
             self._user.lost()
 
 

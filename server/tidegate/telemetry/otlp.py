@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Sequence
 
 from opentelemetry import trace
@@ -120,8 +119,7 @@ def _context(parent: Parent) -> Context:
 
 
 def _resource() -> Resource:
-    process = Resource({"service.instance.id": f"{socket.gethostname()}-{os.getpid()}", "process.pid": os.getpid()})
-    known = process.merge(Resource.create())
+    known = Resource({"process.pid": os.getpid()}).merge(Resource.create())
     if str(known.attributes.get(SERVICE_NAME, "")).startswith("unknown_service"):
         return known.merge(Resource({SERVICE_NAME: "tidegate"}))
     return known

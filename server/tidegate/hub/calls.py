@@ -6,6 +6,7 @@ Invariant: every call has one outcome, also where the line ends.
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from tidegate.core.errors import Refused
@@ -20,7 +21,7 @@ class Calls:
         self._loop = loop
         self._round_trips = round_trips or RoundTrips("hub")
         self._began: dict[int, float] = {}
-        """When each of those that wait began, in the loop's time."""
+        """When each of those that wait began."""
         self._last = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
@@ -31,7 +32,7 @@ class Calls:
         """A number for the next request, and what becomes of it."""
         self._last = number = self._last + 1
         future = self._waiting[number] = self._loop.create_future()
-        self._began[number] = self._loop.time()
+        self._began[number] = monotonic()
         return number, future
 
     def settle(self, number: int, value: Any) -> None:
@@ -68,5 +69,5 @@ class Calls:
         """A call that waits no more; None for one that was given up."""
         future = self._waiting.pop(number, None)
         if future is not None:
-            self._round_trips.observe(self._loop.time() - self._began.pop(number))
+            self._round_trips.observe(monotonic() - self._began.pop(number))
         return future

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, cast
 
 from tidegate.core.round_trips import LOST, RoundTrips
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
         """Whether there was one, the last time: then the next one is likely to be alone, too, and does not wait."""
         self._waiting: deque[tuple[bytes, Answered]] = deque()
         self._asked_at: deque[float] = deque()
-        """When each of them was asked, in the loop's time."""
+        """When each of them was asked."""
         self._reloading = False
         """Whether the server is being given the scripts again."""
         self._refused: list[tuple[bytes, Answered]] = []
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
         except ProtocolError as error:
             self.close(error)
             return
-        now, observe = self._loop.time(), self._round_trips.observe
+        now, observe = monotonic(), self._round_trips.observe
         for reply in replies:
             try:
                 if type(reply) is Push:
@@ -184,7 +185,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, command: bytes, answered: Answered) -> None:
         self._waiting.append((command, answered))
-        self._asked_at.append(self._loop.time())
+        self._asked_at.append(monotonic())
         self._bytes += len(command)
         self._since_idle += 1
         out = self._out

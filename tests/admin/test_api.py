@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.admin.operators import Operators, operated
+from tests.gateway.http.client import http, token
+from tests.gateway.http.streams import stream
 from tests.gateway.test_removal import bearer, ended
 from tests.support.wire import wire
 from tidegate import __version__
@@ -85,6 +87,26 @@ async def test_a_user_or_a_connection_is_ended(operators: Operators, caplog: pyt
     access = [record for record in caplog.records if record.name == "tidegate.access"]
     assert {(record.user, record.code) for record in access} == {("ada", DRAIN), ("ada", FORBIDDEN), ("bob", 4001)}  # type: ignore[attr-defined]  # of `extra`
     assert all(record.frames_out >= 2 for record in access)  # type: ignore[attr-defined]  # as above
+
+
+async def test_a_connection_that_speaks_http_and_a_stream_of_events_are_ended(operators: Operators) -> None:
+    inside = operators.inside
+    async with http(inside) as plain, stream(inside, token("ada")) as streamed, stream(inside, token("bob")) as other:
+        assert (await plain.post("ping")).status == 200
+        shown = (await operators.get("/connections?sort=age"))["items"]
+        ids = {kind: [each["id"] for each in shown if each["kind"] == kind] for kind in ("http", "handshake")}
+        (bob,) = (await operators.get("/connections?user=bob"))["items"]
+        assert (len(ids["http"]), len(ids["handshake"]), bob["kind"]) == (1, 2, "websocket"), "two asked nothing yet"
+        for connection in (*ids["http"], ids["handshake"][0], bob["id"]):
+            assert (await operators.ask("POST", "/disconnect", {"connection": connection})).status == 200
+        assert await plain.raw.reader.read() == b""
+        assert (await other.closed())["code"] == FORBIDDEN
+        assert (await operators.ask("POST", "/disconnect", {"user": "ada", "again": True})).status == 200
+        assert (await streamed.closed())["code"] == DRAIN
+        left = {each["id"] for each in (await operators.get("/connections"))["items"]}
+        assert left == {ids["handshake"][1]}
+        async with http(inside, token("ada")) as back:
+            assert (await back.post("ping")).status == 200, "the tokens stay good"
 
 
 async def test_a_drain_sends_clients_away_and_can_be_undone(operators: Operators) -> None:

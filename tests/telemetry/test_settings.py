@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from tests.support.gateway import sample
 from tidegate import config
-from tidegate.telemetry import collectors
+from tidegate.telemetry import collectors, opening
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,14 @@ def test_a_gateway_without_spans_imports_nothing_of_opentelemetry() -> None:
     code = "import sys, tidegate.app, tidegate.cli.serve; print([name for name in sys.modules if 'opentele' in name])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_otel_sdk_disabled_switches_spans_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "http://127.0.0.1:9"
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert opening.opened(url, 1.0, sample()) is None
+    assert opening.opened(None, 1.0, sample()) is None
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "false")
+    spans = opening.opened(url, 1.0, sample())
+    assert spans is not None
+    spans.export.close()

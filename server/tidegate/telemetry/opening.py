@@ -23,6 +23,7 @@ def opened(endpoint: str | None, ratio: float, contract: Contract) -> Spans | No
 
     exporter = Exporter(collectors.url_of(endpoint))
     if exporter.disabled:
+        exporter.stop()
         log.warning("otel_endpoint is set, and OTEL_SDK_DISABLED too: no spans are sent")
         return None
     return Spans(contract, SpanQueue(exporter.send, exporter.stop), ratio)

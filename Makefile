@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-compare clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-compare bench-check clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -141,6 +141,9 @@ bench-quick: setup-tests ## Tidegate beside the least that C can do, in a minute
 bench-compare: setup-tests ## measure against another commit in the same run: make bench-compare REF=HEAD~1 (ROUNDS=12)
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }
 	$(BIN)/python -m tests.bench.compare "$(REF)" $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-check: setup-tests ## hold what the core paths cost against the committed baseline, in 15 seconds; WRITE=1 writes it for this kind of machine
+	$(BIN)/python -m tests.bench.guard $(if $(WRITE),--write)
 
 fuzz: setup-tests ## give the readers of frames, messages, heads, proxies' headers, tokens and settings broken inputs for MINUTES (2); compare 20,000 filters
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),2)

@@ -79,8 +79,11 @@ def _at_most(heads: int, tosses: int) -> float:
 
 
 @contextlib.contextmanager
-def checkout(ref: str) -> Iterator[Path]:
-    """The files of commit `ref` in a temporary folder. Exits with a message when Git does not know `ref`."""
+def checkout(ref: str, *more: str) -> Iterator[Path]:
+    """The files of commit `ref` in a temporary folder, with the folders `more`.
+
+    Exits with a message when Git does not know `ref`.
+    """
     commit = subprocess.run(
         ["git", "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"],
         cwd=ROOT,
@@ -92,7 +95,7 @@ def checkout(ref: str) -> Iterator[Path]:
         raise SystemExit(f"git knows no commit {ref!r}; for example: make bench-compare REF=HEAD~1")
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(
-            ["git", "archive", commit, "server", "generated", "clients/python", "schema"],
+            ["git", "archive", commit, "server", "generated", "clients/python", "schema", *more],
             cwd=ROOT,
             capture_output=True,
             check=True,

@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-compare bench-check clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-peers bench-targets bench-compare bench-check clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -132,11 +132,20 @@ format: setup-tests setup-node ## format everything
 	$(BIN)/ruff check --fix server clients/python tests
 	$(NPM) run --silent format
 
-bench: setup-tests ## measure against websockets' own server in the same run
-	$(BIN)/python -m tests.bench
+BENCH = $(BIN)/python -m tests.bench.run
+BENCH_OPTIONS = $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
 
-bench-quick: setup-tests ## Tidegate beside the least that C can do, in a minute: ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
-	$(BIN)/python -m tests.bench.quick $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
+bench: setup-tests ## Tidegate in all rows, beside the least that C can do; ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
+	$(BENCH) own $(BENCH_OPTIONS)
+
+bench-quick: setup-tests ## the rows of rooms beside C, websockets and gorilla, in a minute; ROWS, RUNS, RESUME, WRITE as above
+	$(BENCH) quick $(BENCH_OPTIONS)
+
+bench-peers: setup-tests ## all rows and all peers, which it installs into build/bench; takes most of an hour; ROWS, RUNS, RESUME, WRITE as above
+	$(BENCH) peers $(BENCH_OPTIONS)
+
+bench-targets: setup-tests ## hold parts of Tidegate against their targets; SECTIONS='rows workers' chooses
+	$(BIN)/python -m tests.bench $(SECTIONS)
 
 bench-compare: setup-tests ## measure against another commit in the same run: make bench-compare REF=HEAD~1 (ROUNDS=12)
 	@test -n "$(REF)" || { echo "say which commit to compare with: make bench-compare REF=HEAD~1" >&2; exit 2; }

@@ -1,5 +1,5 @@
-"""`make bench`: measures costs. Sections: transport (compared with websockets' own server), contract,
-rows, durable (rooms in the database), http (requests over HTTP, compared with the same over WebSockets),
+"""`make bench-targets`: holds costs against targets. Sections: transport (compared with websockets' own server),
+contract, rows, durable (rooms in the database), http (requests over HTTP, compared with the same over WebSockets),
 valkey and postgres (rooms over these engines, compared with rooms in memory),
 workers (two and their hub, compared with one process).
 

@@ -24,12 +24,13 @@ PING = {"type": "ping", "ref": 1}
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `greeting`: the frames that a client gets by connecting."""
+    """A running server. `greeting`: the frames that a client gets by connecting. `dialect`: a name of c/dialects.h."""
 
     name: str
     port: int
     pid: int
     greeting: int
+    dialect: str = "tidegate"
 
     async def join(self, client: Client, room: str = ROOM) -> None:
         await client.until(self.greeting)

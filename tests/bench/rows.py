@@ -8,16 +8,19 @@ import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.bench.measures import UNLIMITED
+from tests.support.driver import psycopg
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
+from tidegate.core import protocol as wire
 from tidegate.core.access.rules import RowAccess
-from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rows.catch_up_events import FeedFollows
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.rows.permissions import ResourceRules
@@ -35,28 +38,33 @@ PATIENCE_S = 120.0
 
 def run(runs: int, scale: float, judge: bool) -> bool:
     """Measure and print; returns whether every target is reached."""
-    few, many = (min(_dispatch(count) for _ in range(max(3, runs))) for count in (1_000, 100_000))
+    few, many = (min(dispatch(count) for _ in range(max(3, runs))) for count in (1_000, 100_000))
     rows = [("a change among 100,000 subscriptions over one among 1,000 (ratio)", many / few, 1.5, False)]
     with tempfile.TemporaryDirectory() as folder:
         process = GatewayProcess(Path(folder), "--dev", environment=UNLIMITED)
         process.migrate()
         process.start()
         try:
-            p50, p99 = asyncio.run(_latency(process, seconds=max(1.0, 5 * scale)))
+            p50, p99 = asyncio.run(latency(process, sqlite_writer(process.database_file), max(1.0, 5 * scale)))
             rows.append(("another program's commit to the client, p50 (ms)", p50, 5.0, False))
             rows.append(("another program's commit to the client, p99 (ms)", p99, 25.0, False))
             rows.append(
-                ("rows written by 64 clients (a second)", asyncio.run(_writes(process, 4 * scale)), 3000.0, True)
+                ("rows written by 64 clients (a second)", asyncio.run(writes(process, 4 * scale)), 3000.0, True)
             )
             rows.append(
-                ("2,000 clients come back, each missed 500 changes (s)", asyncio.run(_herd(process)), 3.0, False)
+                ("2,000 clients come back, each missed 500 changes (s)", asyncio.run(herd(process)), 3.0, False)
             )
         finally:
             process.stop()
-    for name, value, target in _large():
+    for name, value, target in large():
         rows.append((name, value, target, False))
     rows.append(
-        ("writes through the gateway, 64 clients, PostgreSQL, fsync (a second)", _postgres(4 * scale), 800.0, True)
+        (
+            "writes through the gateway, 64 clients, PostgreSQL, fsync (a second)",
+            writes_postgres(4 * scale),
+            800.0,
+            True,
+        )
     )
     print(f"\n{'rows':<70}{'':>10}{'target':>10}")
     good = True
@@ -68,10 +76,10 @@ def run(runs: int, scale: float, judge: bool) -> bool:
     return good
 
 
-def _dispatch(subscriptions: int) -> float:
+def dispatch(subscriptions: int) -> float:
     """Processor microseconds to find and build what a change means, `MATCHING` of the distinct filters matching."""
     rules = {"users": ResourceRules("users", ("id",), RowAccess("users", {"read": "anyone"}))}
-    protocol = Protocol(rules, lambda _: None, FeedCursor("e", 0), SessionLimits(subscriptions=subscriptions))
+    protocol = wire.Protocol(rules, lambda _: None, FeedCursor("e", 0), wire.SessionLimits(subscriptions=subscriptions))
     session = Session("s", object(), Principal(id="1", name="A", roles=[], anonymous=False))
     for number in range(subscriptions):
         # Those that match differ in the columns they ask for: equal ones would be one group.
@@ -89,7 +97,7 @@ def _dispatch(subscriptions: int) -> float:
     return (time.process_time() - started) / rounds * 1e6
 
 
-def _large() -> list[tuple[str, float, float]]:
+def large() -> list[tuple[str, float, float]]:
     """The cost of sending a table of 100,000 rows to clients, for another client and for the gateway."""
     with tempfile.TemporaryDirectory() as folder:
         process = GatewayProcess(Path(folder), environment=UNLIMITED)
@@ -144,10 +152,39 @@ async def snapshots_metered(process: GatewayProcess, readers: int) -> tuple[list
     return pings, seconds, most - before
 
 
-async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, float]:
+Insert = Callable[[str], object]
+"""Commits a row with this name, as another program does."""
+
+
+class Rows(Protocol):
+    """A server of rows that runs: Tidegate, or one of by_hand.py."""
+
+    @property
+    def port(self) -> int: ...
+
+
+@contextmanager
+def sqlite_writer(file: Path) -> Iterator[Insert]:
+    with foreign(file) as connection:
+
+        def insert(name: str) -> None:
+            with connection:
+                connection.execute("insert into users (name, email) values (?, ?)", (name, f"{name}@example.com"))
+
+        yield insert
+
+
+@contextmanager
+def postgres_writer(url: str) -> Iterator[Insert]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "insert into users (name, email) values (%s, %s)"
+        yield lambda name: connection.execute(query, (name, f"{name}@example.com"))
+
+
+async def latency(server: Rows, writer: AbstractContextManager[Insert], seconds: float) -> tuple[float, float]:
     """(p50, p99) milliseconds from the moment a commit returned to another program until a client has the update."""
-    crowd = await connect_many(process.port, SUBSCRIBERS - 1)
-    watcher = await connect(process.port)
+    crowd = await connect_many(server.port, SUBSCRIBERS - 1)
+    watcher = await connect(server.port)
     for client in (*crowd, watcher):
         await client.until(1)
         client.send({"type": "subscribe", "resource": "users", "ref": 1})
@@ -160,27 +197,25 @@ async def _latency(process: GatewayProcess, seconds: float) -> tuple[float, floa
         came[json.loads(frame).get("data", {}).get("name", "")] = time.perf_counter()
 
     def write() -> None:
-        with foreign(process.database_file) as connection:
+        with writer as insert:
             for number in range(total):
-                name = f"l{number}"
-                with connection:
-                    connection.execute("insert into users (name, email) values (?, ?)", (name, f"{name}@example.com"))
-                committed[name] = time.perf_counter()
+                insert(f"l{number}")
+                committed[f"l{number}"] = time.perf_counter()
                 time.sleep(1 / WRITES_A_SECOND)
 
     watcher.heard = heard
-    writer = threading.Thread(target=write)
-    writer.start()
+    thread = threading.Thread(target=write)
+    thread.start()
     async with asyncio.timeout(PATIENCE_S):
         await watcher.until(2 + total)
-    writer.join()
+    thread.join()
     delays = sorted((came[name] - at) * 1000 for name, at in committed.items())
     for client in (*crowd, watcher):
         client.transport.close()
     return statistics.median(delays), delays[int(len(delays) * 0.99)]
 
 
-async def _writes(process: GatewayProcess, seconds: float) -> float:
+async def writes(process: Rows, seconds: float) -> float:
     """Rows a second that 64 clients create, each waiting for its answer before it asks again."""
     clients = await connect_many(process.port, WRITERS)
     end = time.perf_counter() + seconds
@@ -205,8 +240,8 @@ async def _writes(process: GatewayProcess, seconds: float) -> float:
     return rate
 
 
-def _postgres(seconds: float) -> float:
-    """`_writes` over a server that flushes each commit, as real ones do."""
+def writes_postgres(seconds: float) -> float:
+    """`writes` over a server that flushes each commit, as real ones do."""
     with tempfile.TemporaryDirectory() as folder:
         server = PostgresServer(fsync="on", full_page_writes="on")
         try:
@@ -215,14 +250,14 @@ def _postgres(seconds: float) -> float:
             process.migrate()
             process.start()
             try:
-                return asyncio.run(_writes(process, seconds))
+                return asyncio.run(writes(process, seconds))
             finally:
                 process.stop()
         finally:
             server.close()
 
 
-async def _herd(process: GatewayProcess) -> float:
+async def herd(process: GatewayProcess) -> float:
     """Seconds until 2,000 clients that reconnect at once each have their 500 missed changes."""
     first = await connect(process.port)
     first.send({"type": "subscribe", "resource": "users", "ref": 1})

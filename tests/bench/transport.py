@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from tests.bench import measures
-from tests.bench.measures import UNLIMITED, Server
+from tests.bench.measures import PATIENCE_S, UNLIMITED, Server
 from tests.support.gateway import READY, ROOT, GatewayProcess
 
 FAN_OUT = "fan-out 1 -> 1000, one in flight (us a delivery)"
@@ -31,37 +32,43 @@ MESSAGES = "round trip: 16 messages in flight (us each)"
 MEMORY = "memory a connection (KB)"
 CONNECT = "processor a connect (us)"
 
+PORT = re.compile(READY.pattern + r'|"port":(\d+)')
+"""How a server says its port: as Tidegate does, or as workerd does."""
 PLAIN, CHECKING = "websockets", "+ checks"
 TARGETS = {FAN_OUT: 1.3, LOADED: 1.3, PING: 2.0, MESSAGE: 2.0, PINGS: 2.0, MESSAGES: 2.0, MEMORY: 1.8, CONNECT: 1.0}
 """The least ratio, the plain peer's figure over Tidegate's, by measure."""
 
 
 @contextlib.contextmanager
-def tidegate() -> Iterator[Server]:
+def tidegate(name: str = "tidegate", loop: str = "asyncio") -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), environment=UNLIMITED)
+        process = GatewayProcess(Path(folder), environment=UNLIMITED | {"TIDEGATE_LOOP": loop})
         process.migrate()
         process.start()
         try:
-            yield Server("tidegate", process.port, process.pid, greeting=1)
+            yield Server(name, process.port, process.pid, greeting=1)
         finally:
             process.stop()
 
 
 @contextlib.contextmanager
-def program(name: str, *command: str | Path) -> Iterator[Server]:
-    """A server that prints its port, on one processor also as Go sees it."""
+def program(name: str, *command: str | Path, dialect: str = "tidegate") -> Iterator[Server]:
+    """A server that prints its port, on one processor also as Go sees it. RuntimeError with what it said if it ends."""
     environment = os.environ | {"GOMAXPROCS": "1"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        found = READY.search(process.stdout.readline())
-        assert found is not None
-        yield Server(name, int(found[1]), process.pid, greeting=0)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert process.stdout is not None
+        try:
+            found = PORT.search(process.stdout.readline())
+            if found is None:
+                process.wait(PATIENCE_S)
+                errors.seek(0)
+                raise RuntimeError(f"{name} did not start: {errors.read().strip()[-300:]}")
+            yield Server(name, int(found[1] or found[2]), process.pid, greeting=0, dialect=dialect)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
 
 
 def peer(name: str, kind: str) -> contextlib.AbstractContextManager[Server]:

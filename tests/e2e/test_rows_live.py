@@ -167,7 +167,7 @@ async def test_a_client_resumes_across_a_restart(gateway: GatewayProcess) -> Non
 
 
 async def test_the_gateway_finds_writes_of_another_program_by_itself(gateway: GatewayProcess) -> None:
-    """`make bench` measures the delay. This test checks that the gateway looks for changes by itself."""
+    """`make bench-targets` measures the delay. This test checks that the gateway looks for changes by itself."""
     assert feed.POLL_S < FOREIGN_S
     async with wire(gateway.url) as reader:
         await subscribe(reader, filters={"status": "active"})

@@ -1,36 +1,43 @@
-/* The load generator of `make bench-quick`: WebSocket clients on one epoll, which count frames.
+/* The load generator of the benchmarks: WebSocket clients on one epoll, which count what comes.
 
-   load PORT PID MODE CLIENTS IN_FLIGHT ROUNDS GREETING
-   MODE is fanout, ping, message or connect. PID is the server, whose processor time comes from /proc/PID/task.
-   GREETING is the number of frames that a client gets by connecting. Clients mask with the zero key, which is valid.
+   load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS
+   PID is the server, whose processor time comes from /proc/PID/task. DIALECT is one of dialects.h, and GREETING the
+   number of units that a client gets by connecting. Clients mask with the zero key, which is valid. MODE is
+     connect   every client joins the room
+     fanout    one client sends IN_FLIGHT messages at a time to all
+     slow      the same, and the last client reads nothing
+     ping, message   each client has IN_FLIGHT requests on the way; a message goes to a room with its sender alone
+     rate      one client sends a message to all every IN_FLIGHT milliseconds, whether or not the last one is there
    Prints one line of JSON; exits 1 with a sentence when the server refuses, closes or is silent for 20 seconds. */
 #define _GNU_SOURCE
+#include "units.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SILENCE_MS = 20000, HEAD = 10, START = 18 };
-static const char HEARTBEAT[] = "{\"type\":\"heartbeat";
+enum { SILENCE_MS = 20000, SLOW_BUFFER = 4096 };
 
 struct client {
-  int fd, open, head_size, start_size;
-  unsigned char head[HEAD];
-  char start[START], reply[512]; /* the first bytes of the payload; the answer to the handshake */
-  int reply_size;
-  unsigned long long left; /* bytes of the payload still to come */
+  int fd, open, reply_size;
+  char reply[1024]; /* the answer to the handshake */
+  struct reading reading;
+  unsigned long long units;
 };
 
 static struct client *clients;
-static int epoll, count;
-static unsigned long long frames; /* of all clients, without heartbeats */
+static const struct dialect *dialect;
+static int epoll, count, greeting;
+static unsigned long long all; /* units of all clients */
+static double *delays, due, interval; /* rate: the delay of each delivery, when the first message is due, and the time between two */
+static unsigned long long delays_size, delays_room, before; /* before: units of a client when the first message is due */
 
 static void fail(const char *what) {
   fprintf(stderr, "load: %s\n", what);
@@ -72,32 +79,15 @@ static double server_kb(int pid) {
   return resident * (sysconf(_SC_PAGESIZE) / 1024.0);
 }
 
-/* Take `size` bytes of frames. A frame may be cut anywhere. */
-static void take(struct client *c, const unsigned char *at, size_t size) {
-  const unsigned char *end = at + size;
-  while (at < end) {
-    int wanted = 2;
-    if (c->head_size >= 2) wanted = (c->head[1] & 127) == 126 ? 4 : (c->head[1] & 127) == 127 ? 10 : 2;
-    if (c->head_size < wanted) {
-      c->head[c->head_size++] = *at++;
-      if (c->head_size < 2) continue;
-      wanted = (c->head[1] & 127) == 126 ? 4 : (c->head[1] & 127) == 127 ? 10 : 2;
-      if (c->head_size < wanted) continue;
-      c->left = 0;
-      if (wanted == 2) c->left = c->head[1] & 127;
-      for (int i = 2; i < wanted; i++) c->left = c->left << 8 | c->head[i];
-      c->start_size = 0;
-    }
-    size_t here = (size_t)(end - at) < c->left ? (size_t)(end - at) : (size_t)c->left;
-    for (size_t i = 0; i < here && c->start_size < START; i++) c->start[c->start_size++] = (char)at[i];
-    at += here;
-    c->left -= here;
-    if (c->left) return;
-    if ((c->head[0] & 15) == 8) fail("the server closed a connection");
-    int text = (c->head[0] & 15) == 1;
-    if (text && !(c->start_size == START && !memcmp(c->start, HEARTBEAT, START))) frames++;
-    c->head_size = 0;
-  }
+static void put(struct client *c, const char *data, size_t size) {
+  if (send(c->fd, data, size, MSG_NOSIGNAL) != (ssize_t)size) fail("a send was cut: fewer in flight");
+}
+
+static void pong(struct client *c) {
+  char out[6 + START] = {(char)0x8a, (char)(0x80 | c->reading.start_size)};
+  memcpy(out + 6, c->reading.start, (size_t)c->reading.start_size);
+  c->reading.pinged = 0;
+  put(c, out, 6 + (size_t)c->reading.start_size);
 }
 
 static void readable(struct client *c) {
@@ -113,60 +103,78 @@ static void readable(struct client *c) {
     }
     if (c->open && !strstr(c->reply, " 101 ")) fail("the server refused the handshake");
   }
-  if (size) take(c, at, (size_t)size);
+  int found = size ? units(&c->reading, dialect->cut, at, (size_t)size) : 0;
+  if (found < 0) fail("the server closed a connection");
+  if (c->reading.pinged) pong(c);
+  all += (unsigned)found;
+  if (!delays) {
+    c->units += (unsigned)found;
+    return;
+  }
+  /* The speaker also gets replies, so that its units do not say which message they are. */
+  for (double now = now_us(CLOCK_MONOTONIC); found; found--, c->units++)
+    if ((c != clients || !dialect->replies) && delays_size < delays_room)
+      delays[delays_size++] = now - (due + (double)(c->units - before) * interval);
 }
 
-static void turn(void) {
+static void turn(int wait_ms) {
   struct epoll_event events[1024];
-  int ready = epoll_wait(epoll, events, 1024, SILENCE_MS);
-  if (ready == 0) fail("the server was silent for 20 seconds");
+  int ready = epoll_wait(epoll, events, 1024, wait_ms);
+  if (ready == 0 && wait_ms == SILENCE_MS) fail("the server was silent for 20 seconds");
   for (int i = 0; i < ready; i++) readable(events[i].data.ptr);
 }
 
 static void until(unsigned long long wanted) {
-  while (frames < wanted) turn();
+  while (all < wanted) turn(SILENCE_MS);
 }
 
-static void put(struct client *c, const char *data, size_t size) {
-  if (send(c->fd, data, size, MSG_NOSIGNAL) != (ssize_t)size) fail("a send was cut: fewer in flight");
-}
-
-static size_t frame(char *out, const char *text) {
-  size_t size = strlen(text), head = size < 126 ? 6 : 8;
+/* The frame of what the dialect says, for a room and a text. Returns its size. */
+static size_t frame(char *out, const char *template, const char *room, const char *text) {
+  char whole[512];
+  size_t size = filled(whole, sizeof whole, template, room, text), head = size < 126 ? 6 : 8;
+  if (!size) fail("a message is too long");
   memset(out, 0, head);
   out[0] = (char)0x81;
   out[1] = (char)(0x80 | (size < 126 ? size : 126));
   if (size >= 126) out[2] = (char)(size >> 8), out[3] = (char)size;
-  memcpy(out + head, text, size);
+  memcpy(out + head, whole, size);
   return head + size;
 }
 
-/* Connect client `number` and ask to join `room`. */
-static void enter(int number, int port, const char *room) {
+/* Connect client `number`, which joins `room`. `stuck`: it never reads after that. */
+static void enter(int number, int port, const char *room, int stuck) {
   static const char hello[] =
-      "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
   struct client *c = &clients[number];
-  char text[200], out[256];
-  int one = 1;
+  char out[600];
+  int one = 1, small = SLOW_BUFFER;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   c->fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (c->fd >= 0 && stuck) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to)) fail("cannot connect");
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
   epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
-  put(c, hello, sizeof hello - 1);
-  while (!c->open) turn();
-  snprintf(text, sizeof text, "{\"type\":\"join\",\"room\":\"%s\",\"presence\":\"none\",\"ref\":0}", room);
-  put(c, out, frame(out, text));
+  put(c, out, (size_t)snprintf(out, sizeof out, hello, dialect->path));
+  while (!c->open) turn(SILENCE_MS);
+  unsigned long long here = (unsigned long long)number * (unsigned)(dialect->opening_units + greeting + 1);
+  if (dialect->opening) {
+    put(c, out, frame(out, dialect->opening, room, ""));
+    until(here + (unsigned)(dialect->opening_units + greeting));
+  }
+  put(c, out, frame(out, dialect->join, room, ""));
+  until(here + (unsigned)(dialect->opening_units + greeting + 1));
+  if (stuck) epoll_ctl(epoll, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
 /* Close every connection as RFC 6455 asks for, and wait for the server, so that the next measure begins with none. */
-static void part(void) {
+static void part(int stuck) {
   static const char bye[] = "\x88\x82\0\0\0\0\x03\xe8";
   struct epoll_event events[1024];
   char scrap[4096];
+  if (stuck) close(clients[--count].fd);
   for (int i = 0; i < count; i++) put(&clients[i], bye, sizeof bye - 1);
   for (int left = count; left;) {
     int ready = epoll_wait(epoll, events, 1024, SILENCE_MS);
@@ -180,14 +188,40 @@ static void part(void) {
   }
 }
 
+static int by_size(const void *a, const void *b) {
+  double left = *(const double *)a, right = *(const double *)b;
+  return (left > right) - (left < right);
+}
+
+/* Send `rounds` messages at their times, and wait for all deliveries. */
+static void steady(const char *message, size_t size, int rounds) {
+  unsigned long long wanted = all + (unsigned long long)rounds * (unsigned)(count + dialect->replies);
+  before = clients[1].units;
+  delays_room = (unsigned long long)rounds * (unsigned)count;
+  delays = calloc(delays_room, sizeof *delays);
+  due = now_us(CLOCK_MONOTONIC) + interval;
+  for (int sent = 0; sent < rounds;) {
+    double left = due + sent * interval - now_us(CLOCK_MONOTONIC);
+    if (left <= 0) put(&clients[0], message, size), sent++;
+    else turn(left > 2000 ? 1 : 0); /* in the last milliseconds without sleep, so that no message is late */
+  }
+  until(wanted);
+  qsort(delays, delays_size, sizeof *delays, by_size);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 8) fail("usage: load PORT PID MODE CLIENTS IN_FLIGHT ROUNDS GREETING");
-  int port = atoi(argv[1]), pid = atoi(argv[2]), in_flight = atoi(argv[5]), rounds = atoi(argv[6]);
-  int greeting = atoi(argv[7]), fanout = !strcmp(argv[3], "fanout"), ping = !strcmp(argv[3], "ping");
-  int idle = !strcmp(argv[3], "connect");
+  if (argc != 9) fail("usage: load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS");
+  int port = atoi(argv[1]), pid = atoi(argv[2]), in_flight = atoi(argv[7]), rounds = atoi(argv[8]);
+  const char *mode = argv[5];
+  int slow = !strcmp(mode, "slow"), rate = !strcmp(mode, "rate"), ping = !strcmp(mode, "ping");
+  int fanout = slow || rate || !strcmp(mode, "fanout"), idle = !strcmp(mode, "connect");
   struct rlimit limit;
-  count = atoi(argv[4]);
-  if (count < 1 || in_flight < 1 || in_flight > 64 || rounds < 1) fail("numbers out of range");
+  dialect = dialect_of(argv[3]);
+  greeting = atoi(argv[4]);
+  count = atoi(argv[6]);
+  if (!dialect) fail("no such dialect");
+  if (count < 1 + slow + rate || in_flight < 1 || in_flight > (rate ? 1000 : 64) || rounds < 1) fail("numbers out of range");
+  interval = in_flight * 1000.0;
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -195,37 +229,40 @@ int main(int argc, char **argv) {
   clients = calloc((size_t)count, sizeof *clients);
 
   double cpu = server_us(pid), kb = server_kb(pid), wall = now_us(CLOCK_MONOTONIC), own = now_us(CLOCK_PROCESS_CPUTIME_ID);
+  char room[40] = "chat-bench", filler[101] = {0};
+  memset(filler, 'x', 100);
   for (int i = 0; i < count; i++) {
-    char room[40] = "chat-bench";
     if (!fanout && !idle) snprintf(room, sizeof room, "chat-bench-%d", i);
-    enter(i, port, room);
-    until((unsigned long long)(i + 1) * (unsigned)(greeting + 1));
+    enter(i, port, room, slow && i == count - 1);
   }
   unsigned long long done = (unsigned)count;
   if (!idle) {
-    char text[256], *out = malloc((size_t)in_flight * 300);
-    char filler[101] = {0};
-    int speakers = fanout ? 1 : count;
-    memset(filler, 'x', 100);
-    done = (unsigned long long)rounds * (unsigned)count * (unsigned)in_flight;
+    char *out = malloc((size_t)in_flight * 300 + 600);
+    int speakers = fanout ? 1 : count, readers = count - slow, batch = rate ? 1 : in_flight;
+    unsigned each = ping ? 1 : 1 + (unsigned)(fanout ? 0 : dialect->replies); /* units of a reader for each request */
+    unsigned replies = fanout ? (unsigned)dialect->replies : 0;
+    done = (unsigned long long)rounds * (unsigned)readers * (unsigned)batch;
     for (int round = -(rounds + 9) / 10; round < rounds; round++) { /* a tenth to warm up */
-      unsigned long long wanted = frames + (unsigned long long)count * (unsigned)in_flight;
+      unsigned long long wanted = all + ((unsigned long long)readers * each + replies) * (unsigned)batch;
       if (round == 0) cpu = server_us(pid), wall = now_us(CLOCK_MONOTONIC), own = now_us(CLOCK_PROCESS_CPUTIME_ID);
+      size_t size = 0;
       for (int i = 0; i < speakers; i++) {
-        size_t size = 0;
-        if (ping) snprintf(text, sizeof text, "{\"type\":\"ping\",\"ref\":1}");
-        else if (fanout) snprintf(text, sizeof text, "{\"type\":\"message\",\"room\":\"chat-bench\",\"data\":{\"text\":\"%s\"}}", filler);
-        else snprintf(text, sizeof text, "{\"type\":\"message\",\"room\":\"chat-bench-%d\",\"data\":{\"text\":\"%s\"}}", i, filler);
-        for (int k = 0; k < in_flight; k++) size += frame(out + size, text);
-        put(&clients[i], out, size);
+        if (!fanout) snprintf(room, sizeof room, "chat-bench-%d", i);
+        size = 0;
+        for (int k = 0; k < batch; k++) size += frame(out + size, ping ? dialect->ping : dialect->message, room, filler);
+        if (!rate || round < 0) put(&clients[i], out, size);
       }
+      if (rate && round == 0) steady(out, size, rounds);
+      if (rate && round == 0) break;
       until(wanted);
-      if (frames != wanted) fail("more frames came than were asked for");
+      if (all != wanted) fail("more came than was asked for");
     }
   }
-  printf("{\"count\":%llu,\"server_us\":%.3f,\"wall_us\":%.3f,\"load_us\":%.3f,\"server_kb\":%.1f}\n", done, server_us(pid) - cpu,
+  printf("{\"count\":%llu,\"server_us\":%.3f,\"wall_us\":%.3f,\"load_us\":%.3f,\"server_kb\":%.1f", done, server_us(pid) - cpu,
          now_us(CLOCK_MONOTONIC) - wall, now_us(CLOCK_PROCESS_CPUTIME_ID) - own, server_kb(pid) - kb);
+  if (delays_size) printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", delays[delays_size / 2], delays[delays_size * 99 / 100]);
+  printf("}\n");
   fflush(stdout);
-  part();
+  part(slow);
   return 0;
 }

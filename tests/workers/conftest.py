@@ -32,9 +32,14 @@ def supervise(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    """One supervisor for a module, with a hub; `shared` is for tests."""
-    supervised = Supervised(tmp_path_factory.mktemp("shared"), HUB="1", TIDEGATE_WORKER_TIMEOUT="3")
+def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Supervised]:
+    """One supervisor for a module, with a hub; `shared` is for tests.
+
+    A module whose members freeze says so with a short WORKER_TIMEOUT. On a busy machine it also kills members that only
+    wait for the processor, so that workers are others than before.
+    """
+    timeout = getattr(request.module, "WORKER_TIMEOUT", "60")
+    supervised = Supervised(tmp_path_factory.mktemp("shared"), HUB="1", TIDEGATE_WORKER_TIMEOUT=timeout)
     supervised.start()
     yield supervised
     supervised.close()

@@ -16,6 +16,8 @@ from tests.workers.supervised import Supervised
 from tidegate.workers.times import AWAY_S
 
 pytestmark = pytest.mark.process
+WORKER_TIMEOUT = "3"
+"""Seconds after which a member that is frozen is killed."""
 
 
 async def test_each_worker_takes_a_fair_part_of_the_connections(shared: Supervised) -> None:

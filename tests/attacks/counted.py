@@ -156,4 +156,43 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "bytes-that-are-not-utf-8",
     ),
 }
+WAITS = "the client does not read, so the gateway stops to read from it: what it wants waits, and is not refused"
+ALLOWED = "each request is one that a client may make; within its burst turns and rates delay it, and refuse nothing"
+TURN = "its reads wait for their turn; they are refused after `read_timeout` (5 s), which is longer than the attack"
+DEADLINE = "the deadline of a handshake (5 s, then `tidegate_late_total`) is later than the end of the attack"
+HEALTH = "health checks are not refused: a load balancer would take the gateway for dead"
+STOP = "the gateway stops meanwhile: what is refused by the stop says nothing of the client"
+BY_COST: Mapping[str, tuple[str, ...]] = {
+    WAITS: ("stuck-readers", "history-unread", "replays-unread", "pages-unread", "snapshots-unread"),
+    ALLOWED: (
+        "history-asked-over-and-over",
+        "new-rooms",
+        "lists-of-members-with-allowed-info",
+        "statuses-in-a-flood",
+        "subscribe-and-unsubscribe",
+        "changes-of-texts-that-many-conditions-look-into",
+        "keys-with-small-answers",
+        "valid-tokens-over-and-over",
+        "close-and-come-back",
+        "chat-flood-of-long-messages",
+    ),
+    TURN: (
+        "two-costly-lists",
+        "pages-over-and-over",
+        "sorted-by-what-has-no-index",
+        "far-offsets",
+        "counts",
+        "lists-of-a-locked-table",
+    ),
+    DEADLINE: ("silent-connections", "slow-handshakes", "proxy-lines-in-floods"),
+    HEALTH: ("health-flood", "readiness-flood"),
+    STOP: (
+        "stop-with-writes-to-a-locked-table",
+        "stop-with-lists-of-a-locked-table",
+        "stop-with-snapshots-unread",
+    ),
+}
+"""Attacks at which a cost is counted, by the reason why no refusal is. A counter of refusals beside them would have to
+be raised by what honest clients do, too: it would be an alert that is always on."""
+COSTS = frozenset({"tidegate_bytes_received_total", "tidegate_read_seconds_total", "tidegate_accepted_total"})
 COUNTED: Mapping[str, str] = {attack: counter for counter, attacks in BY_COUNTER.items() for attack in attacks}

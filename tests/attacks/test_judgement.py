@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from tests.attacks.__main__ import chosen
-from tests.attacks.counted import COUNTED
+from tests.attacks.counted import BY_COST, COSTS, COUNTED
 from tests.attacks.plan import Attack, Plan
 from tests.attacks.signs import USUAL, raised, unseen
 from tests.attacks.table import ATTACKS
@@ -152,6 +152,8 @@ def test_tokens_are_valid() -> None:
 
 def test_every_attack_names_a_counter_that_it_raises() -> None:
     assert set(COUNTED) == set(ATTACKS)
+    reasons = [attack for attacks in BY_COST.values() for attack in attacks]
+    assert sorted(reasons) == sorted(attack for attack, counter in COUNTED.items() if counter in COSTS)
     one, counter = next(iter(COUNTED.items()))
     assert unseen(one, {counter: 1.0}) == []
     assert unseen(one, {"another": 1.0}) == [f"the counter {counter} did not rise"]

@@ -1,4 +1,4 @@
-"""nginx and Caddy with the files of the kit, in front of a real gateway: WebSockets, heartbeats, origins, TLS."""
+"""nginx, Caddy and HAProxy with the files of the kit, before a real gateway: WebSockets, heartbeats, origins, TLS."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def proxied(tmp_path: Path) -> Iterator[GatewayProcess]:
     process.stop()
 
 
-@pytest.fixture(params=["nginx", "caddy"])
+@pytest.fixture(params=["nginx", "caddy", "haproxy"])
 def site(request: pytest.FixtureRequest, proxied: GatewayProcess, tmp_path: Path) -> Iterator[Site]:
-    start = {"nginx": nginx, "caddy": caddy}[request.param]
+    start = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}[request.param]
     with start(tmp_path, proxied.port) as found:
         yield found
 
@@ -98,6 +98,27 @@ def nginx(folder: Path, gateway: int) -> Iterator[Site]:
     (folder / "site.conf").write_text(text)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
     with running(folder, port, program, "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"):
+        yield Site("localhost", port, certificate)
+
+
+@contextlib.contextmanager
+def haproxy(folder: Path, gateway: int) -> Iterator[Site]:
+    program = tool("haproxy", install="apt-get install haproxy")
+    certificate, key = self_signed(folder)
+    both = folder / "both.pem"
+    both.write_text(certificate.read_text() + key.read_text())
+    port = free_port()
+    text = (KIT / "haproxy.cfg").read_text()
+    for said, meant in {
+        "server one 127.0.0.1:8787": f"server one 127.0.0.1:{gateway}",
+        "bind :443": f"bind 127.0.0.1:{port}",
+        "/etc/haproxy/app.example.com.pem": str(both),
+        "maxconn 60000": "maxconn 100",
+    }.items():
+        assert text.count(said) == 1, said
+        text = text.replace(said, meant)
+    (folder / "haproxy.cfg").write_text(text)
+    with running(folder, port, program, "-db", "-f", folder / "haproxy.cfg"):
         yield Site("localhost", port, certificate)
 
 
@@ -240,11 +261,14 @@ def test_no_proxy_cuts_a_websocket_between_two_heartbeats() -> None:
     for name in ("proxy_read_timeout", "proxy_send_timeout"):
         (timeout,) = re.findall(rf"^\s*{name} (\w+);", text, re.MULTILINE)
         assert seconds(timeout) >= 2 * heartbeat
+    (tunnel,) = re.findall(r"^\s*timeout tunnel (\w+)$", (KIT / "haproxy.cfg").read_text(), re.MULTILINE)
+    assert seconds(tunnel) >= 2 * heartbeat
     # Caddy has no such timeout unless it is given one.
     lines = [line.strip() for line in (KIT / "Caddyfile").read_text().splitlines()]
     assert not any(re.match(r"(stream_timeout|read_timeout|write_timeout)\b", line) for line in lines)
 
 
-def test_both_proxies_use_the_default_port_of_the_gateway() -> None:
+def test_every_proxy_uses_the_default_port_of_the_gateway() -> None:
     assert f"server 127.0.0.1:{WEB_PORT};" in (KIT / "nginx.conf").read_text()
+    assert f"server one 127.0.0.1:{WEB_PORT} " in (KIT / "haproxy.cfg").read_text()
     assert f"{{$GATEWAY:127.0.0.1:{WEB_PORT}}}" in (KIT / "Caddyfile").read_text()

@@ -57,6 +57,7 @@ def transport(settings: Settings) -> TransportSettings:
     """The limits of one connection, besides its rates."""
     return TransportSettings(
         max_size=settings.max_message,
+        compression=settings.compression,
         origins=settings.origins,
         loopback_origins=settings.dev,
         hosts=settings.names,

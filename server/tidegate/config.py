@@ -73,6 +73,14 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = False
     heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
     max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
+    compression: Annotated[
+        int,
+        _about(
+            "Messages of at least so many bytes are compressed for clients that offer permessage-deflate; 0 compresses "
+            "and offers nothing."
+        ),
+        msgspec.Meta(ge=0, le=65536),
+    ] = 0
     max_connections: Annotated[
         int, _about("Connections at a time, at most; fewer if the limit of open files is lower."), msgspec.Meta(ge=1)
     ] = 50_000

@@ -51,6 +51,7 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "text-that-is-no-json-unread",
         "large-binary-frames",
         "deep-json",
+        "many-small-compression-bombs",
     ),
     "tidegate_slowed_total": (
         "empty-fragments",
@@ -153,6 +154,8 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
     'tidegate_events_total{event="protocol_broken"}': (
         "frames-above-the-limit",
         "compressed-frames",
+        "compression-bombs",
+        "compressed-garbage",
         "bytes-that-are-not-utf-8",
     ),
 }

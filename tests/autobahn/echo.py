@@ -23,14 +23,15 @@ from tidegate.transport import (
     TransportSettings,
     text_frame,
 )
-from tidegate.transport.read_side import ReadSide
+from tidegate.transport.compressed_sides import InflatingReadSide
+from tidegate.transport.deflate import Inflater
 
 LARGEST = 16 << 20
 """Bytes of the suite's largest messages."""
-SETTINGS = TransportSettings(max_size=LARGEST, max_backlog=4 * LARGEST, origins=("*",), sweep=0.1)
+SETTINGS = TransportSettings(max_size=LARGEST, max_backlog=4 * LARGEST, compression=1, origins=("*",), sweep=0.1)
 
 
-class BinaryReadSide(ReadSide):
+class BinaryReadSide(InflatingReadSide):
     """Keeps the content of the binary message that is passed on."""
 
     __slots__ = ("binary",)
@@ -52,9 +53,10 @@ class Echo:
         self._outbox = outbox
 
     def connected(self, connection: Connection) -> None:
-        connection.read_side = BinaryReadSide(
-            LARGEST, connection._ws, connection.write_side, connection, connection._context.now
-        )
+        side = BinaryReadSide(LARGEST, connection._ws, connection.write_side, connection, connection._context.now)
+        # Of a client that offered no compression, the library hands nothing to this one.
+        side.inflater = next(iter(connection._ws.extensions), Inflater(15))  # type: ignore[assignment]  # the only one
+        connection.read_side = side
 
     def received(self, connection: Connection, payload: bytes) -> None:
         self._outbox.push(connection.write_side, text_frame(payload))

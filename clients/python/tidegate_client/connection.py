@@ -165,7 +165,7 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
         return await connect(
             options.url,
             additional_headers=headers,
-            compression=None,
+            compression="deflate" if options.compression else None,
             proxy=options.proxy,
             open_timeout=None,  # `open_connection` has one deadline for all
             close_timeout=CLOSE_TIMEOUT,

@@ -79,6 +79,7 @@ class Options:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ssl: tls.SSLContext | None = None
     proxy: str | Literal[True] | None = True
+    compression: bool = False
     clock: Clock = field(default_factory=LoopClock)
     random: Callable[[], float] = random.random
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from itertools import accumulate
 
 PART_BYTES = 65536
@@ -22,6 +22,11 @@ TURN_BYTES = 1 << 18
 """Written to one client before others have their turn, which takes about a millisecond; or one larger frame."""
 NOTICE_BYTES = 160
 """What a notice counts for before it is made."""
+
+
+def unchanged(frame: bytes) -> bytes:
+    """What is sent for a frame, where nothing is compressed."""
+    return frame
 
 
 def taken_from(frames: list[bytes]) -> tuple[list[bytes], int]:
@@ -66,10 +71,12 @@ Entry = bytes | Dropped
 class Backlog:
     """`limit`: bytes that may wait. Half of it for frames that go when they are the oldest."""
 
-    __slots__ = ("_begun", "_conflated", "_entries", "_limit", "_oldest", "dropped", "size")
+    __slots__ = ("_begun", "_conflated", "_entries", "_leaving", "_limit", "_oldest", "dropped", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, leaving: Callable[[bytes], bytes] = unchanged) -> None:
+        """`leaving` makes of a frame what is sent, which is not larger."""
         self._limit = limit
+        self._leaving = leaving
         self._entries: deque[Entry] = deque()
         self._begun = memoryview(b"")
         """The rest of a large frame, of which a part has left."""
@@ -154,13 +161,14 @@ class Backlog:
             self.size -= NOTICE_BYTES if isinstance(entry, Dropped) else len(entry)
             if isinstance(entry, Droppable) and not entry.conflated:
                 self._oldest -= len(entry)
-            data = entry.newest.notice(entry.count) if isinstance(entry, Dropped) else entry
+            frame = entry.newest.notice(entry.count) if isinstance(entry, Dropped) else entry
+            data = self._leaving(frame)
             if len(data) > PART_BYTES:
                 self._begun = memoryview(data)
                 self.size += len(data)
                 break
             taken.append(data)
-            size += len(data)
+            size += len(frame)
         return b"".join(taken) if taken else self._part()
 
     def _part(self) -> memoryview:

@@ -17,6 +17,7 @@ from websockets.server import ServerProtocol
 
 from tidegate.transport import proxy_protocol
 from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
+from tidegate.transport.compressed_sides import agreed, write_side
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.counts import Tally
 from tidegate.transport.frames import GATHERED_BYTES, GATHERED_FRAMES
@@ -52,8 +53,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, context: ConnectionContext, handler: ConnectionHandler[Connection], connection_id: str) -> None:
         self.id = connection_id
         self.session: Any = None
-        self.peer = UNKNOWN
-        self.counted = False
+        self.peer, self.counted = UNKNOWN, False
         self.refused: Response | None = None
         self.token: str | None = None
         """What the handshake carried to prove the client's identity; not checked here."""
@@ -69,8 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close with `code`; a connection whose opening handshake is not complete is cut off."""
         if self.write_side.state is CONNECTING:
             self.write_side.abort()
-        else:
-            self.write_side.close(code, reason)
+        self.write_side.close(code, reason)
 
     def abort(self) -> None:
         self.write_side.abort()
@@ -89,8 +88,8 @@ class Connection(asyncio.BufferedProtocol):
     def begin(self, transport: asyncio.Transport) -> None:
         context, self._transport = self._context, transport
         self.heard = self.used = context.now()
-        self._ws = server_protocol(context.settings.max_size)
-        self.write_side = WriteSide(self.id, context, transport, self._ws, self)
+        self._ws = server_protocol(context.settings)
+        self.write_side = write_side(self.id, context, transport, self._ws, self)
         self.tally = self.write_side.tally
         self.read_side = ReadSide(context.settings.max_size, self._ws, self.write_side, self, context.now)
 
@@ -183,6 +182,7 @@ class Connection(asyncio.BufferedProtocol):
     def establish(self, token: str | None) -> None:
         """The opening handshake has succeeded."""
         self.token = token
+        self.read_side = agreed(self.read_side, self._ws, self.write_side, self, self._context)
         self.read_side.traffic = self._context.door.traffic(self, self.heard)
         self._context.counts.opened += 1
         self.write_side.established()

@@ -14,6 +14,7 @@ import msgspec
 from tidegate.transport.api import ApiHandler
 from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
 from tidegate.transport.counts import Counts
+from tidegate.transport.deflate import Deflater
 from tidegate.transport.door import Door
 from tidegate.transport.http import Routes
 from tidegate.transport.http_head import for_api
@@ -31,6 +32,8 @@ class TransportSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_size: int = 65536
     """Bytes in a message from a client, at most."""
+    compression: int = 0
+    """Bytes of a message that is compressed, at least, for a client that takes it; 0: nothing is compressed."""
     max_backlog: int = 1 << 20
     """Unsent bytes of one connection, above which it is closed as a slow consumer."""
     slow_rate: int = 32768
@@ -113,6 +116,7 @@ class ConnectionContext:
         self.memory = memory or Uncounted()
         self.turns = Turns(now, lambda: outbox.behind)
         self.counts = Counts()
+        self.deflater = Deflater(settings.compression, now) if settings.compression else None
         self.door = door or Door(1 << 30)
         self.api = api
         self.for_api = for_api

@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from tidegate.counted import Counted
 from tidegate.transport import url_tokens
 from tidegate.transport.context import ConnectionContext, TransportSettings
+from tidegate.transport.deflate import NEGOTIATION
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
 from tidegate.transport.origins import host_allowed, origin_allowed
@@ -73,9 +74,10 @@ class _Protocol(ServerProtocol):
         return next((entry for entry in subprotocols if entry.startswith(BEARER)), None)
 
 
-def server_protocol(max_size: int) -> ServerProtocol:
-    """The library's part of one connection; `max_size`: bytes of a message, at most."""
-    return _Protocol(max_size=max_size, logger=websocket_log)
+def server_protocol(settings: TransportSettings) -> ServerProtocol:
+    """The library's part of one connection."""
+    extensions = (NEGOTIATION,) if settings.compression else None
+    return _Protocol(max_size=settings.max_size, extensions=extensions, logger=websocket_log)
 
 
 def let_go(ws: ServerProtocol) -> None:

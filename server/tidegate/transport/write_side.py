@@ -13,7 +13,7 @@ from websockets.protocol import SEND_EOF
 from websockets.protocol import State as WebSocketState
 from websockets.server import ServerProtocol
 
-from tidegate.transport.backlog import PART_BYTES, Backlog, taken_from
+from tidegate.transport.backlog import PART_BYTES, Backlog, taken_from, unchanged
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext
 from tidegate.transport.counts import Tally
 from tidegate.transport.draining import Drains
@@ -30,6 +30,7 @@ class WriteSide:
         "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_transport",
         "_ws", "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state", "tally",
     )  # fmt: skip
+    _leaving = staticmethod(unchanged)
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class WriteSide:
             if self._paused_since is not None:
                 self._hold(frames)
             elif size > PART_BYTES:
-                self._backlog = Backlog(self._context.settings.max_backlog)
+                self._backlog = Backlog(self._context.settings.max_backlog, self._leaving)
                 self._backlog.add(frames)
                 self._write_backlog()
             else:
@@ -275,7 +276,7 @@ class WriteSide:
     def _hold(self, frames: list[bytes]) -> None:
         limit = self._context.settings.max_backlog
         if self._backlog is None:
-            self._backlog = Backlog(limit)
+            self._backlog = Backlog(limit, self._leaving)
         self._backlog.add(frames)
         written = self._transport.get_write_buffer_size()
         if self._backlog.queued + written > limit and self._backlog.shrink() + written > limit:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tests.attacks.plan import Attack, Plan, always, from_loopback
-from tests.attacks.wire import BINARY, CLOSE, PING, PONG, TEXT, frame, frame_head, request, text
+import zlib
+
+from tests.attacks.plan import ATTACKER, Attack, Plan, always, from_loopback
+from tests.attacks.wire import BINARY, CLOSE, PING, PONG, TEXT, frame, frame_head, head, request, text
 
 CHUNK = 1 << 16
 """Bytes that a flood hands to its socket at a time."""
@@ -22,6 +24,26 @@ DEEP = '{"type":"message","room":"a","data":' + "[" * 20_000 + "]" * 20_000 + "}
 WRONG_ROW = '{"type":"create","resource":"tasks","data":{' + ",".join(f'"p{n}":{n}' for n in range(4500)) + "}}"
 WRONG_FILTER = '{"type":"list","resource":"tasks","filters":{"or":[' + ",".join(['{"x":{"y":1}}'] * 3000) + "]}}"
 ESCAPES = '{"type":"ping","ref":"' + "\\u0041" * 10_000 + '"}'
+
+COMPRESSION = {"compression": "512"}
+
+
+def with_compression(_: int) -> bytes:
+    return head(address=ATTACKER, more=("Sec-WebSocket-Extensions: permessage-deflate",))
+
+
+def squeezed(data: bytes, lines: int) -> Plan:
+    """Compressed text, of lines that have agreed on compression."""
+    return flood(frame(TEXT, data, reserved=4), lines, head=with_compression)
+
+
+def zeros(size: int) -> bytes:
+    """`size` bytes of 0, compressed."""
+    encoder = zlib.compressobj(wbits=-15)
+    return encoder.compress(bytes(size)) + encoder.flush(zlib.Z_SYNC_FLUSH)[:-4]
+
+
+BOMB, SMALL_BOMB = zeros(50_000_000), zeros(65_000)
 
 FRAMES = (
     Attack("empty-binary-frames", (flood(frame(BINARY)),), without=NO_RATE, patch=TURNS),
@@ -49,6 +71,11 @@ FRAMES = (
     Attack("escapes", (flood(text(ESCAPES), 10),), always="the decoder reads it within 0.1 ms"),
     Attack("frames-above-the-limit", (flood(frame_head(TEXT, 1 << 62), 20),), without=NO_RATE, patch=LOG),
     Attack("compressed-frames", (flood(frame(TEXT, b"\x00" * 1000, reserved=4), 20),), patch=LOG),
+    Attack("compression-bombs", (squeezed(BOMB, 20),), patch=LOG, settings=COMPRESSION),
+    Attack(
+        "many-small-compression-bombs", (squeezed(SMALL_BOMB, 20),), without=NO_RATE, patch=TURNS, settings=COMPRESSION
+    ),
+    Attack("compressed-garbage", (squeezed(b"\xff" * 1000, 20),), patch=LOG, settings=COMPRESSION),
     Attack("bytes-that-are-not-utf-8", (flood(frame(TEXT, b"\xff\xfe"), 20),), patch=LOG),
     Attack("close-and-come-back", (flood(frame(CLOSE, b"\x03\xe8"), 20),), patch=LOG),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.autobahn.suites import Verdict
 
 FINE = {"OK", "INFORMATIONAL", "UNIMPLEMENTED"}
-"""UNIMPLEMENTED: compression (12.*, 13.*), which the gateway never offers."""
+"""UNIMPLEMENTED: offers of compression (13.*) that the gateway does not take."""
 AT_THE_END_OF_A_FRAME = "invalid UTF-8 is noticed at the end of its frame, and not at its first wrong byte"
 KNOWN = {
     **{Verdict(f"6.4.{number}", "NON-STRICT", "OK"): AT_THE_END_OF_A_FRAME for number in range(1, 5)},

@@ -2,7 +2,7 @@
 
 They are used where the setting `compression` asks for them, so that the others have no work with it. What waits for a
 client waits as it was pushed, and is counted like that; it is compressed when it leaves.
-Invariant: a frame that leaves compressed was agreed upon in the opening handshake.
+Invariant: a frame leaves compressed only where client and gateway agreed to that in the opening handshake.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def write_side(
 def agreed(
     before: ReadSide, ws: ServerProtocol, write_side: WriteSide, receiver: MessageReceiver, context: ConnectionContext
 ) -> ReadSide:
-    """The side that reads after the opening handshake: `before`, or where compression was agreed upon another one."""
+    """The side that reads after the opening handshake: `before`, or another one where they agreed to compress."""
     if not ws.extensions:
         return before
     inflater = ws.extensions[0]

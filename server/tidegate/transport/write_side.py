@@ -178,8 +178,7 @@ class WriteSide:
         was_open = self.state is OPEN or self.state is CLOSING
         self.state = NEXT[self.state][LOST]
         self.frames.clear()
-        self._backlog = None
-        self._reader = ENDED_READER
+        self._backlog, self._reader = None, ENDED_READER
         self.memory.waits(self, 0)
         if self._drains is not None:
             self._drains.end()

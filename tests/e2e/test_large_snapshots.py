@@ -39,7 +39,7 @@ def fill(gateway: GatewayProcess, count: int) -> None:
 
 
 async def test_large_snapshots_do_not_delay_pings_or_grow_memory(gateway: GatewayProcess) -> None:
-    """Pings count the gateway's processor time: the machine may be busy. `make bench-targets` measures how long they take."""
+    """Pings count the processor time of the gateway: the machine may be busy. `make bench-targets` measures times."""
     fill(gateway, ROWS)
     gateway.start()
     pings, seconds, growth = await snapshots_metered(gateway, readers=3)

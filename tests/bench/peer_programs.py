@@ -137,5 +137,6 @@ ALL = (
     Peer("workerd", "workerd", "workerd", "workerd"),
     Peer("FastAPI", "fastapi", "python", "fastapi"),
     Peer("python-socketio", "python-socketio", "python", "python-socketio", "socketio"),
+    Peer("chanx", "chanx", "python", "chanx", "chanx"),
 )
 """All peers but websockets' own server, which is in the environment of the tests."""

@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 from tidegate.transport.backlog import taken_from
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.deflate import Inflater
+from tidegate.transport.late_protocol import LateProtocol
 from tidegate.transport.pausing import Reader
 from tidegate.transport.read_side import ReadSide
 from tidegate.transport.receiver import MessageReceiver
@@ -115,7 +116,7 @@ def agreed(
     before: ReadSide, ws: ServerProtocol, write_side: WriteSide, receiver: MessageReceiver, context: ConnectionContext
 ) -> ReadSide:
     """The side that reads after the opening handshake: `before`, or another one where they agreed to compress."""
-    if not ws.extensions:
+    if (isinstance(ws, LateProtocol) and not ws.begun) or not ws.extensions:
         return before
     inflater = ws.extensions[0]
     assert isinstance(inflater, Inflater)

@@ -22,8 +22,9 @@ from tidegate.transport.context import ConnectionContext
 from tidegate.transport.counts import Tally
 from tidegate.transport.frames import GATHERED_BYTES, GATHERED_FRAMES
 from tidegate.transport.handler import ConnectionHandler
-from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, let_go, server_protocol
+from tidegate.transport.handshake import MAX_HEAD, Upgrade, answer, server_protocol
 from tidegate.transport.http import Response
+from tidegate.transport.late_protocol import let_go
 from tidegate.transport.notices import BREACHES, BROKEN, NO_HEADER, TOO_FAST
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.peers import UNKNOWN
@@ -57,8 +58,7 @@ class Connection(asyncio.BufferedProtocol):
         self.refused: Response | None = None
         self.token: str | None = None
         """What the handshake carried to prove the client's identity; not checked here."""
-        self._context = context
-        self._handler = handler
+        self._context, self._handler = context, handler
         self._head = b""  # the part of the HTTP request that has arrived
         self.heard = self.used = 0.0
         """When the last bytes arrived, and the last that the handler found to be a request."""
@@ -133,7 +133,6 @@ class Connection(asyncio.BufferedProtocol):
         context.counts.ended.add(self.tally)
         context.turns.leave(self)
         context.door.left(self)
-        self._ws.receive_eof()
         if self._ws.close_sent is not None and self._ws.close_sent.code in BREACHES:
             BROKEN(self.peer.address or "a Unix socket", self._ws.close_sent.code)
         if was_open:
@@ -172,21 +171,22 @@ class Connection(asyncio.BufferedProtocol):
         if not isinstance(outcome, Upgrade):
             self.write_side.answer(outcome)
             return
-        self.establish(outcome.token)
+        self.establish(outcome.token, outcome.response)
         if end < len(received):
             self.read_side.received(received[end:], self.heard)
 
     def another(self) -> Connection:
         return Connection(self._context, self._handler, self.id)
 
-    def establish(self, token: str | None) -> None:
-        """The opening handshake has succeeded."""
+    def establish(self, token: str | None, response: bytes = b"") -> None:
+        """The opening handshake has succeeded. `response`: what is to be sent, where the library has not read it."""
         self.token = token
         self.read_side = agreed(self.read_side, self._ws, self.write_side, self, self._context)
         self.read_side.traffic = self._context.door.traffic(self, self.heard)
         self._context.counts.opened += 1
-        self.write_side.established()
+        self.write_side.established(response)
         self._tell(self._handler.connected)
+        self.write_side.flush()
 
     # -- what the two sides tell ------------------------------------------------------------------------------------
 

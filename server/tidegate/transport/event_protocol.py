@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 
 from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
-from tidegate.transport.handshake import websocket_log
+from tidegate.transport.late_protocol import websocket_log
 
 Farewell = Callable[[bytes], Mapping[str, Any] | None]
 """Finds in a frame what the last event has to say, where it is the frame that announces the end."""

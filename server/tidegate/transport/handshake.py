@@ -9,14 +9,12 @@ the names of the gateway, a request to another name opens none.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
-from websockets.datastructures import Headers, MultipleValuesError
+from websockets.datastructures import Headers
 from websockets.http11 import Request as UpgradeRequest
 from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from tidegate.counted import Counted
 from tidegate.transport import url_tokens
@@ -24,11 +22,10 @@ from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.deflate import NEGOTIATION
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
+from tidegate.transport.late_protocol import BEARER, LateProtocol
+from tidegate.transport.opening import PATH, Opening, plain_opening
 from tidegate.transport.origins import host_allowed, origin_allowed
 
-PATH = "/ws"
-SUBPROTOCOL = Subprotocol("tidegate.v1")
-BEARER = "bearer."
 MAX_HEAD = 16 * 1024
 """Bytes in the head of a request, at most."""
 
@@ -55,38 +52,17 @@ TOKEN_IN_URL = Counted(
     log, logging.WARNING, "%s sent a token in the URL, which other programs log: refused", name="token_in_url"
 )
 
-# The library's own log mentions every connection; the transport logs what an operator needs.
-websocket_log = logging.getLogger("tidegate.websocket")
-websocket_log.setLevel(logging.ERROR)
-
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """The handshake succeeded; the library holds its response, ready to be sent."""
+    """The handshake succeeded. `response`: what is to be sent; where it is empty, the library holds it."""
 
     token: str | None
+    response: bytes = b""
 
 
-class _Protocol(ServerProtocol):
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """`tidegate.v1` if offered, otherwise the entry with the token: a browser accepts only what it offered."""
-        if SUBPROTOCOL in subprotocols:
-            return SUBPROTOCOL
-        return next((entry for entry in subprotocols if entry.startswith(BEARER)), None)
-
-
-def server_protocol(settings: TransportSettings) -> ServerProtocol:
+def server_protocol(settings: TransportSettings) -> LateProtocol:
     """The library's part of one connection."""
-    extensions = (NEGOTIATION,) if settings.compression else None
-    return _Protocol(max_size=settings.max_size, extensions=extensions, logger=websocket_log)
-
-
-def let_go(ws: ServerProtocol) -> None:
-    """After the end of its connection: break the library's reference cycles, so that no garbage collection is needed.
-
-    Its parser is a generator that refers to it, and so does the traceback of what ended the parser.
-    """
-    ws.parser.close()
-    ws.parser_exc = ws.handshake_exc = None
+    return LateProtocol(settings.max_size, (NEGOTIATION,) if settings.compression else ())
 
 
 def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:
@@ -94,12 +70,26 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor:
 
     A head without its end is a head that grew too large.
     """
+    opening = plain_opening(head, extensions=context.deflater is not None)
+    if opening is None:
+        return _answer(ws, head, context, visitor)
+    try:
+        refused = _refused(opening, context, visitor)
+    except ValueError:  # an origin or a host that is no URL, such as http://[
+        refused = MALFORMED
+    return Upgrade(opening.token, opening.accepted()) if refused is None else refused.serialize()
+
+
+def _answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:
+    """As `answer`, for every request: the library reads it."""
     if not head.endswith(b"\r\n\r\n"):
         return HEAD_TOO_LARGE.serialize()
     method = head.split(b" ", 1)[0]
     if method.isalpha() and method.decode() not in METHODS:
         # The library cannot read a request that announces a body, so it is not given one.
         return NOT_ALLOWED.serialize()
+    if isinstance(ws, LateProtocol):
+        ws.begin_handshake()
     ws.receive_data(head)
     events = ws.events_received()
     if not events or not isinstance(events[0], UpgradeRequest):
@@ -116,51 +106,72 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor:
 def _respond(
     ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext, visitor: Visitor
 ) -> Upgrade | bytes:
-    url, now = urlsplit(request.path), context.now()
-    if url.netloc and url.netloc != _first(request.headers, "Host"):
-        return MALFORMED.serialize()  # the absolute form, for another host than that of the header
-    if not context.routes.answers_always(url.path):
-        refused = context.door.asked(visitor, request.headers.get_all("X-Forwarded-For"), now)
-        if refused is not None:
-            return refused.serialize(head=request.method == "HEAD")
-    if url.path != PATH:
-        response = context.routes.respond(Request(request.method, url.path))
-        return response.serialize(head=request.method == "HEAD")
-    if "websocket" not in _first(request.headers, "Upgrade").lower():
-        return NOT_AN_UPGRADE.serialize(head=request.method == "HEAD")
-    hosts = context.settings.hosts
-    if hosts and not host_allowed(_first(request.headers, "Host"), hosts):
-        FOREIGN_HOST(visitor.peer.address or "a Unix socket")
-        return FOREIGN_NAME.serialize()
-    if not _origin_allowed(request.headers, context.settings):
-        FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
-        return FORBIDDEN_ORIGIN.serialize()
-    if url_tokens.has_token(url.query):
-        TOKEN_IN_URL(visitor.peer.address or "a Unix socket")
-        return url_tokens.REFUSED.serialize()
-    if context.connections.closed_to_new:
-        return LEAVING.serialize()
-    token = _token(request.headers)
-    if token is not None and (refused := context.door.token_refusal(visitor.peer, now)) is not None:
-        return refused.serialize()
+    opening = _opening(request)
+    refused = _refused(opening, context, visitor)
+    if refused is not None:
+        return refused.serialize(head=request.method == "HEAD")
     accepted = ws.accept(request)
     if accepted.status_code != 101:
         body = bytes(accepted.body)
-        if token and token.encode() in body:
+        if opening.token and opening.token.encode() in body:
             return MALFORMED.serialize()
         refused = Response(accepted.status_code, dict(accepted.headers.raw_items()), body)
         return refused.serialize(head=request.method == "HEAD")
     ws.send_response(accepted)
-    return Upgrade(token)
+    return Upgrade(opening.token)
 
 
-def _origin_allowed(headers: Headers, settings: TransportSettings) -> bool:
-    try:
-        origin = headers.get("Origin")
-    except MultipleValuesError:
+def _refused(opening: Opening, context: ConnectionContext, visitor: Visitor) -> Response | None:
+    """The answer where the request opens no WebSocket, as far as that is not the library's. Raises ValueError."""
+    path, query, now = opening.path, "", context.now()
+    if path is not PATH:
+        url = urlsplit(path)
+        path, query = url.path, url.query
+        if url.netloc and url.netloc != opening.host:
+            return MALFORMED  # the absolute form, for another host than that of the header
+    if not context.routes.answers_always(path):
+        refused = context.door.asked(visitor, opening.forwarded, now)
+        if refused is not None:
+            return refused
+    if path != PATH:
+        return context.routes.respond(Request(opening.method, path))
+    if "websocket" not in opening.upgrade:
+        return NOT_AN_UPGRADE
+    hosts = context.settings.hosts
+    if hosts and not host_allowed(opening.host, hosts):
+        FOREIGN_HOST(visitor.peer.address or "a Unix socket")
+        return FOREIGN_NAME
+    if not _origin_allowed(opening, context.settings):
+        FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
+        return FORBIDDEN_ORIGIN
+    if url_tokens.has_token(query):
+        TOKEN_IN_URL(visitor.peer.address or "a Unix socket")
+        return url_tokens.REFUSED
+    if context.connections.closed_to_new:
+        return LEAVING
+    return None if opening.token is None else context.door.token_refusal(visitor.peer, now)
+
+
+def _origin_allowed(opening: Opening, settings: TransportSettings) -> bool:
+    if not opening.origins:
+        return True
+    if len(opening.origins) > 1:
         return False
-    host = _first(headers, "Host")
-    return origin_allowed(origin, host, settings.origins, settings.hosts, loopback=settings.loopback_origins)
+    origins, hosts = settings.origins, settings.hosts
+    return origin_allowed(opening.origins[0], opening.host, origins, hosts, loopback=settings.loopback_origins)
+
+
+def _opening(request: UpgradeRequest) -> Opening:
+    headers = request.headers
+    return Opening(
+        request.method,
+        request.path,
+        host=_first(headers, "Host"),
+        upgrade=_first(headers, "Upgrade").lower(),
+        origins=headers.get_all("Origin"),
+        forwarded=headers.get_all("X-Forwarded-For"),
+        token=_token(headers),
+    )
 
 
 def _token(headers: Headers) -> str | None:

@@ -40,16 +40,14 @@ class WriteSide:
         ws: ServerProtocol,
         reader: Reader,
     ) -> None:
-        self.id = connection_id
-        self.frames: list[bytes] = []
-        """Pushed, and not yet flushed."""
+        self.frames: list[bytes] = []  # pushed, and not yet flushed
         self.state: State = CONNECTING
         self.deadline = context.now() + context.settings.handshake_timeout
         """When the connection is cut off if it is in CONNECTING, CLOSING or CLOSED; without meaning in OPEN."""
         self.paused_by = 0
         """The sum of the reasons why nothing is read from the client."""
         self._context, self.memory, self._transport = context, context.memory, transport
-        self._ws, self.tally = ws, Tally(context.now())
+        self.id, self._ws, self.tally = connection_id, ws, Tally(context.now())
         self._reader: Reader = reader
         self.may_miss = False
         """Frames that the client may miss were pushed since it read everything."""
@@ -58,17 +56,16 @@ class WriteSide:
         self._taking: Taking | None = None
         self._paused_since: float | None = None
         """Since when the client has left its receive buffer full."""
-        self._drains: Drains | None = None
-        """Made for the first caller that waits."""
+        self._drains: Drains | None = None  # made for the first caller that waits
         self.owner: object = None
         """Belongs to the handler: who pays for what waits here."""
         transport.set_write_buffer_limits(UNCOUNTED_BYTES)
 
     def flush(self) -> None:
         """Write the frames, or hold them while the client does not read. Of more than `TURN_BYTES`, the rest stays."""
-        frames, tally = self.frames, self.tally
-        if not frames:
+        if not (frames := self.frames):
             return
+        tally = self.tally
         size = len(frames[0]) if len(frames) == 1 else sum(map(len, frames))
         if size > PART_BYTES and self._paused_since is None:
             frames, size = taken_from(frames)
@@ -127,7 +124,7 @@ class WriteSide:
     @property
     def unsent(self) -> int:
         """Bytes that were pushed and are not with the operating system."""
-        held = 0 if self._backlog is None else self._backlog.size
+        held = self._backlog.size if self._backlog else 0
         return sum(map(len, self.frames)) + held + self._transport.get_write_buffer_size()
 
     @property
@@ -137,10 +134,13 @@ class WriteSide:
 
     # -- the life of the connection ---------------------------------------------------------------------------------
 
-    def established(self) -> None:
-        """The opening handshake succeeded: send its response."""
+    def established(self, response: bytes) -> None:
+        """The opening handshake succeeded: `response` is sent with the next flush."""
         self.write_out()
         self.state = NEXT[self.state][ESTABLISHED]
+        if response:
+            self.frames.append(response)
+            self.tally.leave_out(len(response))
 
     def answer(self, response: bytes) -> None:
         """End the connection with a plain HTTP response in place of a WebSocket."""

@@ -123,6 +123,12 @@ async def test_connection_without_a_close_frame_ends_as_one() -> None:
         assert (counts.ended.frames_out, counts.ended.bytes_out) == (0, 0)
 
 
+@pytest.mark.parametrize("count", [50, 60, 120, 130, 400])
+def test_handshake_with_many_headers_is_answered_as_the_library_alone_does(count: int) -> None:
+    head = upgrade("/ws", *(f"x-{number}: y" for number in range(count)))
+    assert outcome(answer, head, context()) == outcome(_answer, head, context())
+
+
 def test_response_and_greeting_leave_in_one_write() -> None:
     class Greeting(Echo):
         def connected(self, connection: Connection) -> None:

@@ -19,7 +19,8 @@ import msgspec
 PATH: Final = "/ws"
 START: Final = b"GET /ws HTTP/1.1\r\n"
 LONGEST: Final = 4096
-"""Bytes of a head that is read here."""
+MOST: Final = 64
+"""Bytes and headers of a head that is read here. Both are below the limits of the library."""
 FIELD: Final = re.compile(rb"([A-Za-z0-9-]+): ?([!-~]+(?: [!-~]+)*)\r\n")
 UPGRADES: Final = frozenset({"upgrade", "keep-alive, upgrade"})
 """How clients write the header Connection."""
@@ -114,4 +115,4 @@ def _headers(head: bytes) -> dict[str, str] | None:
             return None
         headers[name] = field[2].decode()
         at = field.end()
-    return headers if head[at:] == b"\r\n" else None
+    return headers if head[at:] == b"\r\n" and len(headers) <= MOST else None

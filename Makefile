@@ -21,7 +21,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-peers bench-targets bench-compare bench-check clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
+.PHONY: help setup setup-tests setup-node setup-deploy generate run test test-tools test-long test-quick test-uvloop test-install test-packaging test-deploy test-all check format bench bench-quick bench-peers bench-targets bench-compare bench-check bench-curves bench-churn clean lock package attacks chaos simulate twin fuzz contract reconnects autobahn workers patience chaos-rooms screenshots
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -153,6 +153,12 @@ bench-compare: setup-tests ## measure against another commit in the same run: ma
 
 bench-check: setup-tests ## hold what the core paths cost against the committed baseline, in 15 seconds; WRITE=1 writes it for this kind of machine
 	$(BIN)/python -m tests.bench.guard $(if $(WRITE),--write)
+
+bench-curves: setup-tests ## measure how costs grow with connections, subscriptions, members, tables and rows: CURVES='rows tables' chooses, RESUME=1 goes on, WRITE=1 writes docs/benchmarks
+	$(BIN)/python -m tests.bench.curves $(CURVES) $(if $(RESUME),--resume) $(if $(WRITE),--write)
+
+bench-churn: setup-tests ## let clients come and go for MINUTES (20); fails where the memory of the gateway grows after the warm-up
+	$(BIN)/python -m tests.bench.churn $(if $(MINUTES),--minutes $(MINUTES))
 
 fuzz: setup-tests ## give the readers of frames, messages, heads, proxies' headers, tokens and settings broken inputs for MINUTES (2); compare 20,000 filters
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),2)

@@ -168,21 +168,25 @@ def frames(stack: ExitStack) -> Work:
     return work
 
 
-def join(stack: ExitStack) -> Work:
-    """A client joins a room of a hundred members, and leaves it."""
-    rules = RoomRules("chat-*", access={"join": "anyone", "send": "anyone"})
-    protocol = Protocol({}, lambda _: rules, FeedCursor("e", 0), SessionLimits())
-    for number in range(MEMBERS):
-        member = Session(f"m{number}", object(), user(number))
-        protocol.receive(member, JoinRequest(room="chat-1"), 0.0)
-    session = Session("c", object(), user(MEMBERS))
+def join(members: int) -> Callable[[ExitStack], Work]:
+    """A client joins a room of so many members, and leaves it, twenty times."""
 
-    def work() -> None:
-        for _ in range(20):
-            protocol.receive(session, JoinRequest(room="chat-1", ref=1), 0.0)
-            protocol.receive(session, LeaveRequest(room="chat-1", ref=2), 0.0)
+    def prepare(stack: ExitStack) -> Work:
+        rules = RoomRules("chat-*", access={"join": "anyone", "send": "anyone"})
+        protocol = Protocol({}, lambda _: rules, FeedCursor("e", 0), SessionLimits())
+        for number in range(members):
+            member = Session(f"m{number}", object(), user(number))
+            protocol.receive(member, JoinRequest(room="chat-1"), 0.0)
+        session = Session("c", object(), user(members))
 
-    return work
+        def work() -> None:
+            for _ in range(20):
+                protocol.receive(session, JoinRequest(room="chat-1", ref=1), 0.0)
+                protocol.receive(session, LeaveRequest(room="chat-1", ref=2), 0.0)
+
+        return work
+
+    return prepare
 
 
 def change(subscriptions: int) -> Callable[[ExitStack], Work]:
@@ -265,23 +269,27 @@ def replay(stack: ExitStack) -> Work:
     return work
 
 
-def row(stack: ExitStack) -> Work:
-    """Read one of a thousand rows of SQLite by its key."""
-    contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
-    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "rows.db"
-    migrate.apply(f"sqlite:///{path}", contract.resources)
-    reader = Reader(path, contract.resources)
-    stack.callback(reader.close)
-    with reader.transaction() as connection:
-        names = [(f"n{number}", f"n{number}@example.com") for number in range(ROWS)]
-        connection.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
-    query = ReadQuery(resource="users", keys=[{"id": ROWS // 2}])
+def row(rows: int) -> Callable[[ExitStack], Work]:
+    """Read one of so many rows of SQLite by its key, ten times."""
 
-    def work() -> None:
-        for _ in range(10):
-            assert len(reader.read(query).rows) == 1
+    def prepare(stack: ExitStack) -> Work:
+        contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "rows.db"
+        migrate.apply(f"sqlite:///{path}", contract.resources)
+        reader = Reader(path, contract.resources)
+        stack.callback(reader.close)
+        with reader.transaction() as connection:
+            names = ((f"n{number}", f"n{number}@example.com") for number in range(rows))
+            connection.executemany("INSERT INTO users (name, email) VALUES (?, ?)", names)
+        query = ReadQuery(resource="users", keys=[{"id": (rows + 1) // 2}])
 
-    return work
+        def work() -> None:
+            for _ in range(10):
+                assert len(reader.read(query).rows) == 1
+
+        return work
+
+    return prepare
 
 
 PATHS: Mapping[str, Callable[[ExitStack], Work]] = {
@@ -290,14 +298,14 @@ PATHS: Mapping[str, Callable[[ExitStack], Work]] = {
     "decode: create": decode("create"),
     "fan-out to 1,000 sinks": fan_out,
     "frames of a client": frames,
-    "join and leave": join,
+    "join and leave": join(MEMBERS),
     "change, 1,000 subscriptions": change(1_000),
     "change, 100,000 subscriptions": change(100_000),
     "filter to predicate": filters,
     "presence differences": presence,
     "history: append": append,
     "history: replay": replay,
-    "row of SQLite by key": row,
+    "row of SQLite by key": row(ROWS),
 }
 
 

@@ -15,7 +15,7 @@ from tests.bench.guard import __main__ as guard
 from tests.bench.guard import baseline, history
 from tests.bench.guard.figures import SEEDED, low, slowed
 from tests.bench.guard.paths import PATHS, prepared
-from tests.bench.guard.verdicts import COARSE, LIMIT, medians, still, table, verdict
+from tests.bench.guard.verdicts import COARSE, LIMIT, medians, table, verdict
 from tests.support.gateway import ROOT
 
 BURNERS = (
@@ -47,9 +47,23 @@ def test_path_without_a_figure_fails(found: dict[str, float]) -> None:
     assert list(table(judged))[-1].endswith("no figure")
 
 
-def test_path_is_slow_that_is_slow_in_both_measures() -> None:
-    first = verdict({"one": 1.3, "two": 2.6}, FIGURES)
-    assert still(first, verdict({"one": 1.1}, FIGURES)).slower == ["two"]
+def test_path_that_seems_slow_is_measured_in_further_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = [{"one": 1.3, "two": 2.5}, {"one": 1.2, "two": 2.4}, {"one": 1.0, "two": 2.4}]
+    more = [{"one": 1.0, "two": 2.5}] * 3
+    figures = iter([*first, *more])
+    asked: list[object] = []
+
+    def measure(paths: object = (), slow: str | None = None) -> dict[str, float]:
+        asked.append(paths)
+        return next(figures)
+
+    monkeypatch.setattr(guard, "measure", measure)
+    monkeypatch.setattr(baseline, "key", lambda: "here")
+    monkeypatch.setattr(baseline, "read", lambda: {"here": FIGURES})
+    judged = guard.check()
+    assert judged.slower == ["two"]
+    assert judged.ratios["one"] == 1.0
+    assert asked == [(), (), (), ["one", "two"], ["one", "two"], ["one", "two"]]
 
 
 def test_figure_is_the_median_of_processes() -> None:

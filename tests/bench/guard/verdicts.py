@@ -47,14 +47,11 @@ def verdict(found: Figures, expected: Figures, limit: float = LIMIT) -> Verdict:
 
 
 def medians(runs: Sequence[Figures]) -> dict[str, float]:
-    """The median figure of each path; the runs are of separate processes, whose memory lies differently."""
-    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    """The median figure of each path of the first run, over the runs that have it.
 
-
-def still(one: Verdict, again: Verdict) -> Verdict:
-    """`one`, with the figures of a second measure of its slow paths where they are lower."""
-    lower = {name: min(ratio, again.ratios.get(name, ratio)) for name, ratio in one.ratios.items()}
-    return Verdict(lower, one.limit, one.unknown)
+    Runs are of separate processes, whose memory lies differently.
+    """
+    return {name: statistics.median(run[name] for run in runs if name in run) for name in runs[0]}
 
 
 def table(judged: Verdict) -> Iterable[str]:

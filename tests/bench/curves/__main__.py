@@ -53,7 +53,8 @@ def main() -> None:
         print(f"{name}: " + ", ".join(f"{size:,} {cost:.4g}" for size, cost in points[name]), flush=True)
     print(f"\n{table(known, points)}")
     if chosen.write:
-        machine = f"{platform.machine()}, Python {platform.python_version()}, Linux {platform.release().partition("-")[0]}."
+        system = platform.release().partition("-")[0]
+        machine = f"{platform.machine()}, Python {platform.python_version()}, Linux {system}."
         page = DOCS / "curves.md"
         before, _, rest = page.read_text(encoding="utf-8").partition(START)
         after = rest.partition(END)[2]

@@ -93,7 +93,7 @@ async def echoing() -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
     context = ConnectionContext(SETTINGS, Routes(), outbox)
-    context.deflater = Always(1)
+    context.deflater = Always(1, context.counts.compressed)
     listener = await Listener.open(context, Echo(outbox), tickers, "127.0.0.1", 0)
     try:
         yield f"ws://127.0.0.1:{listener.port}/ws"

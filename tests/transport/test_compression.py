@@ -13,6 +13,7 @@ from tests.support.waiting import until
 from tests.transport.raw import CLOSE, CONT, PING, PONG, TEXT, Door, Raw, frame, listening, upgrade
 from tidegate.transport import text_frame
 from tidegate.transport.compressed_sides import DeflatingWriteSide, InflatingReadSide
+from tidegate.transport.counts import Compressed
 from tidegate.transport.deflate import BURST_S, KEPT_BYTES, LARGEST, TAIL, Deflater, deflated, inflated
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate"
@@ -64,12 +65,13 @@ def test_last_block_may_end_a_message_and_nothing_may_follow_it() -> None:
 
 
 def test_frame_is_compressed_once_for_each_window_and_only_where_that_is_worth_it() -> None:
-    deflater, large = Deflater(100, now=lambda: 0.0, spent=lambda: 0.0), text_frame(WORDS)
+    counts, large = Compressed(), text_frame(WORDS)
+    deflater = Deflater(100, counts, now=lambda: 0.0, spent=lambda: 0.0)
     sent = deflater.frame(large, 15)
     assert sent is deflater.frame(large, 15)
-    assert (sent[0], deflater.frames) == (0xC1, 1)
+    assert (sent[0], counts.frames) == (0xC1, 1)
     assert deflater.frame(large, 9) != large
-    assert deflater.frames == 2
+    assert counts.frames == 2
     for plain in (b"x" * 99, os.urandom(1000), bytes(LARGEST)):
         assert deflater.frame(as_pushed := text_frame(plain), 15) is as_pushed
     assert deflater.frame(sent, 15) is sent
@@ -77,7 +79,7 @@ def test_frame_is_compressed_once_for_each_window_and_only_where_that_is_worth_i
 
 def test_frames_are_kept_up_to_a_size_and_go_as_they_are_when_compression_takes_too_much_time() -> None:
     now = spent = 0.0
-    deflater = Deflater(1, now=lambda: now, spent=lambda: spent)
+    deflater = Deflater(1, Compressed(), now=lambda: now, spent=lambda: spent)
     frames = [text_frame(bytes(50_000)) for _ in range(100)]
     assert all(deflater.frame(each, 15)[0] == 0xC1 for each in frames)
     assert KEPT_BYTES - 60_000 < deflater._kept <= KEPT_BYTES
@@ -88,7 +90,7 @@ def test_frames_are_kept_up_to_a_size_and_go_as_they_are_when_compression_takes_
         spent += BURST_S
         return spent
 
-    deflater = Deflater(1, now=lambda: now, spent=takes_long)
+    deflater = Deflater(1, Compressed(), now=lambda: now, spent=takes_long)
     first, second = frames[:2]
     assert deflater.frame(first, 15) is not first
     assert deflater.frame(second, 15) is second
@@ -140,11 +142,10 @@ async def test_message_to_many_clients_is_compressed_once() -> None:
         sides = [each.write_side for each in door.echo.connections]
         door.listener.context.outbox.push_many(sides, text_frame(WORDS))
         assert await compressed(one) == await compressed(other) == WORDS
-        deflater = door.listener.context.deflater
-        assert deflater is not None
-        assert (deflater.frames, deflater.before) == (1, len(text_frame(WORDS)))
+        counts = door.listener.context.counts.compressed
+        assert (counts.frames, counts.before) == (1, len(text_frame(WORDS)))
         tallies = [side.tally.bytes_out for side in sides]
-        assert tallies == [deflater.after] * 2
+        assert tallies == [counts.after] * 2
 
 
 async def test_what_waits_for_a_client_is_counted_as_it_was_pushed_and_leaves_compressed() -> None:

@@ -76,6 +76,10 @@ def _connections(of: Sources) -> Iterator[Family]:
         ("receive_seconds", "Time of the event loop for what clients sent.", total.seconds),
     ):
         yield of_value(f"tidegate_{name}_total", "counter", about, value)
+    packed = of.counts.compressed
+    yield of_value("tidegate_compressed_frames_total", "counter", "Frames, each once for all clients.", packed.frames)
+    sizes = {"before": packed.before, "after": packed.after}
+    yield of_labels("tidegate_compressed_bytes_total", "counter", "Bytes of compressed frames.", "size", sizes)
 
 
 def _sum(of: Sources) -> tuple[Tally, int, int, int]:

@@ -116,7 +116,7 @@ class ConnectionContext:
         self.memory = memory or Uncounted()
         self.turns = Turns(now, lambda: outbox.behind)
         self.counts = Counts()
-        self.deflater = Deflater(settings.compression, now) if settings.compression else None
+        self.deflater = Deflater(settings.compression, self.counts.compressed, now) if settings.compression else None
         self.door = door or Door(1 << 30)
         self.api = api
         self.for_api = for_api

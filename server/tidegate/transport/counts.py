@@ -69,6 +69,13 @@ class Counted(Protocol):
         """What it has cost so far."""
 
 
+class Compressed:
+    """What compression has made of frames: how many there were, and their bytes `before` and `after`."""
+
+    def __init__(self) -> None:
+        self.frames = self.before = self.after = 0
+
+
 class Counts:
     """What the connections of one listener have cost."""
 
@@ -85,6 +92,8 @@ class Counts:
         """Responses over HTTP, by status."""
         self.slowed = 0
         """How often a client was not read from because it sent too much."""
+        self.compressed = Compressed()
+        """Each frame once, to however many clients it went."""
         self.ended = Tally(0.0)
         """The sum of the connections that have ended."""
         self.on_end: Callable[[Any, int], None] | None = None

@@ -18,6 +18,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.typing import ExtensionParameter
 
+from tidegate.transport.counts import Compressed
 from tidegate.transport.frames import TEXT, text_frame
 
 TAIL = b"\x00\x00\xff\xff"
@@ -65,6 +66,7 @@ class Deflater:
     def __init__(
         self,
         least: int,
+        counts: Compressed,
         now: Callable[[], float] = time.monotonic,
         spent: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -76,8 +78,7 @@ class Deflater:
         that of no other one."""
         self._kept = 0
         self._credit, self._credit_at = BURST_S, now()
-        self.frames = self.before = self.after = 0
-        """How many frames were compressed, and their bytes."""
+        self._counts = counts
 
     def frame(self, frame: bytes, bits: int) -> bytes:
         """What is sent for `frame` to a client with a window of 2**`bits` bytes: `frame` itself where that is best."""
@@ -94,9 +95,9 @@ class Deflater:
         head_and_data = text_frame(deflated(payload, bits))
         self._credit -= self._spent() - began
         sent = frame if len(head_and_data) >= len(frame) else b"\xc1" + head_and_data[1:]
-        self.frames += 1
-        self.before += len(frame)
-        self.after += len(sent)
+        self._counts.frames += 1
+        self._counts.before += len(frame)
+        self._counts.after += len(sent)
         self._keep(key, frame, sent)
         return sent
 

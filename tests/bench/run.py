@@ -46,7 +46,7 @@ ROWS = {
     "message": Row({"message in a room of one (us)": _US}, "message", 32, 1, 150),
     "latency": Row({_LATENCY.format("p50"): "p50_us", _LATENCY.format("p99"): "p99_us"}, "rate", 100, 20, 150),
     "slow": Row(
-        {"fan-out 1 -> 1,000, 16 in flight, one reads nothing (us a delivery)": _US}, "slow", 1000, 16, 60, floor=False
+        {"fan-out 1 -> 1,000, 16 in flight, one reads nothing (us a delivery)": _US}, "slow", 1000, 16, 40, floor=False
     ),
 }
 """The rows of the load generator in C, by name."""

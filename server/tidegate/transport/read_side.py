@@ -81,8 +81,8 @@ class ReadSide:
             or write_side.paused_by
             or write_side.state is not OPEN
             or self._fragments is not None
-            or traffic.bytes < size
             or size > self._max_size
+            or (traffic.bytes < size and (not traffic.more_bytes(now) or traffic.bytes < size))
             or (payload := lone_text(buffer, size)) is None
             or not (traffic.frames or traffic.more_frames(now))
         ):

@@ -39,7 +39,8 @@ class Guard:
     def ask(self, session: Session, room: Room, request: JoinRequest, now: float) -> list[Effect] | None:
         """What has to be asked before `session` may be in `room`; None for nothing. Raises Refused."""
         if room.rules.bound is None:
-            require(room.rules.access, "join", session.user, "room", room.name)
+            if "join" not in room.rules.anyone_may:
+                require(room.rules.access, "join", session.user, "room", room.name)
             return None
         known = self.grants.of(session, room.name)
         if known is not None:

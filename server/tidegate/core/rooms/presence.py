@@ -89,9 +89,14 @@ class _Present:
         """What this gateway says."""
         if not self.said:
             return None
-        online = any(said.status == "online" for said in self.said.values())
-        info = next((said.info for said in reversed(self.said.values()) if said.info is not None), None)
-        return PresenceEntry(self.name, len(self.said), "online" if online else "away", self.since, info, self.version)
+        status: Status = "away"
+        info: Info | None = None
+        for said in self.said.values():
+            if said.status == "online":
+                status = "online"
+            if said.info is not None:
+                info = said.info
+        return PresenceEntry(self.name, len(self.said), status, self.since, info, self.version)
 
     def member(self, leaving: Container[str]) -> Member:
         here = self.here()

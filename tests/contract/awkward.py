@@ -27,6 +27,22 @@ DATA = (
     '{"text":"' + "x" * 2001 + '"}', '{"text":"\\ud800"}', '{"text":"hello" }', '{"text":"hello",}', "NaN",
 )  # fmt: skip
 ROOMS = ('"chat-1"', '"cursor-1"', '"anything"', '"chat-"', '""', '"chat\\u00001"', "1", "null", '["chat-1"]')
+JOINING = ("since", "status", "presence", "more")
+ROW_DATA = (
+    *REFS,
+    "{}",
+    "[]",
+    '{"name":"a"}',
+    '{"name":1}',
+    '{"name":{"eq":"a"}}',
+    '{"name":"a","name":1}',
+    '{"nam":"a"}',
+)
+ROWS = (
+    ("subscribe", "filters"), ("subscribe", "since"), ("subscribe", "order"), ("subscribe", "limit"),
+    ("subscribe", "snapshot"), ("list", "filters"), ("list", "limit"), ("list", "after"), ("list", "order"),
+    ("create", "data"), ("create", "key"), ("get", "key"),
+)  # fmt: skip
 BARE = (
     "", " ", "{}", "[]", "null", "1", '"ping"', '{"type":"ping"', '{"type":"ping"}}', ' {"type":"ping","ref":1} ',
     '{"type":1}', '{"type":["ping"]}', '{"type":{}}', '{"type":null}', '{"type":true}', '{"type":"PING"}', '{"ref":1}',
@@ -56,6 +72,11 @@ def _edges() -> Iterator[bytes]:
     texts += (f'{{"type":"message","room":"chat-1","data":{{"text":"a"}},"ref":{ref}}}' for ref in REFS)
     texts += (f'{{"type":"message","room":{room},"data":{data},"ref":5}}' for room in ROOMS for data in DATA)
     texts += (f'{{"type":"join","room":"chat-1","info":{data},"ref":6}}' for data in DATA)
+    more = [f'{{"type":"join","room":{room},"ref":' for room in ROOMS]
+    more += (f'{{"type":"join","room":"chat-1","{name}":{data},"ref":' for name in JOINING for data in REFS)
+    more += (f'{{"type":"{kind}","resource":"users","{name}":{data},"ref":' for kind, name in ROWS for data in ROW_DATA)
+    # Answers of these may come in another order than their requests: each has a `ref` that no other has.
+    texts += (f"{text}{number}}}" for number, text in enumerate(more, 1000))
     return (text.encode() for text in texts)
 
 

@@ -2,6 +2,7 @@
 // It keeps records; the list shows those that match the search and the chosen type, and stands still while paused.
 
 import { byId, element, fillSelect, openDialog } from "./dom.js";
+import { json, member, read } from "./json_text.js";
 import { recording, save } from "./recording.js";
 import { snippets } from "./snippets.js";
 
@@ -9,6 +10,7 @@ const LINES = 200;
 const KEPT = 2000;
 const KEPT_CHARACTERS = 4_000_000;
 const HIDDEN = "•••";
+const TOKENS = ["token", "identity"];
 const TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const ALL = { "": "all messages", sent: "sent", received: "received", error: "errors" };
 
@@ -175,22 +177,33 @@ export class WireLog {
       message = null;
     }
     const type = typeof message?.type === "string" ? message.type : undefined;
-    const shown = message !== null && this.#hide(message) ? JSON.stringify(message) : text;
+    const shown = this.#hides(message) ? this.#hidden(text, message.resource) : text;
     return { type, shown: shown.replace(TOKEN, HIDDEN) };
   }
 
-  /** Whether there was something to hide. */
-  #hide(message) {
-    const places = [
-      [message, "token"],
-      [message, "identity"],
-    ];
-    const rows = [message.data].flat().filter((row) => row !== null && typeof row === "object");
-    for (const name of this.#secrets.get(message.resource) ?? []) places.push(...rows.map((row) => [row, name]));
-    const found = places.filter(([place, name]) => typeof place === "object" && name in place);
-    for (const [place, name] of found) place[name] = HIDDEN;
-    return found.length > 0;
+  /** Whether there is something to hide in the value of a text. */
+  #hides(message) {
+    const named = (place, names) => place !== null && typeof place === "object" && names.some((name) => name in place);
+    return named(message, TOKENS) || [message?.data].flat().some((row) => named(row, this.#secretsOf(message?.resource)));
   }
+
+  /** The text without what is secret. Numbers stay as they were written: JavaScript would round large ones. */
+  #hidden(text, resource) {
+    const message = read(text);
+    const data = member(message, "data");
+    for (const row of [data, ...(data?.items ?? [])]) hide(row, this.#secretsOf(resource));
+    hide(message, TOKENS);
+    return json(message);
+  }
+
+  #secretsOf(resource) {
+    return this.#secrets.get(resource) ?? [];
+  }
+}
+
+/** Hide the values of these members, where `value` is an object. */
+function hide(value, names) {
+  for (const pair of value?.members ?? []) if (names.includes(pair[0])) pair[1] = { string: HIDDEN };
 }
 
 /** Browsers give no clipboard to pages over plain HTTP from other machines: then the text is selected. */

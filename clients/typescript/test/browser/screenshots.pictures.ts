@@ -40,6 +40,29 @@ async function picture(page: Page, name: string, part: Page | Locator = page): P
   writeFileSync(join(IMAGES, `${name}.png`), png);
 }
 
+/** An application in three looks. `prepare` brings a page to what the picture shows. */
+async function pictures(
+  gateway: Gateway,
+  names: { light: string; dark: string; phone: string },
+  prepare: (page: Page) => Promise<void>,
+): Promise<void> {
+  const looks: [string, BrowserContextOptions][] = [
+    [names.light, { ...WIDE, colorScheme: "light" }],
+    [names.dark, { ...WIDE, colorScheme: "dark" }],
+    [names.phone, { ...PHONE, colorScheme: "light" }],
+  ];
+  for (const [name, look] of looks) {
+    const page = await open(gateway, look);
+    await prepare(page);
+    await picture(page, name);
+    await page.goto("about:blank"); // this Chromium ends with a page that is closed
+  }
+}
+
+function named(name: string): { light: string; dark: string; phone: string } {
+  return { light: name, dark: `${name}-dark`, phone: `${name}-phone` };
+}
+
 async function say(page: Page, room: string, text: string): Promise<void> {
   await page.locator(`[data-room="${room}"] .say`).getByRole("textbox").fill(text);
   await page.keyboard.press("Enter");
@@ -85,12 +108,11 @@ test("a new application", async () => {
     gateway.run("generate");
     gateway.run("migrate", "--seed");
     await gateway.start();
-    const page = await open(gateway, { ...WIDE, colorScheme: "light" });
-    await page.locator("#own").getByRole("textbox").first().fill("Ada");
-    await page.locator("#own").getByRole("button", { name: "Send" }).click();
-    await expect.poll(() => page.locator("#reply").isVisible()).toBe(true);
-    await picture(page, "console-new-application");
-    await page.goto("about:blank"); // this Chromium ends with a page that is closed
+    await pictures(gateway, named("console-new-application"), async (page) => {
+      await page.locator("#own").getByRole("textbox").first().fill("Ada");
+      await page.locator("#own").getByRole("button", { name: "Send" }).click();
+      await expect.poll(() => page.locator("#reply").isVisible()).toBe(true);
+    });
   } finally {
     await gateway.remove();
   }
@@ -106,11 +128,10 @@ test("a database that was there before", async () => {
     gateway.run("introspect", "--database", database, "--access", "read=anyone");
     gateway.run("migrate", "--database", database);
     await gateway.start();
-    const page = await open(gateway, { ...WIDE, colorScheme: "dark" });
-    await page.locator("#resource").selectOption("Track");
-    await expect.poll(() => page.locator("#total").innerText()).toBe("60 rows, live");
-    await picture(page, "console-existing-database");
-    await page.goto("about:blank"); // this Chromium ends with a page that is closed
+    await pictures(gateway, named("console-existing-database"), async (page) => {
+      await page.locator("#resource").selectOption("Track");
+      await expect.poll(() => page.locator("#total").innerText()).toBe("60 rows, live");
+    });
   } finally {
     await gateway.remove();
   }

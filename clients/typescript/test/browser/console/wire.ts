@@ -60,6 +60,18 @@ export function wireTests(gateway: Gateway): void {
     await page.getByLabel("Search in messages").fill("");
   });
 
+  test("what is hidden in a message leaves its other values as they were written", async () => {
+    await page
+      .getByLabel("A message as JSON")
+      .fill('{"type":"authenticate","token":"not-a-token","ref":1,"data":{"large":9007199254740993,"share":1.50}}');
+    await page.getByRole("button", { name: "Send as it is" }).click();
+    await page.getByLabel("Search in messages").fill("9007199254740993");
+    await expect
+      .poll(() => page.locator("#wire li.out code").allInnerTexts())
+      .toEqual(['{"type":"authenticate","token":"•••","ref":1,"data":{"large":9007199254740993,"share":1.50}}']);
+    await page.getByLabel("Search in messages").fill("");
+  });
+
   test("a saved recording is replayed, and it has no token", async () => {
     const token = gateway.run("token", "--user", "3", "--name", "Ines", "--dev").trim();
     await page.evaluate((kept) => sessionStorage.setItem("tidegate.token", kept), token);

@@ -18,7 +18,7 @@ from itertools import count
 
 from tests.attacks.plan import Plan
 from tests.attacks.table import ATTACKS
-from tests.attacks.wire import CLOSE, ROOM_EPOCH, ROW_EPOCH, TEXT, Frames
+from tests.attacks.wire import CLOSE, ROOM_EPOCH, ROW_EPOCH, STREAM, TEXT, Frames
 
 OPENING = 100
 """Connections that are on their way to the gateway at a time."""
@@ -31,6 +31,8 @@ UNSENT = 1 << 16
 ESTABLISHED = 1
 """A state of TCP (Linux: tcp_states.h)."""
 EPOCH = re.compile(rb'^{"type":"(welcome|joined)".*?"epoch":"([^"]{12,13})"')
+OPENED, ENDED = re.compile(rb"^id: (\S+)\n", re.M), re.compile(rb'^event: close\ndata: {"code": (\d+)', re.M)
+"""The first event of a stream, and the last one."""
 CODE = re.compile(rb'"code":"(\w+)"')
 
 
@@ -43,6 +45,8 @@ class Swarm:
         self.sent = 0
         self.lines: set[Line] = set()
         self.epochs = {ROW_EPOCH: ROW_EPOCH, ROOM_EPOCH: ROOM_EPOCH}
+        self.streams: list[bytes] = []
+        self._turns = count()
         self._opening = asyncio.Semaphore(OPENING)
 
     async def carry_out(self, plan: Plan) -> None:
@@ -95,12 +99,14 @@ class Swarm:
         say = plan.say or _silent
         for turn in count():
             said = say(number, turn)
-            if said is None or not await line.send(self._known(said) if len(said) < SHORT else said):
+            if said is None or not await line.send(self._known(said) if len(said) < SHORT or STREAM in said else said):
                 return
             await asyncio.sleep(plan.every)
 
     def _known(self, data: bytes) -> bytes:
-        """`data` with the epochs that the gateway has said."""
+        """`data` with the epochs that the gateway has said, and with an open stream."""
+        if self.streams and STREAM in data:
+            data = data.replace(STREAM, self.streams[next(self._turns) % len(self.streams)])
         for placeholder, epoch in self.epochs.items():
             data = data.replace(placeholder, epoch)
         return data
@@ -119,6 +125,8 @@ class Line(asyncio.Protocol):
     def __init__(self, swarm: Swarm, reads: bool) -> None:
         self.answered, self.ended, self.writable = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.accepted = False
+        self._events = self._named = False
+        """Whether it is a stream of events, and whether its id was read."""
         self._swarm, self._reads = swarm, reads
         self._head = b""
         self._frames: Frames | None = None
@@ -164,6 +172,9 @@ class Line(asyncio.Protocol):
         self.writable.set()
 
     def data_received(self, data: bytes) -> None:
+        if self._events:
+            self._look_at_events(data)
+            return
         if self._frames is not None:
             self._look_at(data)
             return
@@ -172,15 +183,33 @@ class Line(asyncio.Protocol):
         if not end:
             return
         status = head.split(b" ", 2)[1].decode()
-        self.accepted = status == "101"
+        self._events = status == "200" and b"\r\nContent-Type: text/event-stream" in head
+        self.accepted = status == "101" or self._events
         self.answered.set()
         self._frames = Frames()
+        self._head = b""
         if not self.accepted:
             self._swarm.seen[f"HTTP {status}"] += 1
-        if not self._reads:
+        if self._events:
+            self._look_at_events(rest)
+        elif not self._reads:
             self._transport.pause_reading()
         elif self.accepted:
             self._look_at(rest)
+
+    def _look_at_events(self, data: bytes) -> None:
+        """The first event names the stream; who does not read reads it alone."""
+        if not self._named:
+            self._head += data
+            found = OPENED.search(self._head)
+            if found is None:
+                return
+            self._named, self._head = True, b""
+            self._swarm.streams.append(found[1])
+            if not self._reads:
+                self._transport.pause_reading()
+        elif found := ENDED.search(data):
+            self._swarm.seen[f"closed {found[1].decode()}"] += 1
 
     def _look_at(self, data: bytes) -> None:
         assert self._frames is not None

@@ -15,6 +15,8 @@ from typing import Any
 
 ROW_EPOCH, ROOM_EPOCH = b"EPOCH-OF-ROW", b"EPOCH-OF-ROOM"
 """Stand for what the gateway said in `welcome` and `joined`, and are as long."""
+STREAM = b"ID-OF-A-STREAM"
+"""Stands for the id of one of the streams of events that the attackers have open, in a request that names it."""
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NO_MASK = bytes(4)
 SECRET = "a-secret-of-the-attack-suite-that-signs-its-users"

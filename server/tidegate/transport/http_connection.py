@@ -79,12 +79,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         return self._context.receive_view
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._received(bytes(self._context.receive_view[:nbytes]), self._context.now())
+        if self._phase is HttpPhase.LINGERING:
+            self._output.drop(nbytes)
+        else:
+            self._received(bytes(self._context.receive_view[:nbytes]), self._context.now())
 
     def _received(self, data: bytes, now: float) -> None:
-        if self._phase is HttpPhase.LINGERING:
-            self._output.drop(len(data))
-            return
         self.tally.bytes_in += len(data)
         self._incoming.add(data)
         if not self._rate.receive(len(data), now):

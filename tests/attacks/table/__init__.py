@@ -10,9 +10,10 @@ from tests.attacks.table.messages import MESSAGES
 from tests.attacks.table.presence import PRESENCE
 from tests.attacks.table.reads import READS
 from tests.attacks.table.rooms import ROOMS
+from tests.attacks.table.streams import STREAMS
 from tests.attacks.table.tokens import TOKENS
 from tests.attacks.table.writes import WRITES
 
-ROWS = (*DOOR, *HTTP, *FRAMES, *MESSAGES, *ROOMS, *PRESENCE, *READS, *WRITES, *TOKENS)
+ROWS = (*DOOR, *HTTP, *FRAMES, *MESSAGES, *ROOMS, *PRESENCE, *READS, *WRITES, *TOKENS, *STREAMS)
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in ROWS}
 assert len(ATTACKS) == len(ROWS), "two attacks have one name"

@@ -78,6 +78,27 @@ describe("the transport", () => {
     expect(fetched).not.toHaveBeenCalled();
   });
 
+  it("ends the session of a page that is left, and comes back with it", async () => {
+    const page = new EventTarget();
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+    const one = client({ transport: "sse" });
+    const two = client({ WebSocket });
+    const room = two.room("chat-left");
+    await one.join("chat-left");
+    await room.join();
+    const { id } = one.user ?? {};
+    const others = () => room.members.filter((member) => member.id === id);
+    await eventually(() => expect(others()).toHaveLength(1));
+    const left = new Promise<void>((resolve) => {
+      room.on("presence", () => others().length === 0 && resolve());
+    });
+    page.dispatchEvent(new Event("pagehide"));
+    await left;
+    await eventually(() => expect(one.status).toBe("open"));
+    await eventually(() => expect(others()).toHaveLength(1));
+  });
+
   it("stays a WebSocket where the program says so", async () => {
     vi.stubGlobal("WebSocket", Blocked);
     const fetched = vi.spyOn(globalThis, "fetch");

@@ -34,6 +34,7 @@ export class EventSocket implements Socket {
     at.protocol = at.protocol.replace("ws", "http");
     this.#url = at.href;
     this.#token = protocols.find((each) => each.startsWith("bearer."))?.slice(7);
+    globalThis.addEventListener?.("pagehide", this.#hidden);
     this.#read().then(
       () => this.#end(BROKEN),
       () => this.#end(BROKEN),
@@ -48,7 +49,7 @@ export class EventSocket implements Socket {
 
   close(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#finish();
     void this.#leave();
   }
 
@@ -133,11 +134,24 @@ export class EventSocket implements Socket {
 
   // -- the end --------------------------------------------------------------------------------------------------------
 
+  /**
+   * The page is left: nothing of it may wait, and its user is gone for others at once. A page that comes back from the
+   * browser's cache connects again.
+   */
+  readonly #hidden = (): void => {
+    if (this.#session) this.#delete().catch(() => {});
+    this.#end(BROKEN);
+  };
+
+  #delete(): Promise<Response> {
+    return this.#fetch(`/${this.#session}`, { method: "DELETE", keepalive: true });
+  }
+
   /** What was sent before still goes out. */
   async #leave(): Promise<void> {
     try {
       await this.#posting;
-      if (this.#session) await this.#fetch(`/${this.#session}`, { method: "DELETE", keepalive: true });
+      if (this.#session) await this.#delete();
     } catch {} // the gateway finds out by itself
     this.#reading.abort();
   }
@@ -145,8 +159,13 @@ export class EventSocket implements Socket {
   #end(code: number, reason = ""): void {
     this.#queue.length = 0;
     if (this.#over) return;
-    this.#over = true;
+    this.#finish();
     this.#reading.abort();
     this.onclose?.({ code, reason } as never);
+  }
+
+  #finish(): void {
+    this.#over = true;
+    globalThis.removeEventListener?.("pagehide", this.#hidden);
   }
 }

@@ -171,7 +171,7 @@ DEADLINE = "the deadline of a handshake (5 s, then `tidegate_late_total`) is lat
 HEALTH = "health checks are not refused: a load balancer would take the gateway for dead"
 STOP = "the gateway stops meanwhile: what is refused by the stop says nothing of the client"
 BY_COST: Mapping[str, tuple[str, ...]] = {
-    WAITS: ("stuck-readers", "history-unread", "replays-unread", "pages-unread", "snapshots-unread"),
+    WAITS: ("stuck-readers", "stuck-streams", "history-unread", "replays-unread", "pages-unread", "snapshots-unread"),
     ALLOWED: (
         "history-asked-over-and-over",
         "new-rooms",

@@ -314,6 +314,22 @@ async def test_a_refused_join_is_answered_and_leaves_the_room(house: House, at_o
     assert house.kinds(ada) == ["presence_diff", "presence_diff"], "bob came and went"
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_a_join_that_is_refused_late_ends_no_membership_that_a_later_join_began(
+    house: House, leaves: bool
+) -> None:
+    ada, bob = await joined(house, "ada"), house.connect("bob")
+    house.say(bob, "join", presence="none", ref=1)
+    if leaves:
+        house.say(bob, "leave")
+    house.engine.slow = False
+    house.say(bob, "join", presence="none", ref=2)
+    await house.engine.fail(UNAVAILABLE)
+    assert [(one["type"], one["ref"]) for one in house.read(bob)] == [("joined", 2), ("error", 1)]
+    house.say(bob, "message", **message("a"))
+    assert (house.kinds(ada), house.kinds(bob)) == (["a"], ["a"])
+
+
 async def test_a_join_that_fails_with_a_bug_is_answered_internal_and_undone(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,7 +24,7 @@ from tidegate.core.rooms.effects import (
     ReplayMessages,
 )
 from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
-from tidegate.core.rooms.room import REPLAY_BYTES
+from tidegate.core.rooms.room import REPLAY_BYTES, Held
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.gateway.pace import Pace
 from tidegate.gateway.sender import Sender
@@ -80,8 +80,8 @@ class RoomEffects:
         if opened is not None:
             self._run(self._rooms.opened(effect, opened))
         else:
-            self._rooms.hold(effect)
-            self._work.spawn(effect.session, [effect.ref], self._opened(effect, answer))
+            held = self._rooms.hold(effect)
+            self._work.spawn(effect.session, [effect.ref], self._opened(effect, answer, held))
 
     def replay(self, effect: ReplayMessages) -> None:
         self._work.spawn(effect.join.session, [], self._replayed(effect))
@@ -114,13 +114,13 @@ class RoomEffects:
             raise Refused("not_joined", "the user may not be in the room any more", pointer="/room")
         self._sender.send(effect.session, effect.reply(page))
 
-    async def _opened(self, effect: JoinReplay, answer: Answer[Opened]) -> None:
+    async def _opened(self, effect: JoinReplay, answer: Answer[Opened], held: Held) -> None:
         try:
             opened = await answer
-        except Exception:  # whatever the engine failed with: the session is not in the room, and `Work` answers
-            self._run(self._rooms.not_opened(effect))
+        except Exception:  # whatever the engine failed with: the `join` failed, and `Work` answers
+            self._run(self._rooms.not_opened(effect, held))
             raise
-        self._run(self._rooms.opened(effect, opened))
+        self._run(self._rooms.opened(effect, opened, held))
 
     async def _replayed(self, effect: ReplayMessages) -> None:
         """Send what was missed; not more is on its way at a time than what may wait for the client."""

@@ -15,7 +15,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.limits import RoomLimits
 from tidegate.core.rooms.ports import HistoryPage, Opened
-from tidegate.core.rooms.room import Room, RoomRules
+from tidegate.core.rooms.room import REPLAY_BYTES, Held, Room, RoomRules
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.core.session import Session
 from tidegate_protocol import (
@@ -50,6 +50,11 @@ def join(rooms: Rooms, session: Session, **fields: Any) -> room_fx.JoinReplay:
     *_, replay = rooms.join(session, JoinRequest(room="chat", **fields), 0.0)
     assert isinstance(replay, room_fx.JoinReplay)
     return replay
+
+
+def held(rooms: Rooms, replay: room_fx.JoinReplay) -> tuple[room_fx.JoinReplay, Held]:
+    """A `join` that the engine does not answer at once."""
+    return replay, rooms.hold(replay)
 
 
 def sent(effects: Iterable[fx.Effect]) -> list[msgspec.Struct | bytes]:
@@ -183,6 +188,66 @@ def test_a_refused_second_join_leaves_the_session_in_the_room(rooms: Rooms) -> N
     rooms.opened(join(rooms, ada), Opened(HEAD, None))
     assert list(rooms.not_opened(join(rooms, ada))) == []
     assert sinks(rooms.delivered("chat", 6, b"6")) == [ada.sink]
+
+
+def test_a_refused_first_join_leaves_a_session_that_the_second_one_let_in(rooms: Rooms) -> None:
+    ada = client("1")
+    first, waited = held(rooms, join(rooms, ada, ref="1", presence="none"))
+    second, other = held(rooms, join(rooms, ada, ref="2", presence="none"))
+    (joined,) = sent(rooms.opened(second, Opened(HEAD, None), other))
+    assert isinstance(joined, Joined)
+    rooms.delivered("chat", 6, b"6")
+    assert sent(rooms.not_opened(first, waited)) == [b"6"]
+    assert sinks(rooms.delivered("chat", 7, b"7")) == [ada.sink]
+    assert [room.name for room in rooms.rooms_of(ada)] == ["chat"]
+
+
+def test_a_refused_first_join_leaves_a_session_that_was_let_in_at_once_by_the_second(rooms: Rooms) -> None:
+    ada = client("1")
+    first, waited = held(rooms, join(rooms, ada, presence="none"))
+    rooms.opened(join(rooms, ada, presence="none"), Opened(HEAD, None))
+    assert list(rooms.not_opened(first, waited)) == []
+    assert sinks(rooms.delivered("chat", 6, b"6")) == [ada.sink]
+
+
+def test_a_session_is_in_the_room_until_the_last_of_its_joins_is_refused(rooms: Rooms) -> None:
+    ada = client("1")
+    joins = [held(rooms, join(rooms, ada)) for _ in range(3)]
+    ends = [types(rooms.not_opened(*each)) for each in joins]
+    assert ends == [[], [], [room_fx.SharePresence, room_fx.CloseRoom]]
+    assert rooms.rooms_of(ada) == []
+
+
+def test_a_refused_first_join_does_not_end_the_replay_of_the_second(rooms: Rooms) -> None:
+    ada = client("1")
+    first, waited = held(rooms, join(rooms, ada, presence="none"))
+    second, other = held(rooms, join(rooms, ada, since=RoomPosition(epoch="e", offset=4), presence="none"))
+    (replay,) = rooms.opened(second, Opened(HEAD, [b"5" * (REPLAY_BYTES + 1)]), other)
+    assert isinstance(replay, room_fx.ReplayMessages)
+    assert list(rooms.not_opened(first, waited)) == []
+    rooms.delivered("chat", 6, b"6")
+    assert sent(rooms.replayed(replay)) == [b"6"]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_answer_to_an_earlier_join_changes_nothing_for_a_session_that_came_back(rooms: Rooms, waits: bool) -> None:
+    """`waits`: the join with which it came back is not answered yet. Bob keeps the room open meanwhile."""
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, bob, presence="none"), Opened(HEAD, None))
+    answered, waited = held(rooms, join(rooms, ada, since=HEAD, presence="none"))
+    refused, _ = held(rooms, join(rooms, ada, since=HEAD, presence="none"))
+    rooms.leave(ada, LeaveRequest(room="chat"), 0.0)
+    again = join(rooms, ada, presence="none")
+    if waits:
+        rooms.hold(again)
+    else:
+        rooms.opened(again, Opened(HEAD, None))
+    with pytest.raises(Refused, match="left the room") as error:
+        rooms.opened(answered, Opened(RoomPosition(epoch="e", offset=6), [b"6"]), waited)
+    assert error.value.code == "not_joined"
+    assert list(rooms.not_opened(refused, waited)) == []
+    assert [room.name for room in rooms.rooms_of(ada)] == ["chat"]
+    assert sinks(rooms.delivered("chat", 6, b"6")) == ([bob.sink] if waits else [bob.sink, ada.sink])
 
 
 def test_nothing_is_delivered_in_a_room_without_sessions(rooms: Rooms) -> None:

@@ -11,10 +11,10 @@ from msgspec import UNSET
 from tidegate.core.effects import Effect, Ref
 from tidegate.core.optional import given_ref
 from tidegate.core.rooms.grants import Grant
-from tidegate.core.rooms.ports import HistoryPage, PresenceEntry
+from tidegate.core.rooms.ports import HistoryPage, Opened, PresenceEntry
 from tidegate.core.rooms.room import Held, Room
 from tidegate.core.session import Session
-from tidegate_protocol import JoinRequest, MessageRequest, Messages, RoomPosition, Sent
+from tidegate_protocol import Joined, JoinRequest, MessageRequest, Messages, RoomPosition, Sent
 
 
 class PublishMessage(Effect, frozen=True, gc=False):
@@ -52,6 +52,13 @@ class JoinReplay(Effect, frozen=True, gc=False):
     again: bool
     """The session was in the room already."""
     now: float
+
+    def reply(self, opened: Opened) -> Joined | None:
+        """The answer to the request, without the members; None where the client asked for none."""
+        if self.ref is None:
+            return None
+        recovered, replayed = opened.missed is not None, len(opened.missed or ())
+        return Joined(room=self.room.name, position=opened.head, recovered=recovered, replayed=replayed, ref=self.ref)
 
 
 class AskRows(Effect, frozen=True, gc=False):

@@ -92,6 +92,11 @@ class Held:
     def too_much(self) -> bool:
         return self.size > HELD_BYTES
 
+    @property
+    def stays(self) -> bool:
+        """A `join` let the session in, or one that is not answered may do so."""
+        return not self.enters or bool(self.waiting)
+
     def add(self, offset: int, text: bytes) -> None:
         """Keep a message, unless there are too many: then the session cannot go on, and what it has is dropped."""
         self.size += len(text)
@@ -164,6 +169,12 @@ class Room:
             self._silence(session)
             held = self.held[session] = Held()
         return held
+
+    def goes_on(self, session: Session, held: Held | None) -> bool:
+        """Whether `session` is in the room. `held`: what it was held by for a `join` that is not answered; None for
+        nothing. A session that left meanwhile and came back is held by another one, or by none.
+        """
+        return session in self.sessions and (held is None or self.held.get(session) is held)
 
     def release(self, session: Session, head: int) -> list[Effect]:
         """Give `session` everything from here on, and the messages after `head` that were held back for it.

@@ -17,7 +17,7 @@ from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
 from tidegate.core.rooms import identity_changes
-from tidegate.core.rooms.beginnings import began_again, unless_older
+from tidegate.core.rooms.beginnings import began_again, begun, unless_older
 from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
 from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.grants import EARLIER_JOIN, Grants
@@ -26,12 +26,11 @@ from tidegate.core.rooms.limits import RoomLimits, read_info
 from tidegate.core.rooms.occupants import Occupants
 from tidegate.core.rooms.ports import Opened
 from tidegate.core.rooms.presence import NOTHING
-from tidegate.core.rooms.room import REPLAY_BYTES, Mode, Room, RoomRules
+from tidegate.core.rooms.room import REPLAY_BYTES, Held, Mode, Room, RoomRules
 from tidegate.core.session import Session
 from tidegate.core.watches.watches import Watches
 from tidegate_protocol import (
     HistoryRequest,
-    Joined,
     JoinRequest,
     LeaveRequest,
     Left,
@@ -155,17 +154,23 @@ class Rooms:
 
     # -- what the engine answers and reports ------------------------------------------------------------------------
 
-    def hold(self, join: JoinReplay) -> None:
-        """The engine has not answered a `join` yet: the session gets nothing of the room before that."""
-        join.room.hold(join.session).wait(join, enters=not join.again)
+    def hold(self, join: JoinReplay) -> Held:
+        """The engine has not answered a `join` yet: the session gets nothing of the room before that.
 
-    def opened(self, join: JoinReplay, opened: Opened) -> Sequence[Effect]:
+        Returns what belongs to the answer, in `opened` or `not_opened`.
+        """
+        held = join.room.hold(join.session)
+        held.wait(join, enters=not join.again)
+        return held
+
+    def opened(self, join: JoinReplay, opened: Opened, waited: Held | None = None) -> Sequence[Effect]:
         """The engine answered a `join`: the reply, the messages that the session missed, then who is present.
 
-        Raises Refused where the session left the room meanwhile, or is being sent what it missed for another `join`.
+        `waited`: what `hold` returned; None where the answer was there at once. Raises Refused where the session left
+        the room meanwhile, also if it came back, or is being sent what it missed for another `join`.
         """
         session, room = join.session, join.room
-        if session not in room.sessions:
+        if not room.goes_on(session, waited):
             raise Refused("not_joined", "the connection left the room before it was in it", pointer="/room")
         held = room.held.get(session)
         effects: list[Effect] = []
@@ -180,14 +185,8 @@ class Rooms:
         self.occupants.watch.joined(session, room)
         missed = opened.missed or ()
         further: int | None = None
-        if join.ref is not None:
-            joined = Joined(
-                room=room.name,
-                position=opened.head,
-                recovered=opened.missed is not None,
-                replayed=len(missed),
-                ref=join.ref,
-            )
+        joined = join.reply(opened)
+        if joined is not None:
             if join.with_users:
                 further = room.list_in(joined)
             effects.append(Reply(session, joined))
@@ -206,32 +205,32 @@ class Rooms:
     def replayed(self, replay: ReplayMessages) -> Sequence[Effect]:
         """A session was sent all that it missed: what was delivered meanwhile, then who is present now."""
         session, room, held = replay.join.session, replay.join.room, replay.held
-        effects: list[Effect] = []
         held.replays = False
-        if held.began is None:
+        effects = begun(session, room, held)
+        if not effects:
             held.take(replay.head)
-        else:
-            effects.append(Reply(session, began_again(room.name, held.began)))
         if not held.waiting:
             effects += room.release(session, -1)
         if replay.join.with_presence or replay.join.with_users:
             effects.append(ListMembers(session, room, None))
         return effects
 
-    def not_opened(self, join: JoinReplay) -> Sequence[Effect]:
-        """The engine refused a `join`: the session is not in the room; one that was there already stays."""
+    def not_opened(self, join: JoinReplay, waited: Held | None = None) -> Sequence[Effect]:
+        """The engine refused a `join`: the session is not in the room, unless another `join` let it in, or still may.
+
+        `waited`: as for `opened`.
+        """
         session, room = join.session, join.room
+        if not room.goes_on(session, waited):
+            return []
         held = room.held.get(session)
         if held is not None:
             held.answered(join)
-        if session not in room.sessions:
-            return []
-        if not join.again:
+        if not (join.again if held is None else held.stays):
             return self.guard.exit(session, room, join.now)
         if held is None or held.waiting or held.replays:
             return []
-        began = [] if held.began is None else [Reply(session, began_again(room.name, held.began))]
-        return [*began, *room.release(session, -1)]
+        return [*begun(session, room, held), *room.release(session, -1)]
 
     def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
         """A message was published in a room: the room, to whose sinks it is to be sent."""

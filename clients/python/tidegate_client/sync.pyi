@@ -483,6 +483,7 @@ def connect(
     headers: Mapping[str, str] | None = None,
     ssl: tls.SSLContext | None = None,
     proxy: str | Literal[True] | None = True,
+    compression: bool = False,
     clock: Clock | None = None,
     random: Callable[[], float] | None = None,
 ) -> Client:
@@ -496,6 +497,7 @@ def connect(
     `wait`: keep trying when the first attempt fails.
     `request_timeout` (time offline included), `open_timeout` (for a token function, and until `welcome`): seconds.
     `buffer`: unread items that each iterator keeps. `max_waiting`: requests and messages that may wait at once.
+    `compression`: offer to compress messages, which a gateway with the setting `compression` takes.
     `headers`, `ssl`, `proxy`: for the opening handshake. `clock`, `random`: time and chance, for tests.
     Raises InvalidOption, Unreachable or ConnectionRefused.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from tests.simulate.rooms.judge import Place, RoomJudge, said_in
@@ -46,6 +47,8 @@ REFUSED_S = 0.5
 """How long it waits, about, after the gateway refused it."""
 AHEAD = 1_000_000
 """How many messages it claims to have beyond those that it has, where it lies."""
+HURRIES, HURRY_S = 0.5, 0.05
+"""How often a client in haste hurries after a `join`, and within which time."""
 REMEMBERED = 60
 """Events that a trace tells."""
 
@@ -57,6 +60,8 @@ class RoomClient:
         self.pace = Pace(delay=chance.choice((1e-4, 2e-3)), portion=0, high=65536)
         self.lies: Callable[[], bool] = lambda: False
         """Whether it claims to have messages that the room has not."""
+        self.haste: random.Random | None = None
+        """Decides how it hurries: it joins again, or leaves and comes back, before a `join` is answered."""
         self.rooms: dict[str, RoomView] = {}
         """Those that it wants to be in."""
         self.wire: Line | None = None
@@ -78,6 +83,10 @@ class RoomClient:
         """What the gateway has not answered, and the position that a `join` gave."""
         self._leaving: set[str] = set()
         """Rooms whose `left` has not come."""
+        self._over: set[int] = set()
+        """Its `join`s from before a `left` that are not answered."""
+        self._returns: set[str] = set()
+        """Rooms that it leaves, and joins again at once."""
         self._unsaid: list[Message] = []
         """Messages with a key whose fate is not known."""
 
@@ -111,9 +120,7 @@ class RoomClient:
             view.status = self._chance.choice(("online", "away"))
             self._ask({"type": "presence", "room": room, "status": view.status})
         elif deed == "leave":
-            del self.rooms[room]
-            self._leaving.add(room)
-            self._ask({"type": "leave", "room": room})
+            self._leave(room)
         elif deed == "history":
             self._ask({"type": "history", "room": room, "limit": 5})
         elif deed == "list":
@@ -127,7 +134,7 @@ class RoomClient:
             return
         if view is None:
             view = self.rooms[room] = RoomView(room, self._chance.choice(("full", "diff")), self._wrong)
-        if view.joined or self._joins(room) > 1:
+        if view.joined or len(self._joins(room)) > 1:
             return
         request: Message = {"type": "join", "room": room, "presence": view.mode, "status": view.status}
         since = view.position
@@ -136,10 +143,29 @@ class RoomClient:
                 since = {"epoch": since["epoch"], "offset": since["offset"] + AHEAD}
             request["since"] = since
         self._ask(request, since)
+        if self.haste is not None and self.haste.random() < HURRIES:
+            self._loop.in_thread(self._loop.time() + HURRY_S * self.haste.random(), partial(self._hurry, room))
 
-    def _joins(self, room: str) -> int:
-        """How many `join`s are not answered: it may ask again before the first answer, as impatient programs do."""
-        return sum(asked["type"] == "join" and asked["room"] == room for asked, _ in self._pending.values())
+    def _hurry(self, room: str) -> None:
+        """It does not wait any longer."""
+        view = self.rooms.get(room)
+        if self.haste is None or not self.open or view is None or view.joined:
+            return
+        if self.haste.random() < 0.5:
+            self.join(room)
+        else:
+            self._leave(room)
+            self._returns.add(room)
+
+    def _leave(self, room: str) -> None:
+        del self.rooms[room]
+        self._leaving.add(room)
+        self._ask({"type": "leave", "room": room})
+
+    def _joins(self, room: str) -> list[int]:
+        """The `join`s that are not answered: it may ask again before the first answer, as impatient programs do."""
+        asked = self._pending.items()
+        return [ref for ref, (request, _) in asked if request["type"] == "join" and request["room"] == room]
 
     def read_all(self, room: str, before: int | None = None) -> None:
         """Read the whole history."""
@@ -207,6 +233,8 @@ class RoomClient:
                 self._unsaid.append(request)
         self._pending.clear()
         self._leaving.clear()
+        self._over.clear()
+        self._returns.clear()
         for view in self.rooms.values():
             view.line_ended()
         self._later(self._connect)
@@ -270,11 +298,13 @@ class RoomClient:
         room = request.get("room", "")
         view = self.rooms.get(room)
         match message["type"]:
+            case "joined" if message["ref"] in self._over:
+                self._wrong(f"{room}: joined by a request from before it left")
             case "joined" if view is not None:
                 view.answered(message, since)
                 self.say_again()
             case "left":
-                self._leaving.discard(room)
+                self._left(room)
             case "sent":
                 position = message["position"]
                 place = Place(room, position["epoch"], position["offset"])
@@ -285,6 +315,13 @@ class RoomClient:
                 view.list(message["users"], more=False)
             case "error":
                 self._refused(message, request)
+
+    def _left(self, room: str) -> None:
+        self._leaving.discard(room)
+        self._over.update(self._joins(room))
+        if room in self._returns:
+            self._returns.discard(room)
+            self.join(room)
 
     def _page(self, room: str, page: Message, *, whole: bool) -> None:
         for message in page["messages"]:
@@ -301,7 +338,9 @@ class RoomClient:
             self._wrong(f"refused: {error} for {request}")
         if request["type"] == "message" and "key" in request:
             self._unsaid.append(request)
-        if request["type"] == "join" and request["room"] in self.rooms:
+        if request["type"] == "leave":
+            self._left(request["room"])  # its `join` was refused meanwhile
+        elif request["type"] == "join" and request["room"] in self.rooms:
             self._later(lambda: self._join_again(request["room"]), REFUSED_S)
         elif self._unsaid and not self._waits:
             self._waits = True

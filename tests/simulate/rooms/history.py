@@ -34,6 +34,8 @@ STEPS = 400_000
 RARE = 0.1
 """The share of histories in which single messages are lost, and of those in which clients lie about what they have."""
 LOST, LIES = 0.03, 0.2
+HASTY = 0.2
+"""The share of histories in which clients are in haste; some of them lie, too."""
 HUBS = 0.3
 """The share of histories with a hub instead of Redis."""
 
@@ -71,6 +73,10 @@ class RoomHistory:
         if rare.random() < RARE:
             for client in self.clients:
                 client.lies = lambda: rare.random() < LIES
+        haste = random.Random(f"haste: {seed}")
+        if haste.random() < HASTY:
+            for client in self.clients:
+                client.haste, client.lies = haste, lambda: haste.random() < LIES
 
     def play(self) -> Outcome:
         outcome = Outcome(self.seed, violations=[])

@@ -41,6 +41,10 @@ def rooms() -> Rooms:
     return Rooms({"chat": OPEN}.get, RoomLimits(rooms=10, history=30), Ledger())
 
 
+def at(offset: int) -> RoomPosition:
+    return RoomPosition(epoch=HEAD.epoch, offset=offset)
+
+
 def client(user: str) -> Session:
     return Session(f"c-{user}", f"sink-{user}", Principal(id=user, name=f"User {user}", roles=[], anonymous=False))
 
@@ -266,6 +270,62 @@ def test_sessions_are_told_when_the_engine_lost_messages(rooms: Rooms) -> None:
     assert list(push.sinks) == [ada.sink]
     assert push.message == Joined(room="chat", position=head, recovered=False, replayed=0)
     assert sent(rooms.opened(replay, Opened(head, None))) == []
+
+
+def began_while_held(rooms: Rooms, **fields: Any) -> tuple[room_fx.JoinReplay, Held]:
+    """A session has 5 and is in the room; the room lost 6 and began again while another `join` is not answered."""
+    ada = client("1")
+    rooms.opened(join(rooms, ada, presence="none"), Opened(HEAD, None))
+    again, waited = held(rooms, join(rooms, ada, presence="none", **fields))
+    rooms.restarted("chat", at(6))
+    rooms.delivered("chat", 7, b"7")
+    return again, waited
+
+
+def test_a_session_learns_that_messages_are_lost_before_it_is_sent_those_after_them(rooms: Rooms) -> None:
+    again, waited = began_while_held(rooms, ref="again", since=HEAD)
+    lost, text, joined = sent(rooms.opened(again, Opened(at(7), None), waited))
+    assert lost == Joined(room="chat", position=at(6), recovered=False, replayed=0)
+    assert text == b"7"
+    assert joined == Joined(room="chat", position=at(7), recovered=False, replayed=0, ref="again")
+
+
+def test_a_session_that_asked_for_no_answer_learns_that_messages_are_lost(rooms: Rooms) -> None:
+    again, waited = began_while_held(rooms)
+    lost, text = sent(rooms.opened(again, Opened(at(6), None), waited))
+    assert lost == Joined(room="chat", position=at(6), recovered=False, replayed=0)
+    assert text == b"7"
+
+
+def test_a_session_is_told_once_that_its_room_began_again(rooms: Rooms) -> None:
+    """By the answer to one `join`; the refusal of the other one does not send it back to where the room began."""
+    again, waited = began_while_held(rooms, ref="again")
+    other, _ = held(rooms, join(rooms, again.session, presence="none"))
+    *_, joined = sent(rooms.opened(again, Opened(at(7), None), waited))
+    assert joined == Joined(room="chat", position=at(7), recovered=False, replayed=0, ref="again")
+    rooms.delivered("chat", 8, b"8")
+    assert sent(rooms.not_opened(other, waited)) == [b"8"]
+
+
+def test_a_session_that_is_replayed_its_room_is_not_told_afterwards_that_it_began_again_before(rooms: Rooms) -> None:
+    again, waited = began_while_held(rooms, ref="again", since=at(6))
+    joined, replay = rooms.opened(again, Opened(at(7), [b"7" * (REPLAY_BYTES + 1)]), waited)
+    assert isinstance(joined, fx.Reply)
+    assert isinstance(replay, room_fx.ReplayMessages)
+    rooms.delivered("chat", 8, b"8")
+    assert sent(rooms.replayed(replay)) == [b"8"]
+
+
+def test_an_answer_from_before_another_one_does_not_send_the_session_back(rooms: Rooms) -> None:
+    """6 came between both answers. The session was sent the later one first, so that 6 is not held any more."""
+    ada = client("1")
+    first, waited = held(rooms, join(rooms, ada, ref="1", since=HEAD, presence="none"))
+    rooms.delivered("chat", 6, b"6")
+    rooms.opened(join(rooms, ada, ref="2", presence="none"), Opened(at(6), None))
+    rooms.delivered("chat", 7, b"7")
+    joined, text = sent(rooms.opened(first, Opened(HEAD, []), waited))
+    assert joined == Joined(room="chat", position=at(6), recovered=False, replayed=0, ref="1")
+    assert text == b"7"
 
 
 def test_a_message_is_answered_with_its_position_where_a_reply_is_wanted(rooms: Rooms) -> None:

@@ -74,7 +74,7 @@ class RoomRules(msgspec.Struct, frozen=True):
 class Held:
     """What a session in a room does not get yet."""
 
-    __slots__ = ("began", "enters", "messages", "replays", "size", "waiting")
+    __slots__ = ("began", "enters", "lost", "messages", "replays", "size", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[object] = []
@@ -82,7 +82,10 @@ class Held:
         self.enters = False
         """No `joined` was sent since the session entered the room: it must not be sent any message before that."""
         self.began: RoomPosition | None = None
-        """Where the room began again while the session was held: no older answer counts."""
+        """Where the room began again while the session was held, or what an earlier answer said: no older one counts,
+        for what came before is not held any more."""
+        self.lost = False
+        """The room began again, and the session was not told."""
         self.messages: list[tuple[int, bytes]] = []
         self.size = 0
         self.replays = False
@@ -107,7 +110,7 @@ class Held:
 
     def begin(self, head: RoomPosition) -> None:
         """The room began again after `head`."""
-        self.began = head
+        self.began, self.lost = head, True
         self.messages.clear()
         self.size = 0
 

@@ -17,7 +17,7 @@ from tidegate.core.effects import Effect, Push, Reply, SendEncoded
 from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
 from tidegate.core.rooms import identity_changes
-from tidegate.core.rooms.beginnings import began_again, begun, unless_older
+from tidegate.core.rooms.beginnings import before_answer, began_again, begun, unless_older
 from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
 from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.grants import EARLIER_JOIN, Grants
@@ -179,9 +179,7 @@ class Rooms:
             if held.replays:
                 raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
             opened = unless_older(opened, held.began)
-            enters, before = held.take(opened.head.offset)
-            if not enters and opened.missed is None and before and not held.too_much:
-                effects.append(SendEncoded(session, before))  # it is in the room, and was not sent them otherwise
+            effects += before_answer(join, opened, held)
         self.occupants.watch.joined(session, room)
         missed = opened.missed or ()
         further: int | None = None

@@ -87,6 +87,8 @@ class RoomClient:
         """Its `join`s from before a `left` that are not answered."""
         self._returns: set[str] = set()
         """Rooms that it leaves, and joins again at once."""
+        self._hurried: set[str] = set()
+        """Rooms that it hurried in on this line: once, for each refused `join` is sent again anyway."""
         self._unsaid: list[Message] = []
         """Messages with a key whose fate is not known."""
 
@@ -143,7 +145,8 @@ class RoomClient:
                 since = {"epoch": since["epoch"], "offset": since["offset"] + AHEAD}
             request["since"] = since
         self._ask(request, since)
-        if self.haste is not None and self.haste.random() < HURRIES:
+        if self.haste is not None and room not in self._hurried and self.haste.random() < HURRIES:
+            self._hurried.add(room)
             self._loop.in_thread(self._loop.time() + HURRY_S * self.haste.random(), partial(self._hurry, room))
 
     def _hurry(self, room: str) -> None:
@@ -235,6 +238,7 @@ class RoomClient:
         self._leaving.clear()
         self._over.clear()
         self._returns.clear()
+        self._hurried.clear()
         for view in self.rooms.values():
             view.line_ended()
         self._later(self._connect)

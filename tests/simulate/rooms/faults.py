@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.core.rooms.room import Held, Room
+from tidegate.core.rooms.room import Room
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.engines.following import Following
 from tidegate.engines.hub.members import MembersOfRooms
@@ -106,10 +106,6 @@ def messages_come_before_the_answer(patch: Patch) -> None:
     patch.setattr(Rooms, "hold", lambda self, join: None)
 
 
-def a_refusal_ends_what_another_join_began(patch: Patch) -> None:
-    patch.setattr(Held, "stays", property(lambda self: bool(self.waiting)))
-
-
 def an_answer_counts_for_the_next_membership(patch: Patch) -> None:
     patch.setattr(Room, "goes_on", lambda self, session, held: session in self.sessions)
 
@@ -130,7 +126,6 @@ FAULTS: dict[str, Callable[[Patch], None]] = {
         members_of_a_lost_worker_stay,
         lost_messages_are_not_told,
         messages_come_before_the_answer,
-        a_refusal_ends_what_another_join_began,
         an_answer_counts_for_the_next_membership,
     )
 }

@@ -73,7 +73,7 @@ class RoomHistory:
         if rare.random() < RARE:
             for client in self.clients:
                 client.lies = lambda: rare.random() < LIES
-        haste = random.Random(f"haste: {seed}")
+        haste = random.Random(f"in haste: {seed}")  # leaves the course of the histories of `test_simulate` as it is
         if haste.random() < HASTY:
             for client in self.clients:
                 client.haste, client.lies = haste, lambda: haste.random() < LIES

@@ -234,7 +234,7 @@ def test_a_token_function_that_uses_its_client() -> None:
         for status in client.statuses():
             if status == "open":
                 break
-    assert codes == ["wrong_loop", "wrong_loop"]
+    assert len(codes) >= 2 and set(codes) == {"wrong_loop"}
 
 
 def test_a_copy_is_no_endless_recursion() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import itertools
 import os
 import signal
 import subprocess
@@ -224,7 +225,13 @@ def test_a_token_function_that_uses_its_client() -> None:
                 codes.append(error.code)
         return "token"
 
+    connections = itertools.count(1)
+
     async def send_away(peer: Peer) -> None:
+        """Once: the client sends its request again, and would be sent away with each connection."""
+        if next(connections) > 1:
+            await silent(peer)
+            return
         await peer.expect("ping")
         await peer.close(4202)
 
@@ -234,7 +241,7 @@ def test_a_token_function_that_uses_its_client() -> None:
         for status in client.statuses():
             if status == "open":
                 break
-    assert len(codes) >= 2 and set(codes) == {"wrong_loop"}
+    assert codes == ["wrong_loop", "wrong_loop"]
 
 
 def test_a_copy_is_no_endless_recursion() -> None:

@@ -12,14 +12,13 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 
 from tests.bench.load import Client, Meter, connect_many
 from tests.bench.measures import PAYLOAD, UNLIMITED, close
+from tests.bench.served import served
 from tests.support.gateway import GatewayProcess
 
 CLIENTS = 100
@@ -80,14 +79,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.churn", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="how long (default: 20)")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), environment=ENVIRONMENT)
-        process.migrate()
-        process.start()
-        try:
-            samples = asyncio.run(churn(process, chosen.minutes * 60))
-        finally:
-            process.stop()
+    with served(lambda folder: GatewayProcess(folder, environment=ENVIRONMENT)) as process:
+        samples = asyncio.run(churn(process, chosen.minutes * 60))
     ratio = growth(samples)
     print(f"{len(samples)} rounds of {CLIENTS} clients; {samples[0]:.1f} MB, then {samples[-1]:.1f} MB")
     print(f"after the warm-up memory grew {ratio:.3f} times; at most {LIMIT}")

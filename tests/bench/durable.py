@@ -10,17 +10,17 @@ import asyncio
 import json
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from tests.bench.load import Client, Meter, connect_many
 from tests.bench.measures import PAYLOAD, UNLIMITED
+from tests.bench.served import flushing_postgres, served
 from tests.support.gateway import ROOT, GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.postgres import PostgresGateway
 
 SENDERS = 64
 TARGET = 1.5
@@ -103,8 +103,7 @@ async def _asked(process: GatewayProcess, request: Request, room: str | None, se
 
 @contextmanager
 def _gateway(database: str) -> Iterator[GatewayProcess]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    def make(folder: Path) -> GatewayProcess:
         schema = folder / "schema"
         shutil.copytree(ROOT / "schema", schema)
         for room in (schema / "rooms").iterdir():
@@ -112,19 +111,12 @@ def _gateway(database: str) -> Iterator[GatewayProcess]:
             rules["x-room"]["history"] = {"size": 100, "ttl": 3600, "durable": room.name.startswith("chat")}
             room.write_text(json.dumps(rules))
         options = "--dev", "--schema", str(schema)
-        server = None if database == "SQLite" else PostgresServer(fsync="on", full_page_writes="on")
-        try:
-            if server is None:
-                process = GatewayProcess(folder, *options, environment=UNLIMITED)
-            else:
-                server.start()
-                process = PostgresGateway(folder, server.url(server.database()), *options, environment=UNLIMITED)
-            process.migrate()
-            process.start()
-            try:
-                yield process
-            finally:
-                process.stop()
-        finally:
-            if server is not None:
-                server.close()
+        if server is None:
+            return GatewayProcess(folder, *options, environment=UNLIMITED)
+        return PostgresGateway(folder, server.url(server.database()), *options, environment=UNLIMITED)
+
+    with (
+        nullcontext() if database == "SQLite" else flushing_postgres() as server,
+        served(make) as process,
+    ):
+        yield process

@@ -12,11 +12,9 @@ import asyncio
 import contextlib
 import secrets
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import msgspec
 
@@ -24,6 +22,7 @@ from tests.bench import measures
 from tests.bench.engine_servers import EngineServer
 from tests.bench.load import Client, Meter, connect
 from tests.bench.measures import SAY, UNLIMITED, Server
+from tests.bench.served import served
 from tests.support.gateway import GatewayProcess
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry, RemoteMember, Standing
@@ -48,14 +47,8 @@ Running = Callable[[], AbstractContextManager[EngineServer]]
 @contextlib.contextmanager
 def gateway(name: str, server: EngineServer | None) -> Iterator[Server]:
     options = () if server is None else ("--engine", server.url, "--engine-prefix", "bench")
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), *options, environment=UNLIMITED)
-        process.migrate()
-        process.start()
-        try:
-            yield Server(name, process.port, process.pid, greeting=1)
-        finally:
-            process.stop()
+    with served(lambda folder: GatewayProcess(folder, *options, environment=UNLIMITED)) as process:
+        yield Server(name, process.port, process.pid, greeting=1)
 
 
 async def latency(server: Server, rounds: int) -> float:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ import pytest
 from tests.bench import engine_servers, engines, measures, rows, workers
 from tests.bench.load import Meter, connect_many
 from tests.bench.measures import UNLIMITED, Server
+from tests.bench.served import flushing_postgres, served
 from tests.bench.transport import program, tidegate
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
@@ -80,38 +81,13 @@ def changes() -> Figures:
     }
 
 
-@contextmanager
-def on_sqlite(*options: str) -> Iterator[GatewayProcess]:
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), "--dev", *options, environment=UNLIMITED)
-        process.migrate()
-        process.start()
-        try:
-            yield process
-        finally:
-            process.stop()
+def on_sqlite(*options: str) -> AbstractContextManager[GatewayProcess]:
+    return served(lambda folder: GatewayProcess(folder, "--dev", *options, environment=UNLIMITED))
 
 
-@contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    server = PostgresServer(fsync="on", full_page_writes="on")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
-
-
-@contextmanager
-def on_postgres(server: PostgresServer) -> Iterator[PostgresGateway]:
-    with tempfile.TemporaryDirectory() as folder:
-        process = PostgresGateway(Path(folder), server.url(server.database()), "--dev", environment=UNLIMITED)
-        process.migrate()
-        process.start()
-        try:
-            yield process
-        finally:
-            process.stop()
+def on_postgres(server: PostgresServer) -> AbstractContextManager[PostgresGateway]:
+    url = server.url(server.database())
+    return served(lambda folder: PostgresGateway(folder, url, "--dev", environment=UNLIMITED))
 
 
 def commits() -> Figures:
@@ -125,7 +101,7 @@ def commits() -> Figures:
 
 
 def commits_postgres() -> Figures:
-    with postgres_server() as server:
+    with flushing_postgres() as server:
         with on_postgres(server) as process:
             ours = asyncio.run(rows.latency(process, rows.postgres_writer(process.database_url), SECONDS))
         url = server.url(server.database())
@@ -152,7 +128,7 @@ def writes() -> Figures:
 
 
 def writes_postgres() -> Figures:
-    with postgres_server() as server, on_postgres(server) as process:
+    with flushing_postgres() as server, on_postgres(server) as process:
         return {WRITTEN.format(database="PostgreSQL"): {OURS: asyncio.run(rows.writes(process, SECONDS))}}
 
 

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 from tests.bench.measures import UNLIMITED
+from tests.bench.served import flushing_postgres, served
 from tests.support.driver import psycopg
 from tests.support.gateway import GatewayProcess
-from tests.support.postgres import PostgresGateway, PostgresServer
+from tests.support.postgres import PostgresGateway
 from tests.support.sqlite import foreign
 from tidegate.core import protocol as wire
 from tidegate.core.access.rules import RowAccess
@@ -40,22 +41,12 @@ def run(runs: int, scale: float, judge: bool) -> bool:
     """Measure and print; returns whether every target is reached."""
     few, many = (min(dispatch(count) for _ in range(max(3, runs))) for count in (1_000, 100_000))
     rows = [("a change among 100,000 subscriptions over one among 1,000 (ratio)", many / few, 1.5, False)]
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), "--dev", environment=UNLIMITED)
-        process.migrate()
-        process.start()
-        try:
-            p50, p99 = asyncio.run(latency(process, sqlite_writer(process.database_file), max(1.0, 5 * scale)))
-            rows.append(("another program's commit to the client, p50 (ms)", p50, 5.0, False))
-            rows.append(("another program's commit to the client, p99 (ms)", p99, 25.0, False))
-            rows.append(
-                ("rows written by 64 clients (a second)", asyncio.run(writes(process, 4 * scale)), 3000.0, True)
-            )
-            rows.append(
-                ("2,000 clients come back, each missed 500 changes (s)", asyncio.run(herd(process)), 3.0, False)
-            )
-        finally:
-            process.stop()
+    with served(lambda folder: GatewayProcess(folder, "--dev", environment=UNLIMITED)) as process:
+        p50, p99 = asyncio.run(latency(process, sqlite_writer(process.database_file), max(1.0, 5 * scale)))
+        rows.append(("another program's commit to the client, p50 (ms)", p50, 5.0, False))
+        rows.append(("another program's commit to the client, p99 (ms)", p99, 25.0, False))
+        rows.append(("rows written by 64 clients (a second)", asyncio.run(writes(process, 4 * scale)), 3000.0, True))
+        rows.append(("2,000 clients come back, each missed 500 changes (s)", asyncio.run(herd(process)), 3.0, False))
     for name, value, target in large():
         rows.append((name, value, target, False))
     rows.append(
@@ -242,19 +233,11 @@ async def writes(process: Rows, seconds: float) -> float:
 
 def writes_postgres(seconds: float) -> float:
     """`writes` over a server that flushes each commit, as real ones do."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = PostgresServer(fsync="on", full_page_writes="on")
-        try:
-            server.start()
-            process = PostgresGateway(Path(folder), server.url(server.database()), "--dev")
-            process.migrate()
-            process.start()
-            try:
-                return asyncio.run(writes(process, seconds))
-            finally:
-                process.stop()
-        finally:
-            server.close()
+    with (
+        flushing_postgres() as server,
+        served(lambda folder: PostgresGateway(folder, server.url(server.database()), "--dev")) as process,
+    ):
+        return asyncio.run(writes(process, seconds))
 
 
 async def herd(process: GatewayProcess) -> float:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tests.bench import measures
 from tests.bench.measures import PATIENCE_S, UNLIMITED, Server
+from tests.bench.served import served
 from tests.support.gateway import READY, ROOT, GatewayProcess
 
 FAN_OUT = "fan-out 1 -> 1000, one in flight (us a delivery)"
@@ -41,14 +42,9 @@ TARGETS = {FAN_OUT: 1.3, LOADED: 1.3, PING: 2.0, MESSAGE: 2.0, PINGS: 2.0, MESSA
 
 @contextlib.contextmanager
 def tidegate(name: str = "tidegate", loop: str = "asyncio") -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as folder:
-        process = GatewayProcess(Path(folder), environment=UNLIMITED | {"TIDEGATE_LOOP": loop})
-        process.migrate()
-        process.start()
-        try:
-            yield Server(name, process.port, process.pid, greeting=1)
-        finally:
-            process.stop()
+    environment = UNLIMITED | {"TIDEGATE_LOOP": loop}
+    with served(lambda folder: GatewayProcess(folder, environment=environment)) as process:
+        yield Server(name, process.port, process.pid, greeting=1)
 
 
 @contextlib.contextmanager

@@ -10,16 +10,15 @@ import asyncio
 import contextlib
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 
 from tests.bench import measures
 from tests.bench.load import Meter
 from tests.bench.measures import SAY, UNLIMITED, Server
+from tests.bench.served import served
 from tests.support.gateway import GatewayProcess
 
 DELIVERY = "a delivery in a room of 2000, 2 workers and hub / one process"
@@ -36,11 +35,8 @@ CORES = 4
 @contextlib.contextmanager
 def gateway(workers: int) -> Iterator[tuple[Server, list[Meter], list[int]]]:
     """The gateway, the meters of all its processes, and the workers' process ids."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = UNLIMITED | {"TIDEGATE_GRACEFUL_STOP": "2"}
-        process = GatewayProcess(Path(folder), "--workers", str(workers), environment=environment)
-        process.migrate()
-        process.start()
+    environment = UNLIMITED | {"TIDEGATE_GRACEFUL_STOP": "2"}
+    with served(lambda folder: GatewayProcess(folder, "--workers", str(workers), environment=environment)) as process:
         try:
             children = psutil.Process(process.pid).children()
             of_workers = [each.pid for each in children if '"kind":"worker"' in each.cmdline()[-1]]
@@ -49,8 +45,6 @@ def gateway(workers: int) -> Iterator[tuple[Server, list[Meter], list[int]]]:
         except Exception:  # whatever ended the measure: the log of the workers says more
             print(process.log_file.read_text()[-4000:])
             raise
-        finally:
-            process.stop()
 
 
 async def fan_out(

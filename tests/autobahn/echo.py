@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 
 from websockets.frames import Frame, Opcode
 
+from tests.transport.quiet import QuietHandler
 from tidegate.transport import (
     CloseReason,
     Connection,
@@ -56,8 +57,8 @@ class Always(Deflater):
         return bytes((frame[0] | 0x40,)) + text_frame(deflated(payload, bits))[1:]
 
 
-class Echo:
-    """Implements `transport.ConnectionHandler`."""
+class Echo(QuietHandler):
+    """Sends each message back."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -76,15 +77,6 @@ class Echo:
         frame = bytearray(text_frame(connection.read_side.binary))
         frame[0] = 0x80 | Opcode.BINARY
         self._outbox.push(connection.write_side, bytes(frame))
-
-    def anonymous(self, connection: Connection) -> bool:
-        return True
-
-    async def settled(self, deadline: float) -> None:
-        pass
-
-    def disconnected(self, connection: Connection, code: int | None) -> None:
-        pass
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from tests.fuzz.target import Run, Target
+from tests.transport.quiet import QuietHandler
 from tests.transport.raw import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_payload, frame, upgrade
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings
 
@@ -83,29 +84,17 @@ class Wire(asyncio.Transport):
     resume_reading = pause_reading
 
 
-class Heard:
-    """Implements `transport.ConnectionHandler`."""
+class Heard(QuietHandler):
+    """Notes what it receives."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-
-    def connected(self, connection: Connection) -> None:
-        pass
 
     def received(self, connection: Connection, payload: bytes) -> None:
         self.events.append(("text", payload))
 
     def received_binary(self, connection: Connection) -> None:
         self.events.append(("binary", b""))
-
-    def anonymous(self, connection: Connection) -> bool:
-        return True
-
-    async def settled(self, deadline: float) -> None:
-        pass
-
-    def disconnected(self, connection: Connection, code: int | None) -> None:
-        pass
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from tests.support.deadlines import DEADLINE_S
+from tests.transport.quiet import QuietHandler
 from tidegate.transport import (
     ApiHandler,
     CloseReason,
@@ -52,7 +53,7 @@ def push(connection: Connection, frame: bytes) -> None:
     connection._context.outbox.push(connection.write_side, frame)
 
 
-class Echo:
+class Echo(QuietHandler):
     """A handler that sends every message back and records its calls. `on_received` replaces the echo."""
 
     def __init__(self, on_received: Callable[[Connection, bytes], None] | None = None) -> None:
@@ -75,12 +76,6 @@ class Echo:
     def received_binary(self, connection: Connection) -> None:
         self.binaries += 1
         push(connection, text_frame(b"binary"))
-
-    def anonymous(self, connection: Connection) -> bool:
-        return True
-
-    async def settled(self, deadline: float) -> None:
-        pass
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
         self.ended.append(code)

@@ -19,6 +19,7 @@ import msgspec
 from tests.bench.contract import MESSAGES
 from tests.fuzz.frames import Wire
 from tests.support.gateway import ROOT
+from tests.transport.quiet import QuietHandler
 from tests.transport.raw import TEXT, frame, upgrade
 from tidegate import schema
 from tidegate.contract import Contract
@@ -86,29 +87,14 @@ class Writing:
         self.frames.clear()
 
 
-class Answering:
-    """Implements `transport.ConnectionHandler`: it counts what it receives."""
+class Answering(QuietHandler):
+    """Counts what it receives."""
 
     def __init__(self) -> None:
         self.messages = 0
 
-    def connected(self, connection: Connection) -> None:
-        pass
-
     def received(self, connection: Connection, payload: bytes) -> None:
         self.messages += 1
-
-    def received_binary(self, connection: Connection) -> None:
-        pass
-
-    def anonymous(self, connection: Connection) -> bool:
-        return True
-
-    async def settled(self, deadline: float) -> None:
-        pass
-
-    def disconnected(self, connection: Connection, code: int | None) -> None:
-        pass
 
 
 def user(number: int) -> Principal:

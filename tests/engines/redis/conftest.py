@@ -1,12 +1,14 @@
-"""A server of each kind for all tests of this folder."""
+"""A server of each kind for all tests of this folder, and gateways over it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from tests.engines.redis.under_test import RedisUnderTest
+from tests.engines.suite.under_test import House
 from tests.support.redis import Kind, RedisServer, running
 from tidegate.engines.redis import link
 
@@ -37,3 +39,20 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def server(request: pytest.FixtureRequest, servers: Servers) -> RedisServer:
     """One server after the other. A test takes a prefix, or leaves nothing behind."""
     return servers(request.param)
+
+
+@pytest.fixture
+async def under(server: RedisServer) -> AsyncIterator[RedisUnderTest]:
+    """The engine over one server."""
+    under = RedisUnderTest(server)
+    yield under
+    under.close()
+
+
+@pytest.fixture
+async def house(under: RedisUnderTest) -> AsyncIterator[House]:
+    """Gateways over it, which keep what is promised."""
+    house = House(under)
+    yield house
+    assert house.violations == []
+    await house.aclose()

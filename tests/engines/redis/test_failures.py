@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -21,21 +20,6 @@ from tidegate.engines.redis.connection import COMMAND_LIMIT
 from tidegate_protocol import RoomPosition
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture
-async def under(server: RedisServer) -> AsyncIterator[RedisUnderTest]:
-    under = RedisUnderTest(server)
-    yield under
-    under.close()
-
-
-@pytest.fixture
-async def house(under: RedisUnderTest) -> AsyncIterator[House]:
-    house = House(under)
-    yield house
-    assert house.violations == []
-    await house.aclose()
 
 
 async def publish_all(gateway: Gateway, numbers: range, room: str = "long-1") -> None:

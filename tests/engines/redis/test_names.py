@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,6 @@ from tests.support.waiting import until
 from tidegate.engines.redis import nodes
 
 pytestmark = pytest.mark.process
-
-
-@pytest.fixture
-async def under(server: RedisServer) -> AsyncIterator[RedisUnderTest]:
-    under = RedisUnderTest(server)
-    yield under
-    under.close()
-
-
-@pytest.fixture
-async def house(under: RedisUnderTest) -> AsyncIterator[House]:
-    house = House(under)
-    yield house
-    assert house.violations == []
-    await house.aclose()
 
 
 async def test_a_gateway_that_takes_name_after_name_keeps_the_newest_ones_and_forgets_the_others(

@@ -135,7 +135,7 @@ class Spans:
         token = CURRENT.set(span)
         try:
             yield span
-        except Exception:
+        except Exception:  # it goes on to who called; the span only tells it
             span.error = "internal"
             raise
         finally:

@@ -316,6 +316,18 @@ def test_a_session_that_is_replayed_its_room_is_not_told_afterwards_that_it_bega
     assert sent(rooms.replayed(replay)) == [b"8"]
 
 
+def test_a_session_that_was_told_at_the_end_of_a_replay_is_not_told_again_by_a_refusal(rooms: Rooms) -> None:
+    """The room began again during the replay, and another `join` is not answered until it has ended."""
+    again, waited = held(rooms, join(rooms, client("1"), ref="again", since=at(1), presence="none"))
+    other, _ = held(rooms, join(rooms, again.session, presence="none"))
+    _, replay = rooms.opened(again, Opened(HEAD, [b"5" * (REPLAY_BYTES + 1)]), waited)
+    assert isinstance(replay, room_fx.ReplayMessages)
+    rooms.restarted("chat", at(6))
+    assert sent(rooms.replayed(replay)) == [Joined(room="chat", position=at(6), recovered=False, replayed=0)]
+    rooms.delivered("chat", 7, b"7")
+    assert sent(rooms.not_opened(other, waited)) == [b"7"]
+
+
 def test_an_answer_from_before_another_one_does_not_send_the_session_back(rooms: Rooms) -> None:
     """6 came between both answers. The session was sent the later one first, so that 6 is not held any more."""
     ada = client("1")

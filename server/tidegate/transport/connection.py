@@ -69,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
         """Close with `code`; a connection whose opening handshake is not complete is cut off."""
         if self.write_side.state is CONNECTING:
             self.write_side.abort()
-        self.write_side.close(code, reason)
+        self.write_side.close(code, reason)  # does nothing with a connection that was cut off
 
     def abort(self) -> None:
         self.write_side.abort()

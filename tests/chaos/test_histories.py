@@ -41,6 +41,7 @@ async def test_histories_through_two_workers_and_their_hub_have_none_either(
     assert min(verdict.faults[fault] for fault in ("worker killed", "hub killed", "reloads")) > 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(2 * SECONDS + 600)
 async def test_histories_on_postgresql_have_no_gap_duplicate_or_forbidden_row(
     postgresql_place: Place, tmp_path: Path

@@ -297,7 +297,7 @@ def test_the_check_without_schemathesis_names_the_package_to_install(
     assert "needs schemathesis: pip install 'tidegate[contract]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stopped_by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stopped_by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_the_bridge_serves_http_until_it_is_stopped(stopped_by: signal.Signals, shop: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tidegate", "check", "contract", "--bridge", "0"],

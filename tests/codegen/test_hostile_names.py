@@ -241,6 +241,7 @@ def test_python_is_clean_under_mypy(out: Path) -> None:
     assert done.returncode == 0, done.stdout[:3000]
 
 
+@pytest.mark.long
 def test_typescript_takes_the_same_values(out: Path) -> None:
     values = told()
     lines = ['import type { ClientMessages, Resources, RoomData } from "./app.js";']

@@ -48,7 +48,7 @@ def loaded(folder: Path) -> schema.Schemas:
 
 
 @pytest.mark.timeout(600 + 2 * SECONDS)
-@pytest.mark.parametrize("name", ["sample", "rich"])
+@pytest.mark.parametrize("name", ["sample", pytest.param("rich", marks=pytest.mark.long)])
 def test_a_gateway_answers_generated_messages_as_the_schema_says(name: str, tmp_path: Path) -> None:
     folder = ROOT / "schema" if name == "sample" else rich.write(tmp_path)
     schemas = loaded(folder)

@@ -74,6 +74,7 @@ def schemathesis(gateway: GatewayProcess, *options: str) -> str:
     return said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gateway", ["sample"], indirect=True)
 def test_links_and_examples_of_the_document_hold(gateway: GatewayProcess) -> None:
     said = schemathesis(gateway, "--phases", "examples,stateful", "--max-examples", "2", "--seed", "7")

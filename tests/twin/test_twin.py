@@ -15,10 +15,9 @@ from tests.twin.twin import opened
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 SEED, EPISODES = 1, 5
-DATABASES = ("sqlite", "postgresql")
 
 
-@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def test_programs_and_subscribers_notice_nothing(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     families = together(next(one for one in FAMILIES if one.database == database))
     server = request.getfixturevalue("postgres") if database == "postgresql" else None

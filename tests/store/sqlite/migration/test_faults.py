@@ -138,7 +138,7 @@ def stopped_everywhere(path: Path, faults: Faults, run: Callable[[], object]) ->
     return stopped
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fault_at_any_statement_changes_nothing(full: str, path: Path, folder: Path, faults: Faults) -> None:
     seen = stopped_everywhere(path, faults, lambda: apply(full, AFTER, folder))
     for kind in (

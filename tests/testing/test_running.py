@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websockets
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
@@ -65,13 +66,31 @@ async def test_a_token_is_good_for_as_long_as_the_test_says(gateway: TestingGate
                 await late.authenticate(token)
 
 
-async def test_a_user_who_is_gone_leaves_the_room_after_the_grace(gateway: TestingGateway) -> None:
+async def test_a_user_whose_connection_broke_leaves_the_room_after_the_grace(gateway: TestingGateway) -> None:
     async with gateway.client("1") as one:
         room = await one.join("chat-grace")
-        async with gateway.client("2") as two:
-            await two.join("chat-grace")
+        two = await websockets.connect(
+            gateway.url, additional_headers={"Authorization": f"Bearer {gateway.token('2')}"}
+        )
+        await two.send('{"type": "join", "room": "chat-grace", "ref": 1}')
+        while '"joined"' not in str(await two.recv()):
+            pass
+        two.transport.abort()
+        await gateway.pass_time(9)
+        assert sorted(room.members) == ["1", "2"]
         await gateway.pass_time(11)
         assert list(room.members) == ["1"]
+
+
+def test_when_time_has_passed_clients_have_handled_what_was_sent_to_them() -> None:
+    """Also one that is busy with something else meanwhile."""
+    with running(SCHEMA) as gateway, gateway.blocking_client("1") as one:
+        room = one.join("chat-busy")
+        with gateway.blocking_client("2") as two:
+            two.join("chat-busy")
+            one._thread._loop.call_soon_threadsafe(time.sleep, 0.2)
+        gateway.pass_time_blocking(1)
+        assert list(room._inner.members) == ["1"], "as it is now: `room.members` waits for the client's loop"
 
 
 async def test_handlers_and_rules_are_objects_of_the_test() -> None:

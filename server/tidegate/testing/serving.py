@@ -15,7 +15,8 @@ from tidegate.config import Settings
 from tidegate.gateway.http_routes import routes
 from tidegate.store import open_store
 from tidegate.testing.clock import ShiftedClock
-from tidegate.transport import Connection, ConnectionContext, Listener, Outbox, Tickers
+from tidegate.transport import Connection, ConnectionContext, EventStream, Listener, Outbox, Tickers
+from tidegate.transport.state import OPEN
 
 STEP_S = 1.0
 """How much time passes at once: less than what the gateway takes for a standstill of the process."""
@@ -33,7 +34,10 @@ class Serving:
         self._clock = clock
 
     async def pass_time(self, seconds: float) -> None:
-        """Let time pass: what is due meanwhile happens, and clients that are there answer the gateway's pings."""
+        """Let time pass: what is due meanwhile happens, and clients that are there answer the gateway's pings.
+
+        When it returns, WebSocket clients have read what was sent to them.
+        """
         left = seconds
         while left > 0:
             step = min(STEP_S, left)
@@ -43,6 +47,15 @@ class Serving:
                 await asyncio.sleep(0)
             await self._pings_answered()
         await asyncio.sleep(0)
+        for _ in range(2):  # a client answers the second ping after it has handled what came before the first one
+            self._ping()
+            await self._pings_answered()
+
+    def _ping(self) -> None:
+        """Ask every client whether it is there; a stream of events has no answer."""
+        for each in self._context.connections:
+            if isinstance(each, Connection) and not isinstance(each, EventStream) and each.write_side.state is OPEN:
+                each.ping(self._clock.steady())
 
     async def _pings_answered(self) -> None:
         loop = asyncio.get_running_loop()

@@ -272,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
             self._slow_down(now)
         # A grant may just have resumed reading, which sets `_heard` to a moment after `now`.
         if now - self.heard > settings.ping_interval:
-            self._ping(now)
+            self.ping(now)
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: no deadline of the client passes with that."""
@@ -280,7 +280,7 @@ class Connection(asyncio.BufferedProtocol):
         self.write_side.stood_still(seconds, now)
         self.read_side.stood_still(seconds, now)
 
-    def _ping(self, now: float) -> None:
+    def ping(self, now: float) -> None:
         """The client is silent: ask it whether it is there, and cut it off when it had time to answer."""
         waiting = self.write_side.unconfirmed
         if self.pinged is None:

@@ -125,7 +125,7 @@ class EventStream(Connection):
 
     # -- time -------------------------------------------------------------------------------------------------------
 
-    def _ping(self, now: float) -> None:
+    def ping(self, now: float) -> None:
         """Send a comment, and cut the stream off where the client's side does not confirm it.
 
         A client answers no comment. Its system, or its proxy, confirms what arrives, and a proxy finds out itself

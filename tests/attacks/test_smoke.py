@@ -39,6 +39,7 @@ def test_the_gateway_costs_no_more_than_it_may(tmp_path: Path) -> None:
     assert unseen(TOGETHER[0], outcome.raised) == []
 
 
+@pytest.mark.long
 def test_without_the_defence_an_attack_wins(tmp_path: Path) -> None:
     # With the defence it takes 6 MiB; without it a machine that is busy with other things takes 59 within this time.
     outcome = judged(replace(ATTACKS["info-in-many-rooms"], growth=24.0), tmp_path, defended=False)

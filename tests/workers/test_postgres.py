@@ -22,7 +22,9 @@ CLIENTS = 12
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--engine", "database", "--engine-prefix", "workers")], ids=["hub", "database"]
+    "options",
+    [(), pytest.param(("--engine", "database", "--engine-prefix", "workers"), marks=pytest.mark.long)],
+    ids=["hub", "database"],
 )
 async def test_clients_of_both_workers_meet_in_rooms_and_see_all_rows(
     tmp_path: Path, postgres: PostgresServer, options: tuple[str, ...]

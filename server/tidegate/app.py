@@ -143,7 +143,7 @@ async def _serve(
     gateway, engine = await build(settings, application, store, outbox, tasks, book)
     try:
         if hooks is not None:
-            hooks.start(gateway.lifecycle)
+            await hooks.start(gateway.lifecycle)
         await _start(gateway)
         made = make_documents(application.contract, settings)
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)

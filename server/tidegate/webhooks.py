@@ -42,8 +42,9 @@ class Webhooks:
         self._sender = HookSender(hooks, meets, store, resource, self._open)
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, lifecycle: Lifecycle) -> None:
-        """To be called before the first client connects."""
+    async def start(self, lifecycle: Lifecycle) -> None:
+        """To be called before the first client connects: webhooks are told what is committed from here on."""
+        await self._sender.begin()
         self._recorder = Recorder(self._open)
         lifecycle.listen(self._happened)
         self._task = asyncio.get_running_loop().create_task(self._sender.run())

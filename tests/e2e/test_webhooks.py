@@ -99,7 +99,6 @@ def test_every_change_arrives_though_gateways_are_killed(
             gateway.start()
             stack.callback(gateway.stop)
             gateways.append(gateway)
-        until(lambda: outbox.position("crm") is not None)
         wrong: list[BaseException] = []
         writer = threading.Thread(target=write, args=([gateway.port for gateway in gateways], wrong))
         writer.start()

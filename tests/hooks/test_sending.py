@@ -17,6 +17,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.cli import main
 from tidegate.config import ConfigError
 from tidegate.hooks import retries
+from tidegate.hooks.sender import HookSender
 from tidegate.store.hook_outbox import HookOutbox
 from tidegate.testing import TestingGateway, running
 
@@ -64,7 +65,6 @@ def test_rows_of_all_writers_arrive_signed_and_in_order(database: str, receiver:
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, chosen).blocking_client("7", roles=["admin"]))
         users = client.resource("users")
-        until(lambda: _position(database) is not None)
         one = users.create(user(1))
         users.create(user(2, status="inactive"))
         users.update(one["id"], {"name": "changed"})
@@ -76,6 +76,22 @@ def test_rows_of_all_writers_arrive_signed_and_in_order(database: str, receiver:
     assert receiver.taken[0]["data"]["user"] == "7"
     assert "user" not in receiver.taken[2]["data"], "another program wrote it"
     assert receiver.forged == 0
+
+
+def test_a_new_webhook_is_told_what_is_committed_after_the_start_and_goes_on_there(
+    database: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HookSender, "_turn", _nothing)  # the gateway that sends is late
+    with ExitStack() as stack:
+        client = stack.enter_context(gateway(stack, database, hook(receiver, "row.*")).blocking_client())
+        begun = _position(database)
+        client.resource("users").create(user(1))
+    monkeypatch.undo()
+    with ExitStack() as stack:
+        gateway(stack, database, hook(receiver, "row.*"))
+        until(lambda: receiver.taken)
+        until(lambda: _position(database) == (begun[0], begun[1] + 1))
+    assert receiver.types() == ["row.created"]
 
 
 def test_what_happens_to_rooms_and_connections_arrives(database: str, receiver: Receiver) -> None:
@@ -102,7 +118,6 @@ def test_a_message_that_is_not_taken_is_sent_again_and_holds_up_its_own_row_alon
     receiver.answer = answer
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, hook(receiver, "row.*")).blocking_client())
-        until(lambda: _position(database) is not None)
         one = client.resource("users").create(user(1))
         client.resource("users").update(one["id"], {"name": "n1 changed"})
         client.resource("users").create(user(2))
@@ -131,7 +146,6 @@ def test_what_is_never_taken_is_kept_for_a_person(
     )
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, chosen).blocking_client())
-        until(lambda: _position(database) is not None)
         client.resource("users").create(user(1))
         until(lambda: _dead(database))
         assert main(["hooks", "list"]) == 0
@@ -151,7 +165,6 @@ def test_a_receiver_that_wants_nothing_any_more_gets_nothing(database: str, rece
     receiver.answer = lambda event: 410
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, hook(receiver, "row.*")).blocking_client())
-        until(lambda: _position(database) is not None)
         client.resource("users").create(user(1))
         until(lambda: _outbox(database, lambda outbox: outbox.disabled()))
         asked = len(receiver.asked)
@@ -165,7 +178,6 @@ def test_what_a_gateway_did_not_send_the_next_one_sends(database: str, receiver:
     chosen = hook(receiver, "row.*")
     with ExitStack() as stack:
         client = stack.enter_context(gateway(stack, database, chosen).blocking_client())
-        until(lambda: _position(database) is not None)
         client.resource("users").create(user(1))
         until(lambda: receiver.asked)
     _elsewhere(database, "UPDATE users SET name = 'meanwhile'")
@@ -189,7 +201,6 @@ def test_one_gateway_of_two_sends(database: str, receiver: Receiver) -> None:
         return
     with ExitStack() as stack:
         one, two = (gateway(stack, database, hook(receiver, "row.*", "member.joined")) for _ in range(2))
-        until(lambda: _position(database) is not None)
         clients = [stack.enter_context(each.blocking_client()) for each in (one, two)]
         for number, client in enumerate(clients):
             client.resource("users").create(user(number))
@@ -217,6 +228,10 @@ def test_a_database_without_the_tables_says_what_to_type(tmp_path: Path, receive
         pass
     with pytest.raises(Exception, match="tidegate migrate"):
         HookOutbox(database).check()
+
+
+async def _nothing(sender: HookSender) -> bool:
+    return False
 
 
 def _outbox(database: str, ask: Any) -> Any:

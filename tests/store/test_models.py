@@ -8,6 +8,7 @@ import threading
 import unicodedata
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,15 @@ def db(url: str, folder: Path) -> Iterator[models.Models]:
     db = models.open(url, schema=folder)
     yield db
     db.close()
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "values", "get"])
+def test_a_resource_with_a_name_of_mappings_has_its_model(tmp_path: Path, name: str) -> None:
+    boats = replace(schema.unbundle(schema.bundle(schema.load(None))).resources["users"], name=name)
+    db = models.Models(peewee.SqliteDatabase(None), {name: boats})
+    assert getattr(db, name) is db[name]
+    assert issubclass(db[name], models.Row)
+    assert (list(db), len(db), name in db) == ([name], 1, True)
 
 
 def wire_rows(url: str, folder: Path, resource: str) -> list[dict[str, Any]]:

@@ -71,6 +71,15 @@ async def test_preflight_names_the_methods_of_the_path() -> None:
         assert len(api.begun) == 1
 
 
+async def test_options_of_a_program_are_the_methods_of_the_path() -> None:
+    api = EchoApi()
+    async with listening(api=api) as door, door.tcp() as raw:
+        raw.send(request("OPTIONS", "/api/echo"))
+        answer = await response(raw)
+        assert (answer.status, answer.headers["allow"]) == (204, "POST, OPTIONS")
+        assert api.begun == []
+
+
 async def test_foreign_name_that_points_to_this_machine_is_421() -> None:
     """DNS rebinding: a page behind such a name sends no Origin with a GET to its own name."""
     async with listening(api=EchoApi(), loopback_origins=True, hosts=()) as door:

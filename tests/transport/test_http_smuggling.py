@@ -20,6 +20,10 @@ def head(*lines: str, first: str = "POST /api/echo HTTP/1.1", host: bool = True)
 
 
 CHUNKS = "Transfer-Encoding: chunked"
+UPGRADE = (
+    *("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 TABLE = {
     "Content-Length with Transfer-Encoding": (head("Content-Length: 3", CHUNKS) + b"0\r\n\r\n", 400),
     "Transfer-Encoding with Content-Length": (head(CHUNKS, "Content-Length: 3") + b"0\r\n\r\n", 400),
@@ -97,8 +101,10 @@ async def everything(door: Door, *pieces: bytes) -> list[int]:
     [
         b"GET http://other.example/healthz HTTP/1.1\r\nHost: gateway.example\r\n\r\n",
         request("GET", "/healthz", "Content-Length: 3") + b"abc",
+        head("Host: other.example", first="GET /healthz HTTP/1.1"),
+        head("Host: other.example", *UPGRADE, first="GET /ws HTTP/1.1"),
     ],
-    ids=["another host", "a body"],
+    ids=["another host", "a body", "two Hosts", "two Hosts of a WebSocket"],
 )
 async def test_ambiguous_request_for_a_fixed_page_is_refused_too(sent: bytes) -> None:
     async with listening(api=EchoApi()) as door:

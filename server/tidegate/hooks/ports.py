@@ -44,6 +44,9 @@ class Outbox(Protocol):
     def position(self, hook: str) -> tuple[str, int] | None:
         """The epoch and the seq up to which the hook's events are in the outbox; None for a new hook."""
 
+    def begin(self, hook: str, epoch: str, seq: int) -> None:
+        """A hook that is new is there now; one that has a position keeps it."""
+
     def move(self, hook: str, epoch: str, seq: int, events: Sequence[Event], now: int) -> None:
         """In one transaction: keep `events`, and the hook is there from now on."""
 

@@ -81,6 +81,20 @@ class HookSender:
         self._under_way: dict[int, Waiting] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def begin(self) -> None:
+        """Note where the change log is for hooks that are new: they are told what is committed from now on.
+
+        Where the database fails, `run` notes it later.
+        """
+        try:
+            outbox = await self._opened()
+            for hook in self._hooks.values():
+                if hook.wants_rows and self._resource is not None:
+                    await self._in_database(partial(outbox.begin, hook.name, self._store.epoch, await self._head()))
+        except Exception as error:  # the boundary: the database may fail in any way, and comes back
+            BROKEN(type(error).__name__)
+            await self._reopen()
+
     async def run(self) -> None:
         """Send until the task is cancelled."""
         pause = LOOK_S
@@ -108,11 +122,14 @@ class HookSender:
         if outbox is not None:
             await self._in_database(outbox.close)
 
-    async def _turn(self) -> bool:
-        """Returns whether there was something to do."""
+    async def _opened(self) -> Outbox:
         if self._outbox is None:
             self._outbox = await self._in_database(self._open_outbox)
-        outbox = self._outbox
+        return self._outbox
+
+    async def _turn(self) -> bool:
+        """Returns whether there was something to do."""
+        outbox = await self._opened()
         if not await self._in_database(outbox.lead):
             return False
         disabled = await self._in_database(outbox.disabled)
@@ -134,8 +151,8 @@ class HookSender:
         while await self._in_database(lambda: outbox.count(hook.name)) < WAITING:
             head, epoch = await self._head(), self._store.epoch
             known = await self._in_database(lambda: outbox.position(hook.name))
-            if known is None:  # a new hook is told what happens from now on
-                await self._move(outbox, hook, head, [])
+            if known is None:  # a new hook, and the database failed when the gateway started
+                await self._in_database(partial(outbox.begin, hook.name, epoch, head))
                 return
             after = known[1]
             events: list[Event | None] = []

@@ -107,6 +107,12 @@ class HookOutbox:
         found = self._tables.hooks.get_or_none(self._tables.hooks.hook == hook)
         return None if found is None or found.seq < 0 else (found.epoch, found.seq)
 
+    def begin(self, hook: str, epoch: str, seq: int) -> None:
+        table = self._tables.hooks
+        table.insert(hook=hook, epoch=epoch, seq=seq).on_conflict(
+            conflict_target=[table.hook], update={table.epoch: epoch, table.seq: seq}, where=table.seq < 0
+        ).execute()
+
     def move(self, hook: str, epoch: str, seq: int, events: Sequence[Event], now: int) -> None:
         with self._database.atomic():
             self._insert(events, now)

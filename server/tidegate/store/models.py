@@ -84,8 +84,10 @@ class Row(peewee.Model):
         raise StoreError("a manual migration drops tables; type: tidegate migrate --new NAME")
 
 
-class Models(Mapping[str, type[Row]]):
-    """A model for each resource: `db.users`, or `db["users"]` for any name.
+class Models:
+    """A model for each resource: `db.users`, or `db["users"]` for any name. Iterating gives the names.
+
+    It has no method `items`, `keys`, `values` or `get`, because resources are called so.
 
     `with db:` is a transaction on a connection that is returned to the pool at the end. `db.atomic()` is a transaction
     on the connection of the thread. `db.database` is peewee's database, for everything else.

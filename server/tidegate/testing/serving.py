@@ -82,7 +82,7 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book, clock.wall)
             try:
                 if hooks is not None:
-                    hooks.start(gateway.lifecycle)
+                    await hooks.start(gateway.lifecycle)
                 await gateway.life.start()
                 documents = app.make_documents(application.contract, settings)
                 pages = routes(documents, lambda: gateway.sessions.draining, store, engine)

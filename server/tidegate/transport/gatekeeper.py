@@ -122,9 +122,14 @@ class Gatekeeper:
         return None
 
     def _preflight(self, exchange: OpenExchange) -> Response | None:
-        """The answer to a browser that asks whether its page may send a request (Fetch, CORS-preflight)."""
+        """The answer to a browser that asks whether its page may send a request (Fetch, CORS-preflight).
+
+        Other clients get the methods of the path (RFC 9110, section 9.3.7).
+        """
         head = exchange.head
         methods, origin = self._api.methods(head.path), head.headers.get("origin")
-        if not methods or origin is None or "access-control-request-method" not in head.headers:
+        if not methods:
             return self._api.begin(exchange)
+        if origin is None or "access-control-request-method" not in head.headers:
+            return Response(HTTPStatus.NO_CONTENT, {"Allow": methods})
         return Response(HTTPStatus.NO_CONTENT, preflight(methods))

@@ -107,7 +107,8 @@ def _respond(
     ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext, visitor: Visitor
 ) -> Upgrade | bytes:
     opening = _opening(request)
-    refused = _refused(opening, context, visitor)
+    # Two programs could go by different ones (RFC 9112, section 3.2).
+    refused = MALFORMED if len(request.headers.get_all("Host")) > 1 else _refused(opening, context, visitor)
     if refused is not None:
         return refused.serialize(head=request.method == "HEAD")
     accepted = ws.accept(request)

@@ -144,7 +144,9 @@ def _origin_form(target: bytes, host: str) -> str:
     scheme, found, rest = text.partition("://")
     authority, slash, path = rest.partition("/")
     if not found or scheme.lower() not in {"http", "https"} or authority.lower() != host.lower():
-        raise BadRequest(HTTPStatus.BAD_REQUEST, "the target of the request names another host than its Host")
+        raise BadRequest(
+            HTTPStatus.BAD_REQUEST, "the target of the request is no path, or names another host than its Host"
+        )
     return f"{slash}{path}" or "/"
 
 

@@ -98,6 +98,6 @@ def refusal(rules: Mapping[str, Any], action: str, user: Principal, kind: str, n
     """`unauthenticated` where a token could help, `forbidden` otherwise."""
     if user.anonymous and any(isinstance(rule, str) for rule in alternatives(rules, action)):
         return Refused(
-            "unauthenticated", f"{kind} {name!r}: {action} needs a signed-in user; send `authenticate` first"
+            "unauthenticated", f"{kind} {name!r}: {action} needs a signed-in user, and this client is anonymous"
         )
     return Refused("forbidden", f"{kind} {name!r}: {action} is not allowed")

@@ -60,7 +60,7 @@ def from_file(name: str | None, known: Collection[str]) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
     for each in given:
         if each not in known:
-            raise ConfigError(f"{path}: {_no_setting(each, known)}")
+            raise ConfigError(f"{path}: {no_setting(each, known)}")
     return given
 
 
@@ -71,7 +71,7 @@ def from_environment(environ: Mapping[str, str], known: Collection[str]) -> dict
         if not variable.startswith(PREFIX):
             continue
         if name not in known:
-            raise ConfigError(_no_setting(variable, [PREFIX + each.upper() for each in known]))
+            raise ConfigError(no_setting(variable, [PREFIX + each.upper() for each in known]))
         if name in IN_JSON:
             given[name] = _json(variable, value)
             continue
@@ -79,7 +79,8 @@ def from_environment(environ: Mapping[str, str], known: Collection[str]) -> dict
     return given
 
 
-def _no_setting(name: str, known: Collection[str]) -> str:
+def no_setting(name: str, known: Collection[str]) -> str:
+    """What is said of a name that is no setting."""
     from tidegate.schema.suggestions import suggestion  # noqa: PLC0415  # loads the validators; for a mistake only
 
     like = suggestion(name, known) or "; `tidegate config check` and docs/reference/settings.md list them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.cli import main
 from tidegate.config import ConfigError
 from tidegate.hooks import retries
+from tidegate.hooks.events import Event
 from tidegate.hooks.sender import HookSender
 from tidegate.store.hook_outbox import HookOutbox
 from tidegate.testing import TestingGateway, running
@@ -159,6 +161,22 @@ def test_what_is_never_taken_is_kept_for_a_person(
         until(lambda: receiver.taken)
         assert main(["hooks", "retry", str(dead.id)]) == 1, "it is gone"
     assert not _dead(database)
+
+
+def test_the_list_says_why_a_message_waits_and_until_when(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_DATABASE", "sqlite:///x.db")
+    monkeypatch.setenv("TIDEGATE_HOOKS", json.dumps([hook(receiver, "connected")]))
+    outbox = HookOutbox("sqlite:///x.db")
+    outbox.create()
+    outbox.add([Event("crm", "c1", "connected", b"{}"), Event("crm", "c2", "connected", b"{}")], 0)
+    outbox.failed(2, 1, 1_800_000_000_000, "the receiver answered HTTP 500")
+    outbox.close()
+    assert main(["hooks", "list"]) == 0
+    words = "not taken: the receiver answered HTTP 500; sent again at 2027-01-15T08:00:00Z"
+    assert capsys.readouterr().out == f"crm: 2 waiting, 0 given up  {words}\n"
 
 
 def test_a_receiver_that_wants_nothing_any_more_gets_nothing(database: str, receiver: Receiver) -> None:

@@ -55,6 +55,15 @@ async def test_time_passes_when_the_test_says_so(gateway: TestingGateway) -> Non
     assert time.monotonic() - begun < DEADLINE_S
 
 
+async def test_a_client_that_is_signed_in_stays_for_days(gateway: TestingGateway) -> None:
+    async with gateway.client("7") as client:
+        connection = client.welcome["connection"]
+        await gateway.pass_time(7300)
+        await client.ping()
+        assert client.welcome["connection"] == connection
+        assert client.user.id == "7"
+
+
 async def test_a_token_is_good_for_as_long_as_the_test_says(gateway: TestingGateway) -> None:
     token = gateway.token("9", ttl=60)
     async with gateway.client() as client:
@@ -113,10 +122,19 @@ def test_a_mistake_of_the_application_is_raised_in_the_test(tmp_path: Path) -> N
 
     with pytest.raises(ConfigError, match="no_such_message"), running(SCHEMA, added):
         pass
+    with pytest.raises(ConfigError, match="did you mean 'handler_timeout'"), running(SCHEMA, handlr_timeout=1):
+        pass
     with pytest.raises(ConfigError, match="does not exist"), running(tmp_path / "nothing"):
         pass
     with pytest.raises(ConfigError, match="cannot be read"), running(SCHEMA, seed=tmp_path / "rows.json"):
         pass
+
+
+def test_settings_of_production_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tidegate.toml").write_text('engine = "redis://127.0.0.1:1"\nengine_prefix = "shop"\nno_setting = 1\n')
+    with running(SCHEMA) as gateway, gateway.blocking_client() as client:
+        client.ping()
 
 
 @pytest.mark.process

@@ -28,6 +28,9 @@ examples:
 A message is given up after about three days of tries. The gateway sends again what `retry` names within a second.
 """
 
+LOOKED_AT = 100
+"""Messages that wait, of which one may tell why."""
+
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
@@ -80,8 +83,19 @@ def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
     if not names:
         print("the settings have no webhooks", file=sys.stderr)
     for name in names:
-        state = f"  not sent to: {disabled[name]}" if name in disabled else ""
+        state = f"  not sent to: {disabled[name]}" if name in disabled else _problem(outbox, name)
         print(f"{name}: {outbox.count(name)} waiting, {len(outbox.dead(name))} given up{state}")
         for each in outbox.dead(name):
-            at = datetime.fromtimestamp(each.time / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            print(f"  {each.id}  {at}  {each.type}  {each.key}  {each.tries} tries  {each.problem}")
+            print(f"  {each.id}  {_time(each.time)}  {each.type}  {each.key}  {each.tries} tries  {each.problem}")
+
+
+def _problem(outbox: HookOutbox, name: str) -> str:
+    """Why the oldest message that waits was not taken, and when it is sent again."""
+    tried = [each for each in outbox.waiting([name], LOOKED_AT) if each.problem is not None]
+    if not tried:
+        return ""
+    return f"  not taken: {tried[0].problem}; sent again at {_time(tried[0].due)}"
+
+
+def _time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -14,7 +14,7 @@ export function permitted(access, action, user) {
   }
   if (rules.includes("authenticated"))
     return { action, allowed: false, who: "Only signed-in users may", tail: ".", options: "" };
-  const roles = rules.map((rule) => rule.slice("role:".length));
+  const roles = rules.map((rule) => rule.role ?? rule.slice("role:".length));
   const who = `Only users with the role ${roles.map((role) => `\`${role}\``).join(" or ")} may`;
   return { action, allowed: false, who, tail: ".", options: ` --role ${roles[0]}` };
 }
@@ -38,7 +38,8 @@ export function explanations(answers, what, development) {
 }
 
 function passes(rule, user) {
-  if (rule === "anyone" || typeof rule === "object") return true;
+  if (typeof rule === "object") return rule.role === undefined || user.roles.includes(rule.role);
+  if (rule === "anyone") return true;
   if (user.anonymous) return false;
   return rule === "authenticated" || user.roles.includes(rule.slice("role:".length));
 }

@@ -11,7 +11,12 @@ export function sortedPatterns(patterns) {
 
 /** A name that this pattern covers, to begin with. */
 export function exampleName(pattern) {
-  return pattern.split(VARIES).join("lobby");
+  return pattern.replaceAll(/\{[A-Za-z_]\w*\}/g, "1").split(ANY).join("lobby");
+}
+
+/** Whether the names have parameters, which usually are keys of rows that may not be there. */
+export function hasParameters(pattern) {
+  return pattern.replaceAll(ANY, "").split(VARIES).length > 1;
 }
 
 /** Whether one name alone fits. */

@@ -48,8 +48,13 @@ export class RoomView {
     if (this.#kind.history > 0) await this.#history();
   }
 
-  leave() {
+  /** Show nothing that comes later. */
+  end() {
     this.#left = true;
+  }
+
+  leave() {
+    this.end();
     this.#connection.request({ type: "leave", room: this.room }).catch(() => {});
   }
 

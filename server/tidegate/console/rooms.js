@@ -2,10 +2,16 @@
 
 import { explanations, permitted } from "./access.js";
 import { allRemembered, byId, fillSelect, prose, remember, words } from "./dom.js";
-import { exampleName, isFixed, kindOf, sortedPatterns } from "./room_names.js";
+import { exampleName, hasParameters, isFixed, kindOf, sortedPatterns } from "./room_names.js";
 import { RoomView } from "./room_view.js";
 
 const MOST = 8;
+const ENDED = {
+  forbidden: "you may not be in it any more",
+  removed: "you may not be in it any more",
+  closed: "it was closed",
+  unavailable: "the gateway cannot ask its database who may be in it. Join again in a moment",
+};
 
 export class RoomPanel {
   #application;
@@ -23,6 +29,7 @@ export class RoomPanel {
       this.#enter(byId("room-name").value);
     };
     connection.on("message", (message) => this.#views.get(message.room)?.add([message]));
+    connection.on("left", ({ room, reason }) => reason && this.#ended(room, reason));
     connection.on("presence", (message) => this.#views.get(message.room)?.showMembers(message.users));
   }
 
@@ -43,11 +50,14 @@ export class RoomPanel {
     if (patterns.length === 0) return;
     const names = again ? [...this.#views.keys()] : allRemembered("room").filter((name) => kindOf(name, patterns));
     this.#forget();
-    const first = names.length ? kindOf(names.at(-1), patterns) : patterns[0];
+    const first = names.length
+      ? kindOf(names.at(-1), patterns)
+      : (patterns.find((pattern) => !hasParameters(pattern)) ?? patterns[0]);
     this.#pattern ??= first;
     fillSelect(byId("pattern"), patterns, this.#pattern);
     this.#choose(this.#pattern);
-    if (!again && names.length === 0 && this.#may("join").allowed) names.push(exampleName(this.#pattern));
+    if (!again && names.length === 0 && !hasParameters(this.#pattern) && this.#may("join").allowed)
+      names.push(exampleName(this.#pattern));
     for (const name of names.slice(0, MOST)) this.#enter(name);
   }
 
@@ -103,6 +113,15 @@ export class RoomPanel {
     view.leave();
     this.#remove(view);
     byId("join").focus();
+  }
+
+  /** The gateway took the page out of a room. */
+  #ended(room, reason) {
+    const view = this.#views.get(room);
+    if (view === undefined) return;
+    view.end();
+    this.#remove(view);
+    this.#complain(`The gateway took you out of \`${room}\`: ${ENDED[reason] ?? reason}.`);
   }
 
   #remove(view) {

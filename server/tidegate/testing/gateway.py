@@ -26,7 +26,13 @@ class TestingGateway:
     __test__ = False  # pytest: this is no test
 
     def __init__(
-        self, serving: Serving, loop: asyncio.AbstractEventLoop, clock: ShiftedClock, database: str, secret: str
+        self,
+        serving: Serving,
+        loop: asyncio.AbstractEventLoop,
+        clock: ShiftedClock,
+        database: str,
+        secret: str,
+        token_life: float,
     ) -> None:
         self.database = database
         """The URL of its database."""
@@ -34,6 +40,7 @@ class TestingGateway:
         self._loop = loop
         self._clock = clock
         self._secret = secret
+        self._token_life = token_life
 
     @property
     def url(self) -> str:
@@ -75,6 +82,7 @@ class TestingGateway:
     ) -> Connecting:
         """A client for `async with`, signed in as `user`; without one, an anonymous client.
 
+        Its token is good for as long as the setting `token_life` allows, so that it stays while time passes.
         `options`: those of `tidegate_client.connect`.
         """
         return tidegate_client.connect(self.url, token=self._token(user, name, roles, claims), **options)
@@ -100,4 +108,6 @@ class TestingGateway:
         asyncio.run_coroutine_threadsafe(self._serving.pass_time(seconds), self._loop).result()
 
     def _token(self, user: str | None, name: str | None, roles: Sequence[str], claims: Mapping[str, Any]) -> str | None:
-        return None if user is None else self.token(user, name=name, roles=roles, claims=claims)
+        if user is None:
+            return None
+        return self.token(user, name=name, roles=roles, claims=claims, ttl=self._token_life)

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import secrets
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from tidegate import config, webhooks
 from tidegate.application import Application, load_application
 from tidegate.config import ConfigError, Settings
 from tidegate.handlers import Gateway
+from tidegate.setting_sources import no_setting
 from tidegate.store import backends
 from tidegate.testing.clock import ShiftedClock, ShiftedLoop
 from tidegate.testing.gateway import TestingGateway
@@ -42,12 +44,17 @@ def running(
 
     `schema`: the application's schema folder; None is the sample. `handlers`: its Python code, as the setting names it
     or as the object itself. `seed`: rows to begin with, or the file that has them. `settings`: as in docs/reference/
-    settings.md, such as `handler_timeout=1.0`; without `database`, the database is a file that is thrown away.
+    settings.md, such as `handler_timeout=1.0`; without `database`, the database is a file that is thrown away. Neither
+    the environment nor a settings file is read, so that no test meets the engine or the webhooks of production.
     Raises ConfigError, as `tidegate serve` does.
     """
+    for name in settings:
+        if name not in Settings.__struct_fields__:
+            raise ConfigError(no_setting(name, Settings.__struct_fields__))
     with tempfile.TemporaryDirectory(prefix="tidegate-test-") as folder:
         secret = secrets.token_hex(32)
         given = {"database": f"sqlite:///{folder}/test.db", "secret": secret, "host": "127.0.0.1", **settings}
+        given["config"] = os.devnull
         if schema is not None:
             given["schema"] = str(schema)
         if isinstance(handlers, str):
@@ -60,7 +67,7 @@ def running(
         if seed is not None:
             backends.seed(chosen.database, resources, _rows(seed))
         with _thread(chosen, application) as (gateway, loop, clock):
-            yield TestingGateway(gateway, loop, clock, chosen.database, given["secret"])
+            yield TestingGateway(gateway, loop, clock, chosen.database, given["secret"], chosen.token_life)
 
 
 def _rows(seed: str | Path | Rows) -> Any:

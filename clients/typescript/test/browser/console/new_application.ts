@@ -6,12 +6,26 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Gateway } from "../../support/gateway.js";
 import { close, column, complaints, expectColumn, expectNoErrorLines, open, other, page, submit } from "./pages.js";
 
+const ROOM_OF_A_NOTE = {
+  title: "NoteMessage",
+  type: "object",
+  "x-room": { pattern: "a-note-{id}" },
+  "x-access": {
+    join: { exists: { resource: "notes", where: { id: "$room.id" } } },
+    send: { role: "editor", exists: { resource: "notes", where: { id: "$room.id" } } },
+  },
+  properties: { text: { type: "string" } },
+  required: ["text"],
+  additionalProperties: false,
+};
+
 export function newApplication(): void {
   describe("a new application", () => {
     const gateway = new Gateway([]);
 
     beforeAll(async () => {
       gateway.run("init");
+      writeFileSync(join(gateway.folder, "schema", "rooms", "a_note.schema.json"), JSON.stringify(ROOM_OF_A_NOTE));
       gateway.run("generate");
       gateway.run("migrate", "--seed");
       await gateway.start();
@@ -47,6 +61,24 @@ export function newApplication(): void {
       await page.getByRole("button", { name: "Join", exact: true }).click();
       await expect.poll(() => page.locator(".members li").count()).toBe(1);
       expect(await page.locator(".messages li").count()).toBe(0);
+      await expectNoErrorLines();
+    });
+
+    test("a room that the gateway ends goes from the page, which says why", async () => {
+      await page.locator("#pattern").selectOption("a-note-{id}");
+      expect(await page.locator("#room-name").inputValue()).toBe("a-note-1");
+      gateway.sql("insert into notes (id, text) values (99, 'short')");
+      await page.getByLabel("Name of the room").fill("a-note-99");
+      expect(await page.locator("#room-notes").innerText()).toContain("Only users with the role editor may send");
+      await page.getByRole("button", { name: "Join", exact: true }).click();
+      const room = page.locator('[data-room="a-note-99"]');
+      await expect.poll(() => room.locator(".members li").count()).toBe(1);
+      expect(await room.locator(".say").count()).toBe(0);
+      gateway.sql("delete from notes where id = 99");
+      await expect.poll(() => room.count()).toBe(0);
+      expect(await page.locator("#room-problem").innerText()).toBe(
+        "The gateway took you out of a-note-99: you may not be in it any more.",
+      );
       await expectNoErrorLines();
     });
 

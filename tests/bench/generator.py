@@ -15,9 +15,14 @@ from tests.support.gateway import ROOT
 
 BUILD = ROOT / "build" / "bench"
 SOURCES = ROOT / "tests" / "bench" / "c"
-PATIENCE_S = 300
+PATIENCE_S = 150
+"""Until all clients are connected, the row is done, and all connections are closed."""
+LIMIT_S = 10
+"""From the first message on: the round that is on the way then is the last one."""
+CUT_S = 3 * LIMIT_S
+"""From the first message on: a server that has not done one round until then is cut off."""
 Taken = dict[str, float]
-"""What the load generator measured once: the numbers of its line."""
+"""What the load generator measured once: the numbers of its line. With `cut` the server was cut off."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def take(load: Path, server: Server, row: Row, processor: int) -> Taken:
     """What one server needs. Raises RuntimeError with the load generator's sentence when it fails."""
     numbers = (server.port, server.pid, server.dialect, server.greeting)
     asked = (row.mode, row.clients, row.in_flight, row.rounds)
-    command = [str(load), *map(str, (*numbers, *asked))]
+    command = [str(load), *map(str, (*numbers, *asked, LIMIT_S))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     os.sched_setaffinity(process.pid, {processor})
     try:

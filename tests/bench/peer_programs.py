@@ -5,6 +5,7 @@ Each has a lock of its exact packages, and is left out with a printed reason whe
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import pythons
 from tests.bench.generator import BUILD
 from tests.bench.measures import Server
 from tests.bench.transport import program
@@ -74,9 +76,9 @@ def _needs(tool: str) -> str:
     return found
 
 
-def _installed(peer: Peer, lock: str, install: Callable[[Path], None]) -> Path:
+def _installed(peer: Peer, lock: str, install: Callable[[Path], None], suffix: str = "") -> Path:
     """A copy of the peer's folder with its packages, installed again when the lock is another one."""
-    folder = BUILD / "peers" / peer.folder
+    folder = BUILD / "peers" / f"{peer.folder}{suffix}"
     mark, wanted = folder / ".installed", (peer.source / lock).read_text(encoding="utf-8")
     if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(folder, ignore_errors=True)
@@ -115,12 +117,17 @@ def _workerd(peer: Peer) -> list[str]:
 
 
 def _python(peer: Peer) -> list[str]:
-    def install(folder: Path) -> None:
-        _run([sys.executable, "-m", "venv", str(folder / "venv")], folder)
-        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-        _run([str(folder / "venv/bin/pip"), "install", *options, "-r", "requirements.lock"], folder)
+    """By the Python that runs the benchmark, in an environment for each of them."""
 
-    folder = _installed(peer, "requirements.lock", install)
+    def install(folder: Path) -> None:
+        try:
+            lock = folder / "requirements.lock"
+            pythons.environment(sys.executable, folder / "venv", [["--require-hashes", "-r", str(lock)]])
+        except pythons.Unusable as reason:
+            raise RuntimeError(str(reason)) from None
+
+    by = hashlib.sha256(sys.prefix.encode()).hexdigest()[:6]
+    folder = _installed(peer, "requirements.lock", install, f"-{by}")
     return [str(folder / "venv/bin/python"), str(folder / "server.py")]
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.bench import pythons
 from tests.support.gateway import ROOT
 
 START, END = "<!-- figures -->", "<!-- end of the figures -->"
@@ -21,19 +22,29 @@ START, END = "<!-- figures -->", "<!-- end of the figures -->"
 
 @dataclass
 class Result:
-    """One row. `lines`: the figures by title and server. `failed`: the sentence of each server that could not do it."""
+    """One row. `lines`: the figures by title and server. `failed`: the sentence of each server that could not do it.
+
+    `beyond`: what the figure of a server that was cut off is more than. `seconds`: how long the row took.
+    """
 
     lines: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    beyond: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def add(self, title: str, server: str, value: float) -> None:
         self.lines.setdefault(title, {}).setdefault(server, []).append(value)
 
+    def cut(self, title: str, server: str, value: float) -> None:
+        """Figures of runs in which the server was quick enough are dropped: their median would flatter it."""
+        self.beyond.setdefault(title, {})[server] = value
+        self.lines.setdefault(title, {}).pop(server, None)
+
     def fail(self, server: str, sentence: str) -> None:
         """What a server did before it failed says nothing."""
         self.failed[server] = sentence
-        for figures in self.lines.values():
-            figures.pop(server, None)
+        for figures in (*self.lines.values(), *self.beyond.values()):
+            figures.pop(server, None)  # type: ignore[attr-defined]
 
 
 Results = dict[str, Result]
@@ -46,16 +57,23 @@ def table(results: Results) -> str:
     lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
     for row in results.values():
         for title, figures in row.lines.items():
-            cells = (
-                cell(figures[name]) if name in figures else "failed" if name in row.failed else "" for name in names
-            )
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+            lines.append(f"| {title} | " + " | ".join(_shown(row, title, figures, name) for name in names) + " |")
     return "\n".join(lines)
+
+
+def _shown(row: Result, title: str, figures: Mapping[str, Sequence[float]], server: str) -> str:
+    if server in figures:
+        return cell(figures[server])
+    if server in row.beyond.get(title, {}):
+        return f"more than {short(row.beyond[title][server])}"
+    return "failed" if server in row.failed else ""
 
 
 def _servers(row: Result) -> Iterator[str]:
     for figures in row.lines.values():
         yield from figures
+    for bounds in row.beyond.values():
+        yield from bounds
     yield from row.failed
 
 
@@ -114,14 +132,8 @@ def machine() -> dict[str, str]:
     return {
         "processor": f"{model}, {os.cpu_count()} of them",
         "system": f"{platform.system()} {platform.release()}",
-        "python": f"{platform.python_version()} ({'optimised' if _optimised() else 'without optimisations'})",
+        "python": pythons.description(pythons.facts()),
     }
-
-
-def _optimised() -> bool:
-    import sysconfig  # for this line alone
-
-    return "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
 
 
 def _text(file: Path) -> str:
@@ -162,6 +174,13 @@ class Kept:
             print(f"  {name}: measured again, because of another {' and '.join(other)}", flush=True)
             return None
         return row
+
+    def seconds(self, name: str) -> float:
+        """How long the row took when it was last measured here, under whatever conditions; 0 if that is not known."""
+        try:
+            return float(json.loads(_text(self._folder / f"{name}.json"))["row"]["seconds"])
+        except (ValueError, KeyError, TypeError):
+            return 0.0
 
     def put(self, name: str, row: Result) -> None:
         """Whole or not at all: a run that is stopped leaves no half of a file."""

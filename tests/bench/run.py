@@ -13,24 +13,35 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 
-from tests.bench import chart, peer_programs, product_rows
-from tests.bench.generator import BUILD, Row, compiled, figure, pin, take
-from tests.bench.measures import Server
-from tests.bench.results import Kept, Result, Results, as_json, cell, commit, failures, machine, noise, table, written
-from tests.bench.transport import peer, program, tidegate
+from tests.bench import chart, peer_programs, product_rows, pythons
+from tests.bench.generator import BUILD, Row, compiled, take
+from tests.bench.results import (
+    Kept,
+    Result,
+    Results,
+    as_json,
+    cell,
+    commit,
+    failures,
+    machine,
+    noise,
+    short,
+    table,
+    written,
+)
+from tests.bench.transport import peer, program, tidegate, tidegate_by
+from tests.bench.turns import Entrant, measured
 from tests.support.gateway import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
 PAGE, FIGURES, CHART = FOLDER / "README.md", FOLDER / "figures.json", FOLDER / "figures.svg"
 
-UVLOOP = "tidegate, uvloop"
+UVLOOP, OTHER = "tidegate, uvloop", "tidegate, other Python"
 _US = "server_us"
 _LATENCY = "100 clients, 50 messages a second: message to client, {} (us)"
 ROWS = {
@@ -55,31 +66,11 @@ SETS = {"quick": QUICK, "own": (*ROWS, *product_rows.ROWS), "peers": (*ROWS, *pr
 """The rows of each command, in their order: memory first, while nothing can be reused."""
 
 
-@dataclass
-class Entrant:
-    """A server that takes part. After a failure it is started again, because it may hold on to what failed."""
+def entrants(chosen: str, only: Sequence[str], beside: str | None) -> list[Entrant]:
+    """The servers of a set, or those of them that are named; says which cannot be had, and why.
 
-    name: str
-    version: str
-    start: Callable[[], AbstractContextManager[Server]]
-    server: Server | None = None
-    stack: ExitStack | None = None
-
-    def running(self, processor: int) -> Server:
-        if self.server is None:
-            self.stack = ExitStack()
-            self.server = self.stack.enter_context(self.start())
-            pin(self.server.pid, processor)
-        return self.server
-
-    def stop(self) -> None:
-        if self.stack is not None:
-            self.stack.close()
-        self.server = self.stack = None
-
-
-def entrants(chosen: str, only: Sequence[str]) -> list[Entrant]:
-    """The servers of a set, or those of them that are named; says which cannot be had, and why."""
+    `beside`: another Python, by which Tidegate runs once more.
+    """
     floor = compiled("floor")
     found = [
         Entrant("C, send", "", partial(program, "C, send", floor, "send")),
@@ -88,6 +79,9 @@ def entrants(chosen: str, only: Sequence[str]) -> list[Entrant]:
     ]
     if chosen != "quick" and find_spec("uvloop") is not None:
         found.append(Entrant(UVLOOP, version("uvloop"), partial(tidegate, UVLOOP, "uvloop")))
+    if beside is not None:
+        version_of_it = str(pythons.facts(beside)["version"])
+        found.append(Entrant(OTHER, f"on Python {version_of_it}", partial(tidegate_by, OTHER, beside)))
     peers = {"quick": (peer_programs.GORILLA,), "own": (), "peers": peer_programs.ALL}[chosen]
     if chosen != "own":
         found.append(Entrant("websockets", version("websockets"), partial(peer, "websockets", "plain")))
@@ -101,25 +95,6 @@ def entrants(chosen: str, only: Sequence[str]) -> list[Entrant]:
             continue
         found.append(Entrant(each.name, each.version(), partial(each.start, command)))
     return [each for each in found if not only or each.name in only]
-
-
-def measured(row: Row, taking: Sequence[Entrant], runs: int) -> Result:
-    """The servers take turns, A B B A."""
-    load, processors, result = compiled("load"), sorted(os.sched_getaffinity(0)), Result()
-    able = [each for each in taking if row.floor or not each.name.startswith("C, ")]
-    for run in range(1 if row.once else runs):
-        for each in reversed(able) if run % 2 else able:
-            if each.name in result.failed:
-                continue
-            try:
-                found = take(load, each.running(processors[0]), row, processors[-1])
-            except RuntimeError as reason:
-                result.fail(each.name, str(reason))
-                each.stop()
-                continue
-            for title, name in row.lines.items():
-                result.add(title, each.name, figure(found, name))
-    return result
 
 
 def of_product(name: str, runs: int) -> Result:
@@ -140,15 +115,24 @@ def measure(names: Sequence[str], taking: Sequence[Entrant], runs: int, kept: Ke
     """The rows, each kept when it is whole."""
     results: Results = {}
     try:
-        for name in names:
+        for number, name in enumerate(names, 1):
             row = kept.take(name) if resume else None
             if row is None:
                 began = time.monotonic()
-                row = measured(ROWS[name], taking, runs) if name in ROWS else of_product(name, runs)
+                print(f"  {number} of {len(names)}: {name}{_expected(names[number - 1 :], kept)}", flush=True)
+                if name in ROWS:
+                    row = measured(ROWS[name], taking, runs, compiled("load"), take)
+                else:
+                    row = of_product(name, runs)
+                row.seconds = round(time.monotonic() - began, 1)
                 kept.put(name, row)
-                print(f"  {name} ({time.monotonic() - began:.0f} s)", flush=True)
+                print(f"  {name} took {row.seconds:.0f} s", flush=True)
                 for title, figures in row.lines.items():
                     print(f"    {title}: {', '.join(f'{key} {cell(value)}' for key, value in figures.items())}")
+                for bounds in row.beyond.values():
+                    print(
+                        f"    cut off: {', '.join(f'{key} more than {short(value)}' for key, value in bounds.items())}"
+                    )
                 for server, sentence in row.failed.items():
                     print(f"    {server} failed: {sentence}", flush=True)
             results[name] = row
@@ -158,17 +142,33 @@ def measure(names: Sequence[str], taking: Sequence[Entrant], runs: int, kept: Ke
     return results
 
 
-def said(results: Results, taking: Sequence[Entrant], command: str, runs: int) -> str:
+def _expected(names: Sequence[str], kept: Kept) -> str:
+    """How long rows took when they were last measured here."""
+    known = [kept.seconds(name) for name in names]
+    if not known[0]:
+        return ""
+    missing = "" if all(known) else " without those that were never measured here"
+    return f", {known[0]:.0f} s last time; {sum(known) / 60:.0f} min for it and the rest{missing}"
+
+
+def said(results: Results, taking: Sequence[Entrant], command: str, runs: int, beside: str | None) -> str:
     """What stands below the table."""
     versions = ", ".join(f"{each.name} {each.version}" for each in taking if each.version)
     here = ". ".join(f"{key}: {value}" for key, value in machine().items())
     lines = [
         f"`{command}`, {runs} {'run' if runs == 1 else 'runs'}. {here}.",
         f"Versions: {versions}.",
+        *([pythons_compared(beside)] if beside is not None else []),
         noise(results),
     ]
     failed = failures(results)
     return "\n\n".join([*lines, *([f"What failed:\n\n{failed}"] if failed else [])])
+
+
+def pythons_compared(beside: str) -> str:
+    other = pythons.description(pythons.facts(beside))
+    speed = pythons.calibration({"the Python of the servers": sys.executable, "the other Python": beside})
+    return f"The other Python: {other}. {speed}"
 
 
 def main() -> int:
@@ -181,24 +181,33 @@ def main() -> int:
     parser.add_argument(
         "--write", action="store_true", help="fill the table, the JSON and the chart of docs/benchmarks"
     )
+    parser.add_argument(
+        "--python", metavar="PROGRAM", help="the Python of all servers that are Python (default: that of .venv)"
+    )
+    parser.add_argument("--beside", metavar="PROGRAM", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if unknown := set(args.rows) - set(SETS["peers"]):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(SETS['peers'])}")
     if sys.platform != "linux":
         parser.error("the load generator needs Linux: it uses epoll and /proc")
+    if args.python is not None:
+        try:
+            pythons.run_by(args.python, sys.argv[1:])
+        except pythons.Unusable as reason:
+            parser.error(f"--python: {reason}")
     if len(os.sched_getaffinity(0)) < 2:
         print("there is one processor: the server and the load share it", flush=True)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     names = [name for name in SETS["peers"] if name in (args.rows or SETS[args.set])]
-    taking = entrants(args.set, args.only)
+    taking = entrants(args.set, args.only, args.beside)
     if unknown := set(args.only) - {each.name for each in taking}:
         parser.error(f"no server {', '.join(sorted(unknown))}; there are {', '.join(each.name for each in taking)}")
     runs = max(1, args.runs)
     conditions = {"runs": runs, "machine": machine(), "servers": {each.name: each.version for each in taking}}
     results = measure(names, taking, runs, Kept(BUILD / "results" / args.set, conditions), args.resume)
     command = "make bench" if args.set == "own" else f"make bench-{args.set}"
-    below = said(results, taking, command, runs)
+    below = said(results, taking, command, runs, args.beside)
     print(f"\n{table(results)}\n\n{below}")
     if args.write:
         write(results, f"{table(results)}\n\n{below}", {"command": command, **conditions})

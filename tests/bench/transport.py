@@ -16,13 +16,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench import measures
 from tests.bench.measures import PATIENCE_S, UNLIMITED, Server
 from tests.bench.served import served
-from tests.support.gateway import READY, ROOT, GatewayProcess
+from tests.support.gateway import READY, ROOT, GatewayProcess, clean_environment, migrate
+from tests.support.ports import free_port
 
 FAN_OUT = "fan-out 1 -> 1000, one in flight (us a delivery)"
 LOADED = "fan-out 1 -> 1000, 16 in flight (us a delivery)"
@@ -48,9 +49,27 @@ def tidegate(name: str = "tidegate", loop: str = "asyncio") -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def program(name: str, *command: str | Path, dialect: str = "tidegate") -> Iterator[Server]:
+def tidegate_by(name: str, python: str) -> Iterator[Server]:
+    """A gateway that another Python runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"sqlite:///{folder}/tidegate.db"
+        migrate(database, ROOT / "schema")
+        command = [python, "-m", "tidegate", "serve", "--port", str(free_port()), "--database", database]
+        environment = clean_environment() | UNLIMITED | {"TIDEGATE_LOOP": "asyncio"}
+        with program(name, *command, environment=environment, greeting=1) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def program(
+    name: str,
+    *command: str | Path,
+    dialect: str = "tidegate",
+    environment: Mapping[str, str] = os.environ,
+    greeting: int = 0,
+) -> Iterator[Server]:
     """A server that prints its port, on one processor also as Go sees it. RuntimeError with what it said if it ends."""
-    environment = os.environ | {"GOMAXPROCS": "1"}
+    environment = {**environment, "GOMAXPROCS": "1"}
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert process.stdout is not None
@@ -60,7 +79,7 @@ def program(name: str, *command: str | Path, dialect: str = "tidegate") -> Itera
                 process.wait(PATIENCE_S)
                 errors.seek(0)
                 raise RuntimeError(f"{name} did not start: {errors.read().strip()[-300:]}")
-            yield Server(name, int(found[1] or found[2]), process.pid, greeting=0, dialect=dialect)
+            yield Server(name, int(found[1] or found[2]), process.pid, greeting=greeting, dialect=dialect)
         finally:
             process.kill()
             process.wait()

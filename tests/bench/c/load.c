@@ -1,6 +1,6 @@
 /* The load generator of the benchmarks: WebSocket clients on one epoll, which count what comes.
 
-   load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS
+   load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS LIMIT
    PID is the server, whose processor time comes from /proc/PID/task. DIALECT is one of dialects.h, and GREETING the
    number of units that a client gets by connecting. Clients mask with the zero key, which is valid. MODE is
      connect   every client joins the room
@@ -8,6 +8,9 @@
      slow      the same, and the last client reads nothing
      ping, message   each client has IN_FLIGHT requests on the way; a message goes to a room with its sender alone
      rate      one client sends a message to all every IN_FLIGHT milliseconds, whether or not the last one is there
+   LIMIT are seconds from the first message on: the round in which they end is the last one. A server that needs three
+   times as long for it is cut off: "cut" is then 1, "count" what was asked for until then, and "server_us" what the
+   server spent on a part of it, so that their ratio is less than a true figure.
    Prints one line of JSON; exits 1 with a sentence when the server refuses, closes or is silent for 20 seconds. */
 #define _GNU_SOURCE
 #include "units.h"
@@ -37,6 +40,9 @@ static const struct dialect *dialect;
 static int epoll, count, greeting;
 static unsigned long long all; /* units of all clients */
 static double *delays, due, interval; /* rate: the delay of each delivery, when the first message is due, and the time between two */
+static int server;                                           /* its process */
+static double began, first_cpu, limit; /* on the clock, and the server's time, at the first message; microseconds of LIMIT */
+static unsigned long long asked;       /* deliveries or answers since then */
 static unsigned long long delays_size, delays_room, before; /* before: units of a client when the first message is due */
 
 static void fail(const char *what) {
@@ -117,8 +123,15 @@ static void readable(struct client *c) {
       delays[delays_size++] = now - (due + (double)(c->units - before) * interval);
 }
 
+static void cut(void) {
+  if (delays) fail("it could not deliver at this rate");
+  printf("{\"cut\":1,\"count\":%llu,\"server_us\":%.3f}\n", asked, server_us(server) - first_cpu);
+  exit(0);
+}
+
 static void turn(int wait_ms) {
   struct epoll_event events[1024];
+  if (began && now_us(CLOCK_MONOTONIC) - began > 3 * limit) cut();
   int ready = epoll_wait(epoll, events, 1024, wait_ms);
   if (ready == 0 && wait_ms == SILENCE_MS) fail("the server was silent for 20 seconds");
   for (int i = 0; i < ready; i++) readable(events[i].data.ptr);
@@ -210,21 +223,22 @@ static void steady(const char *message, size_t size, int rounds) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 9) fail("usage: load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS");
-  int port = atoi(argv[1]), pid = atoi(argv[2]), in_flight = atoi(argv[7]), rounds = atoi(argv[8]);
+  if (argc != 10) fail("usage: load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS LIMIT");
+  int port = atoi(argv[1]), pid = server = atoi(argv[2]), in_flight = atoi(argv[7]), rounds = atoi(argv[8]);
   const char *mode = argv[5];
   int slow = !strcmp(mode, "slow"), rate = !strcmp(mode, "rate"), ping = !strcmp(mode, "ping");
   int fanout = slow || rate || !strcmp(mode, "fanout"), idle = !strcmp(mode, "connect");
-  struct rlimit limit;
+  struct rlimit files;
   dialect = dialect_of(argv[3]);
   greeting = atoi(argv[4]);
   count = atoi(argv[6]);
+  limit = atof(argv[9]) * 1e6;
   if (!dialect) fail("no such dialect");
-  if (count < 1 + slow + rate || in_flight < 1 || in_flight > (rate ? 1000 : 64) || rounds < 1) fail("numbers out of range");
+  if (count < 1 + slow + rate || in_flight < 1 || in_flight > (rate ? 1000 : 64) || rounds < 1 || !(limit > 0)) fail("numbers out of range");
   interval = in_flight * 1000.0;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
   epoll = epoll_create1(0);
   clients = calloc((size_t)count, sizeof *clients);
 
@@ -241,8 +255,13 @@ int main(int argc, char **argv) {
     int speakers = fanout ? 1 : count, readers = count - slow, batch = rate ? 1 : in_flight;
     unsigned each = ping ? 1 : 1 + (unsigned)(fanout ? 0 : dialect->replies); /* units of a reader for each request */
     unsigned replies = fanout ? (unsigned)dialect->replies : 0;
-    done = (unsigned long long)rounds * (unsigned)readers * (unsigned)batch;
+    done = 0;
+    first_cpu = server_us(pid), began = now_us(CLOCK_MONOTONIC);
     for (int round = -(rounds + 9) / 10; round < rounds; round++) { /* a tenth to warm up */
+      double took = now_us(CLOCK_MONOTONIC) - began;
+      if (round < 0 && took > limit / 4) round = 0; /* warm enough */
+      if (round > 0 && took > limit) break;
+      asked += (unsigned long long)readers * (unsigned)batch * (unsigned)(rate && !round ? rounds : 1);
       unsigned long long wanted = all + ((unsigned long long)readers * each + replies) * (unsigned)batch;
       if (round == 0) cpu = server_us(pid), wall = now_us(CLOCK_MONOTONIC), own = now_us(CLOCK_PROCESS_CPUTIME_ID);
       size_t size = 0;
@@ -252,9 +271,13 @@ int main(int argc, char **argv) {
         for (int k = 0; k < batch; k++) size += frame(out + size, ping ? dialect->ping : dialect->message, room, filler);
         if (!rate || round < 0) put(&clients[i], out, size);
       }
-      if (rate && round == 0) steady(out, size, rounds);
-      if (rate && round == 0) break;
+      if (rate && round == 0) {
+        steady(out, size, rounds);
+        done = (unsigned long long)rounds * (unsigned)readers;
+        break;
+      }
       until(wanted);
+      if (round >= 0) done += (unsigned long long)readers * (unsigned)batch;
       if (all != wanted) fail("more came than was asked for");
     }
   }

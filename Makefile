@@ -135,13 +135,13 @@ format: setup-tests setup-node ## format everything
 BENCH = $(BIN)/python -m tests.bench.run
 BENCH_OPTIONS = $(if $(BENCH_PYTHON),--python "$(BENCH_PYTHON)") $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
 
-bench: setup-tests ## Tidegate in all rows, beside the least that C can do; ROWS='ping message' chooses, RUNS (3), RESUME=1 goes on, WRITE=1 fills docs/benchmarks
+bench: setup-tests ## Tidegate in all rows, beside the least that C can do; ROWS='ping message' chooses, RUNS (3), BENCH_PYTHON for the servers, RESUME=1 goes on, WRITE=1 fills docs
 	$(BENCH) own $(BENCH_OPTIONS)
 
-bench-quick: setup-tests ## the rows of rooms beside C, websockets and gorilla, in a minute; ROWS, RUNS, RESUME, WRITE as above
+bench-quick: setup-tests ## the rows of rooms beside C, websockets and gorilla, in a minute; ROWS, RUNS, RESUME, WRITE, BENCH_PYTHON as above
 	$(BENCH) quick $(BENCH_OPTIONS)
 
-bench-peers: setup-tests ## all rows and all peers, which it installs into build/bench; takes most of an hour; ROWS, RUNS, RESUME, WRITE as above
+bench-peers: setup-tests ## all rows and all peers, which it installs into build/bench; takes 40 minutes at most; ROWS, RUNS, RESUME, WRITE, BENCH_PYTHON as above
 	$(BENCH) peers $(BENCH_OPTIONS)
 
 bench-targets: setup-tests ## hold parts of Tidegate against their targets; SECTIONS='rows workers' chooses

@@ -60,11 +60,11 @@ def pin(pid: int, processor: int) -> None:
         os.sched_setaffinity(int(thread.name), {processor})
 
 
-def take(load: Path, server: Server, row: Row, processor: int) -> Taken:
+def take(load: Path, server: Server, row: Row, processor: int, limit_s: float = LIMIT_S) -> Taken:
     """What one server needs. Raises RuntimeError with the load generator's sentence when it fails."""
     numbers = (server.port, server.pid, server.dialect, server.greeting)
     asked = (row.mode, row.clients, row.in_flight, row.rounds)
-    command = [str(load), *map(str, (*numbers, *asked, LIMIT_S))]
+    command = [str(load), *map(str, (*numbers, *asked, limit_s))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     os.sched_setaffinity(process.pid, {processor})
     try:

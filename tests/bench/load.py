@@ -23,6 +23,9 @@ HANDSHAKE = (
     "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
+AN_ADDRESS = 5_000
+"""Clients of one source address, where there are more."""
+
 
 def text_frame(payload: bytes) -> bytes:
     """A client's text frame, masked with the zero key."""
@@ -109,17 +112,21 @@ class Client(asyncio.Protocol):
         return future
 
 
-async def connect(port: int) -> Client:
-    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+async def connect(port: int, source: str | None = None) -> Client:
+    """`source`: the address that the client has, of 127.0.0.0/8."""
+    local = None if source is None else (source, 0)
+    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port, local_addr=local)
     await client.opened
     return client
 
 
 async def connect_many(port: int, count: int, at_a_time: int = 100) -> list[Client]:
+    """Each address has some 28,000 ports, some of them in use: many clients come from several addresses."""
     clients: list[Client] = []
     while len(clients) < count:
         batch = min(at_a_time, count - len(clients))
-        clients += await asyncio.gather(*(connect(port) for _ in range(batch)))
+        source = f"127.0.0.{2 + len(clients) // AN_ADDRESS}" if count > AN_ADDRESS else None
+        clients += await asyncio.gather(*(connect(port, source) for _ in range(batch)))
     return clients
 
 

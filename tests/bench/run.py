@@ -34,12 +34,14 @@ from tests.bench.results import (
     table,
     written,
 )
+from tests.bench.summary import summary
 from tests.bench.transport import peer, program, tidegate, tidegate_by
 from tests.bench.turns import Entrant, measured
 from tests.support.gateway import ROOT
 
 FOLDER = ROOT / "docs" / "benchmarks"
 PAGE, FIGURES, CHART = FOLDER / "README.md", FOLDER / "figures.json", FOLDER / "figures.svg"
+SUMMARY = ROOT / "docs" / "explanation" / "performance.md"
 
 UVLOOP, OTHER = "tidegate, uvloop", "tidegate, other Python"
 _US = "server_us"
@@ -214,12 +216,19 @@ def main() -> int:
     return 0
 
 
+def summarised(results: Results, command: str) -> str:
+    return summary(results, command, tuple(ROWS), tuple(product_rows.ROWS))
+
+
 def write(results: Results, figures: str, conditions: dict[str, object]) -> None:
     picture = f"![The figures as bars, a panel for each row]({CHART.name})"
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), f"{figures}\n\n{picture}"), encoding="utf-8")
+    SUMMARY.write_text(
+        written(SUMMARY.read_text(encoding="utf-8"), summarised(results, str(conditions["command"]))), encoding="utf-8"
+    )
     FIGURES.write_text(as_json(results, conditions), encoding="utf-8")
     CHART.write_text(chart.svg(results, product_rows.HIGHER), encoding="utf-8")
-    print(f"\nwritten: {', '.join(str(each.relative_to(ROOT)) for each in (PAGE, FIGURES, CHART))}")
+    print(f"\nwritten: {', '.join(str(each.relative_to(ROOT)) for each in (PAGE, SUMMARY, FIGURES, CHART))}")
 
 
 if __name__ == "__main__":

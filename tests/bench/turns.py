@@ -23,6 +23,7 @@ QUIET_S = 10.0
 """A row that takes no longer says nothing meanwhile."""
 
 Take = Callable[[Path, Server, Row, int], Taken]
+"""`generator.take`: with the program of the load, and the processor that it has."""
 
 
 @dataclass

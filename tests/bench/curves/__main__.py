@@ -14,6 +14,7 @@ import sys
 from tests.bench.curves.page import drawing, table
 from tests.bench.curves.sizes import curves
 from tests.support.gateway import ROOT
+from tidegate import open_files
 
 KEPT = ROOT / "build" / "bench" / "curves"
 DOCS = ROOT / "docs" / "benchmarks"
@@ -45,6 +46,7 @@ def main() -> None:
     if chosen.write and chosen.names:
         parser.error("the page has all curves: leave the names out, or --write")
     if chosen.size is not None:
+        open_files.fit(chosen.size)
         print(json.dumps(known[chosen.names[0]].measure(chosen.size)))
         return
     points: dict[str, list[tuple[int, float]]] = {}

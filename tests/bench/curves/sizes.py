@@ -95,14 +95,15 @@ def memory(size: int) -> float:
 
 
 def most_connections() -> int:
-    """What the limit of open files allows; the load generator has as many as the gateway."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_FILES
+    """What the hard limit of open files allows, for the gateway and for the load generator alike."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (soft if hard == resource.RLIM_INFINITY else hard) - SPARE_FILES
 
 
 def curves() -> Mapping[str, Curve]:
     """All curves by name. The number of connections ends where the limit of open files does."""
     most = most_connections()
-    connections = tuple(dict.fromkeys(min(size, most) for size in (500, 1_000, 5_000, 20_000)))
+    connections = tuple(dict.fromkeys(min(size, most) for size in (1_000, 5_000, 10_000, 20_000)))
     subscriptions, members = (1_000, 10_000, 100_000), (10, 100, 1_000, 10_000)
     return {
         "connections": Curve("memory of clients in one room", "connections", "MB", connections, memory),

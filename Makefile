@@ -194,8 +194,8 @@ simulate: setup-tests ## try thousands of interleavings for SECONDS (60), from S
 workers: setup-tests ## replace and kill two workers under CLIENTS (1500) clients, and check what each one saw
 	WORKERS_CLIENTS=$(or $(CLIENTS),1500) $(BIN)/pytest -q -rP tests/workers/test_gateway.py
 
-autobahn: setup-tests ## run the Autobahn test suite against the transport; the original where there is a Python 2.7 (PYTHON27=...)
-	$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 $(PYTHON27)) $(if $(CASES),--cases $(CASES))
+autobahn: setup-tests ## run the Autobahn test suite against the transport, or COMPRESSION=off; the original where there is a Python 2.7 (PYTHON27=...)
+	$(BIN)/python -m tests.autobahn $(if $(PYTHON27),--python27 $(PYTHON27)) $(if $(CASES),--cases '$(CASES)') $(if $(filter off,$(COMPRESSION)),--without-compression)
 
 reconnects: setup-tests setup-node ## break 500 connections of each client while rows and messages change, and check what each one saw
 	$(NPM) run --silent build

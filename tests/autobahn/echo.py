@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from msgspec.structs import replace
 from websockets.frames import Frame, Opcode
 
 from tests.transport.quiet import QuietHandler
@@ -26,16 +27,15 @@ from tidegate.transport import (
 )
 from tidegate.transport.compressed_sides import InflatingReadSide
 from tidegate.transport.deflate import Deflater, Inflater, deflated
+from tidegate.transport.read_side import ReadSide
 
 LARGEST = 16 << 20
 """Bytes of the suite's largest messages."""
-SETTINGS = TransportSettings(max_size=LARGEST, max_backlog=4 * LARGEST, compression=1, origins=("*",), sweep=0.1)
+SETTINGS = TransportSettings(max_size=LARGEST, max_backlog=4 * LARGEST, origins=("*",), sweep=0.1)
 
 
-class BinaryReadSide(InflatingReadSide):
+class BinaryReadSide(ReadSide):
     """Keeps the content of the binary message that is passed on."""
-
-    __slots__ = ("binary",)
 
     binary: bytes
 
@@ -45,6 +45,10 @@ class BinaryReadSide(InflatingReadSide):
         elif frame.opcode is Opcode.BINARY and frame.fin:
             self.binary = bytes(frame.data)
         super()._accept(frame)
+
+
+class InflatingBinaryReadSide(BinaryReadSide, InflatingReadSide):
+    """The same of a connection that compresses."""
 
 
 class Always(Deflater):
@@ -64,9 +68,12 @@ class Echo(QuietHandler):
         self._outbox = outbox
 
     def connected(self, connection: Connection) -> None:
-        side = BinaryReadSide(LARGEST, connection._ws, connection.write_side, connection, connection._context.now)
-        # Of a client that offered no compression, the library hands nothing to this one.
-        side.inflater = next(iter(connection._ws.extensions), Inflater(15))  # type: ignore[assignment]  # the only one
+        inflater = next(iter(connection._ws.extensions), None)
+        made = BinaryReadSide if inflater is None else InflatingBinaryReadSide
+        side = made(LARGEST, connection._ws, connection.write_side, connection, connection._context.now)
+        if isinstance(side, InflatingBinaryReadSide):
+            assert isinstance(inflater, Inflater)
+            side.inflater = inflater
         connection.read_side = side
 
     def received(self, connection: Connection, payload: bytes) -> None:
@@ -80,12 +87,13 @@ class Echo(QuietHandler):
 
 
 @contextlib.asynccontextmanager
-async def echoing() -> AsyncIterator[str]:
+async def echoing(*, compression: bool = True) -> AsyncIterator[str]:
     """The URL of a server in this loop."""
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)
-    context = ConnectionContext(SETTINGS, Routes(), outbox)
-    context.deflater = Always(1, context.counts.compressed)
+    context = ConnectionContext(replace(SETTINGS, compression=int(compression)), Routes(), outbox)
+    if compression:
+        context.deflater = Always(1, context.counts.compressed)
     listener = await Listener.open(context, Echo(outbox), tickers, "127.0.0.1", 0)
     try:
         yield f"ws://127.0.0.1:{listener.port}/ws"

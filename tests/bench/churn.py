@@ -43,7 +43,7 @@ ENVIRONMENT = {
     "TIDEGATE_MEMORY": "32 MiB",
     "TIDEGATE_SECRET": SECRET,
 }
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 class Refused(Exception):

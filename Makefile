@@ -133,7 +133,8 @@ format: setup-tests setup-node ## format everything
 	$(NPM) run --silent format
 
 BENCH = $(BIN)/python -m tests.bench.run
-BENCH_OPTIONS = $(if $(BENCH_PYTHON),--python "$(BENCH_PYTHON)") $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write)
+BENCH_OPTIONS = $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(if $(WRITE),--write) \
+  $(if $(BENCH_PYTHON),--python "$(BENCH_PYTHON)")
 
 bench: setup-tests ## Tidegate in all rows, beside the least that C can do; ROWS='ping message' chooses, RUNS (3), BENCH_PYTHON for the servers, RESUME=1 goes on, WRITE=1 fills docs
 	$(BENCH) own $(BENCH_OPTIONS)

@@ -83,7 +83,7 @@ def entrants(chosen: str, only: Sequence[str], beside: str | None) -> list[Entra
         found.append(Entrant(UVLOOP, version("uvloop"), partial(tidegate, UVLOOP, "uvloop")))
     if beside is not None:
         version_of_it = str(pythons.facts(beside)["version"])
-        found.append(Entrant(OTHER, f"on Python {version_of_it}", partial(tidegate_by, OTHER, beside)))
+        found.append(Entrant(OTHER, version_of_it, partial(tidegate_by, OTHER, beside)))
     peers = {"quick": (peer_programs.GORILLA,), "own": (), "peers": peer_programs.ALL}[chosen]
     if chosen != "own":
         found.append(Entrant("websockets", version("websockets"), partial(peer, "websockets", "plain")))
@@ -173,7 +173,7 @@ def pythons_compared(beside: str) -> str:
     return f"The other Python: {other}. {speed}"
 
 
-def main() -> int:
+def asked() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__)
     parser.add_argument("set", choices=SETS, help="quick: 8 rows, few servers; own: all rows, the floor; peers: all")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(SETS['peers'])} (default: all of the set)")
@@ -187,6 +187,11 @@ def main() -> int:
         "--python", metavar="PROGRAM", help="the Python of all servers that are Python (default: that of .venv)"
     )
     parser.add_argument("--beside", metavar="PROGRAM", help=argparse.SUPPRESS)
+    return parser
+
+
+def main() -> int:
+    parser = asked()
     args = parser.parse_args()
     if unknown := set(args.rows) - set(SETS["peers"]):
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(SETS['peers'])}")
@@ -209,6 +214,8 @@ def main() -> int:
     conditions = {"runs": runs, "machine": machine(), "servers": {each.name: each.version for each in taking}}
     results = measure(names, taking, runs, Kept(BUILD / "results" / args.set, conditions), args.resume)
     command = "make bench" if args.set == "own" else f"make bench-{args.set}"
+    if args.python is not None:
+        command += f" BENCH_PYTHON={args.python}"
     below = said(results, taking, command, runs, args.beside)
     print(f"\n{table(results)}\n\n{below}")
     if args.write:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +18,7 @@ from tests.bench.generator import Row, compiled, figure, take
 from tests.bench.peer_programs import PEERS
 from tests.bench.results import END, START, Kept, Result, as_json, cell, failures, noise, table, written
 from tests.bench.transport import program
+from tests.support.gateway import ROOT
 
 CONDITIONS = {"runs": 3, "servers": {"a": "1.0"}}
 
@@ -119,6 +122,17 @@ def test_page_names_every_row_and_every_server() -> None:
     page = run.PAGE.read_text(encoding="utf-8")
     assert [name for name in run.SETS["peers"] if f"`{name}`" not in page] == []
     assert [each.name for each in peer_programs.ALL if f"| {each.name} |" not in page] == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("target", ["bench", "bench-quick", "bench-peers"])
+def test_words_of_make_are_options_of_the_command(target: str) -> None:
+    words = ["ROWS=ping message", "RUNS=2", "RESUME=1", "WRITE=1", "BENCH_PYTHON=/usr/bin/python3"]
+    said = subprocess.run(["make", "-n", target, *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = next(line for line in said.splitlines() if "-m tests.bench.run" in line)
+    args = run.asked().parse_args(shlex.split(command.partition("tests.bench.run")[2]))
+    assert args.rows == ["ping", "message"]
+    assert (args.runs, args.resume, args.write, args.python) == (2, True, True, "/usr/bin/python3")
 
 
 def test_rows_have_one_name_each() -> None:

@@ -74,6 +74,17 @@ def test_rows_are_taken_again_only_under_the_same_conditions(
     assert Kept(tmp_path, CONDITIONS).take("ping") is None
 
 
+def test_row_that_begins_late_has_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(product_rows, "taken", lambda name: {name: {"tidegate": 1.0}})
+    kept = Kept(tmp_path, CONDITIONS)
+    assert run.measure(["herd"], [], 3, kept, False)["herd"].lines == {"herd": {"tidegate": [1.0] * 3}}
+    monkeypatch.setattr(run, "LATE_S", -60.0)
+    assert run.measure(["herd"], [], 3, kept, False)["herd"].lines == {"herd": {"tidegate": [1.0]}}
+    assert "one run, because" in capsys.readouterr().out
+
+
 def test_json_has_the_conditions_and_every_figure() -> None:
     found = json.loads(as_json({"ping": result(a=[1.0, 2.0])}, CONDITIONS))
     assert found["servers"] == {"a": "1.0"}

@@ -1,12 +1,13 @@
 // A form made of a schema: an input for each property, and what the gateway has against a value beside its input.
 
 import { element } from "./dom.js";
-import { inputFor, resolved } from "./fields.js";
-
-let made = 0;
+import { resolved } from "./fields.js";
+import { fieldFor, UNREADABLE } from "./inputs.js";
+import { Parts } from "./parts.js";
+import { hide, show } from "./problems_shown.js";
 
 export class Form {
-  #fields = new Map();
+  #parts;
   #whole;
   #status = element("p", { className: "problem", role: "alert", hidden: true });
   #act;
@@ -21,63 +22,49 @@ export class Form {
   constructor(schema, definitions, { act, submit, base = "/data", values = {}, secret = [], editing = false }) {
     this.#act = act;
     this.#base = base;
-    const { schema: top } = resolved(schema, definitions);
-    const parts = Object.entries(top.properties ?? {});
+    const found = resolved(schema, definitions);
+    const { properties, additionalProperties, required = [] } = found.schema;
+    const entries = Object.entries(properties ?? {});
     // Without properties the value is written as a whole, unless there is nothing to write.
-    this.#whole = parts.length === 0 && !(top.properties && top.additionalProperties === false);
-    if (this.#whole) parts.push(["", schema]);
-    for (const [name, sub] of parts) {
-      const found = resolved(sub, definitions);
-      const isSecret = secret.includes(name);
-      const needed = editing ? !found.nullable && !isSecret : this.#whole || (top.required ?? []).includes(name);
-      this.#fields.set(
-        name,
-        this.#field(name, found, { required: needed, value: values[name], editing, secret: isSecret }),
-      );
-    }
+    if (entries.length === 0 && !(properties && additionalProperties === false))
+      this.#whole = fieldFor("", found, definitions, { required: true, marked: !editing, editing });
+    else
+      this.#parts = new Parts(entries, definitions, fieldFor, (name, { nullable }) => {
+        const needed = editing ? !nullable && !secret.includes(name) : required.includes(name);
+        const marked = needed && !editing;
+        return { required: needed, marked, value: values[name], editing, secret: secret.includes(name) };
+      });
     if (editing) this.#before = this.#texts();
     const button = element("button", { textContent: submit });
-    const lines = [...this.#fields.values()].map(({ line }) => line);
+    const lines = this.#whole ? [this.#whole.line] : this.#parts.lines;
     const actions = element("div", { className: "submit" }, button);
-    const shape = lines.length > 1 ? "fields" : "fields single";
+    const single = lines.length === 1 && lines[0].tagName === "DIV";
+    const shape = lines.length === 0 || single ? "fields single" : "fields";
     this.element = element("form", { className: shape }, ...lines, this.#status, actions);
-    if (lines.length === 1) this.element.onkeydown = (event) => sendOnEnter(event, this.element);
+    if (single) this.element.onkeydown = (event) => sendOnEnter(event, this.element);
     this.element.onsubmit = (event) => this.#submit(event, button);
+  }
+
+  get #top() {
+    return this.#whole ?? this.#parts;
   }
 
   /** Empty the inputs, as they were at first. */
   reset() {
     this.element.reset();
-  }
-
-  #field(name, found, { required, value, editing, secret }) {
-    const id = `field-${++made}`;
-    // A yes-or-no with a default is a checkbox in the state of the default, though it may be left out.
-    const needed = required || typeof value === "boolean";
-    const { input, read } = inputFor(found, { required: needed, value, editing, secret });
-    input.id = id;
-    input.setAttribute("aria-describedby", `${id}-about`);
-    const mark = required && !editing && input.type !== "checkbox";
-    const label = element("label", { htmlFor: id }, name || "value");
-    if (mark) label.append(element("span", { className: "required", textContent: "required" }));
-    const zone = found.schema.format === "date-time" ? " In the time zone of this browser." : "";
-    const problem = element("span", { className: "problem", hidden: true });
-    const about = element("small", { id: `${id}-about` }, `${found.schema.description ?? ""}${zone}`, problem);
-    const line = element(
-      "div",
-      { className: input.type === "checkbox" ? "field check" : "field" },
-      label,
-      input,
-      about,
-    );
-    return { line, input, read, problem };
+    this.#top.reset();
   }
 
   async #submit(event, button) {
     event.preventDefault();
     this.#clear();
-    const value = this.#value();
-    if (value === undefined) return;
+    let value;
+    try {
+      value = this.#value();
+    } catch (error) {
+      if (error !== UNREADABLE) throw error;
+      return;
+    }
     button.disabled = true;
     try {
       await this.#act(value);
@@ -89,20 +76,11 @@ export class Form {
     }
   }
 
-  /** What was typed; undefined if some of it is no JSON. */
+  /** What was typed; when editing, of that what was changed. */
   #value() {
-    const found = Object.create(null); // a property may be called __proto__
-    for (const [name, { input, read }] of this.#fields) {
-      try {
-        const value = read();
-        if (value !== undefined && (this.#before === undefined || this.#before.get(name) !== text(input)))
-          found[name] = value;
-      } catch (error) {
-        this.#complain(name, `This is no JSON: ${error.message}`);
-        return undefined;
-      }
-    }
-    return this.#whole ? found[""] : found;
+    const found = this.#top.read();
+    if (this.#before === undefined) return found;
+    return Object.fromEntries(Object.entries(found).filter(([name, value]) => this.#before.get(name) !== text(value)));
   }
 
   /** A button that is disabled loses the focus: give it to the first input with a problem, or back to the button. */
@@ -113,40 +91,29 @@ export class Form {
   }
 
   #texts() {
-    return new Map([...this.#fields].map(([name, { input }]) => [name, text(input)]));
+    return new Map(Object.entries(this.#top.read()).map(([name, value]) => [name, text(value)]));
   }
 
   #show(error) {
     for (const { pointer, message } of error.violations ?? [{ pointer: "", message: error.message }]) {
       const inside = pointer === this.#base || pointer.startsWith(`${this.#base}/`);
-      const step = pointer
+      const steps = pointer
         .slice(this.#base.length + 1)
-        .split("/")[0]
-        .replaceAll("~1", "/")
-        .replaceAll("~0", "~");
-      this.#complain(inside ? (this.#whole ? "" : step) : undefined, message, pointer);
+        .split("/")
+        .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+      if (inside && this.#whole) this.#whole.complain(pointer === this.#base ? [] : steps, message, pointer);
+      else if (!inside || !this.#parts.complain(steps, message, pointer)) show(this.#status, message, pointer);
     }
-  }
-
-  #complain(name, message, pointer = "") {
-    const { problem, input } = this.#fields.get(name) ?? { problem: this.#status };
-    problem.hidden = false;
-    const where = pointer && element("code", { textContent: pointer });
-    problem.append(element("span", {}, message, " ", where || ""));
-    input?.setAttribute("aria-invalid", "true");
   }
 
   #clear() {
-    for (const { problem, input } of [...this.#fields.values(), { problem: this.#status }]) {
-      problem.hidden = true;
-      problem.replaceChildren();
-      input?.removeAttribute("aria-invalid");
-    }
+    hide(this.#status);
+    this.#top.clear();
   }
 }
 
-function text(input) {
-  return input.type === "checkbox" ? String(input.checked) : input.value;
+function text(value) {
+  return JSON.stringify(value);
 }
 
 /** In a form of one text, Enter sends and Shift with Enter begins a new line. */

@@ -198,9 +198,11 @@ class Contract:
         name = message.get("type")
         validator = self._pushes.get(name) if type(name) is str else None
         if validator is None:
-            known = ", ".join(sorted(self._pushes)) or "there is none"
+            known = f"these can: {', '.join(sorted(self._pushes))}" if self._pushes else "there are none"
             raise Refused(
-                "unknown_type", f"no message of schema/server that answers no request ({known})", pointer="/type"
+                "unknown_type",
+                f"only messages of schema/server that are no replies can be pushed; {known}",
+                pointer="/type",
             )
         if not validator.is_valid(message):
             raise _refusal(violations(validator, message, known=self._names))

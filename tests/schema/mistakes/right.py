@@ -35,6 +35,10 @@ def access(file: str, **rules: Any) -> Change:
 BASE = {"title": "Base", "properties": {"at": {"type": "integer"}}, "required": ["at"]}
 
 RIGHT: dict[str, Change] = {
+    "a message that the application pushes": add(
+        "server/news.schema.json",
+        {"title": "News", "type": "object", "properties": {"type": {"const": "news"}}, "required": ["type"]},
+    ),
     "the application": lambda found: None,
     "no sample rows": lambda found: found.pop(SEED),
     "a claim that fills a text": report(type="string", maxLength=64, default="$user.id"),

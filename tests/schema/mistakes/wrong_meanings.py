@@ -404,14 +404,19 @@ MESSAGES = {
         "/properties/ref",
         ("does not allow texts", "ref.schema.json"),
     ),
-    "a message that nothing sends": Wrong(
+    "a reply to no request": Wrong(
         add(
             "server/news.schema.json",
-            {"title": "News", "type": "object", "properties": {"type": {"const": "news"}}, "required": ["type"]},
+            {
+                "title": "News",
+                "type": "object",
+                "properties": {"type": {"const": "news"}, "ref": {"$ref": "../types/ref.schema.json"}},
+                "required": ["type"],
+            },
         ),
         "server/news.schema.json",
         "",
-        ("nothing sends this message", '"x-reply": "news"'),
+        ("no request has it as its reply", '"x-reply": "news"'),
         hint=True,
     ),
 }

@@ -1,4 +1,5 @@
-// An application whose one message counts: parts, an acknowledgement, an error of the application, and an endless wait.
+// An application with two messages. One counts: parts, an acknowledgement, an error of the application, and an endless
+// wait. The other one has objects, lists and alternatives.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +19,28 @@ export function writeCounting(folder: string): void {
     required: ["type", "to"],
     additionalProperties: false,
   };
+  const text = { type: "string", minLength: 2, maxLength: 20 };
+  const object = (properties: Record<string, unknown>) => {
+    return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+  };
+  const plan = {
+    title: "PlanRequest",
+    type: "object",
+    "x-access": { send: "anyone" },
+    properties: {
+      type: { const: "plan" },
+      ref: { $ref: "../types/ref.schema.json" },
+      steps: { type: "array", items: object({ word: text, place: object({ lat: { type: "number" } }) }) },
+      tags: { type: "array", items: text },
+      pay: {
+        oneOf: [object({ kind: { const: "card" }, number: text }), object({ kind: { const: "bill" }, to: text })],
+      },
+    },
+    required: ["type", "steps", "pay"],
+    additionalProperties: false,
+  };
   writeFileSync(join(folder, "schema", "client", "count.schema.json"), JSON.stringify(count));
+  writeFileSync(join(folder, "schema", "client", "plan.schema.json"), JSON.stringify(plan));
   writeFileSync(
     join(folder, "counting.py"),
     `import asyncio
@@ -37,6 +59,10 @@ async def count(request: dict, call: Call) -> AsyncIterator[dict]:
         yield {"n": n + 1}
     if request["to"] == 1:
         await asyncio.Event().wait()
+
+
+@gateway.on("plan")
+async def plan(request: dict, call: Call) -> None: ...
 `,
   );
 }

@@ -32,11 +32,19 @@ def message_problems(schemas: Schemas) -> Iterator[Problem]:
 
 
 def message_hints(schemas: Schemas) -> Iterator[Problem]:
-    """Messages in server/ that are no reply: an application has no other way to send one."""
+    """Messages in server/ that look like replies, because they have a `ref`, and answer no request.
+
+    Without a `ref` it is a message that the application pushes.
+    """
     replies = {item.schema.get("x-reply") for item in schemas.client.values()}
     for item in own(schemas):
-        if item.kind == "server" and item.is_file and not item.protocol and item.message_type not in replies:
-            reason = f'nothing sends this message: name it in a file of client/, as "x-reply": "{item.message_type}"'
+        if item.kind != "server" or not item.is_file or item.protocol or item.message_type in replies:
+            continue
+        if "ref" in resolved(item.schema, schemas.by_key).get("properties", {}):
+            reason = (
+                "this message has a `ref`, and no request has it as its reply: name it in a file of client/, as "
+                f'"x-reply": "{item.message_type}", or leave out `ref` if the application pushes it'
+            )
             yield Problem(item.file, "", reason, hint=True)
 
 

@@ -58,5 +58,38 @@ export function ownMessages(): void {
         .toBe("The gateway answered with the error cancelled.");
       expect(await page.locator("#own-cancel").isVisible()).toBe(false);
     });
+
+    test("objects, lists and alternatives have fields, and errors stand at the innermost one", async () => {
+      await page.locator("#message").selectOption("plan");
+      const form = page.locator("#own-form");
+      const button = (name: string) => form.getByRole("button", { name, exact: true });
+      const steps = form.getByRole("group", { name: /^steps \d/ });
+      for (let number = 0; number < 3; number++) await button("Add to steps").click();
+      for (const [index, word] of ["ab", "x", "cd"].entries()) {
+        await steps.nth(index).getByLabel("word").fill(word);
+        await steps.nth(index).getByLabel("lat").fill(`${index}.5`);
+      }
+      await form.getByLabel("Form of pay").selectOption({ label: "bill" });
+      await form.getByRole("textbox", { name: "to" }).fill("y");
+      await button("Send").click();
+      await expect
+        .poll(() => form.locator(".problem:visible").allInnerTexts())
+        .toEqual(["must have at least 2 characters /steps/1/word", "must have at least 2 characters /pay/to"]);
+      expect(
+        await steps
+          .nth(1)
+          .getByLabel("word")
+          .evaluate((input) => input === document.activeElement),
+      ).toBe(true);
+      await button("Remove steps 2").click();
+      await form.getByRole("textbox", { name: "to" }).fill("Ida");
+      await button("Send").click();
+      await expect.poll(() => page.locator("#own-state").innerText()).toBe("Done: the gateway answered ok.");
+      const sent = { word: "ab", place: { lat: 0.5 } };
+      const later = { word: "cd", place: { lat: 2.5 } };
+      const shown = await page.locator("#wire li", { hasText: '"steps"' }).first().locator("code").innerText();
+      expect(JSON.parse(shown)).toMatchObject({ steps: [sent, later], pay: { kind: "bill", to: "Ida" } });
+      expect(shown).not.toContain("tags");
+    });
   });
 }

@@ -13,7 +13,9 @@ export function rowTests(gateway: Gateway): void {
     await page.getByRole("button", { name: "New row" }).click();
     expect(await page.locator("dialog label").allInnerTexts()).not.toContain("id");
     await page.locator("dialog").getByLabel("due_at").fill("2026-03-01T08:30:00");
-    await submit({ user_id: "1", title: "Count the buoys", tags: '["sea"]' }, "Create");
+    await page.locator("dialog").getByRole("button", { name: "Add to tags" }).click();
+    await page.locator("dialog").getByRole("textbox", { name: "tags 1" }).fill("sea");
+    await submit({ user_id: "1", title: "Count the buoys" }, "Create");
     await expect.poll(async () => (await column("title", other)).at(-1)).toBe("Count the buoys");
     expect((await column("due_at", other)).at(-1)).toMatch(/^2026-0[23]-\d\d \d\d:30:00$/);
 

@@ -117,7 +117,7 @@ async def test_a_hub_that_hangs_is_noticed_and_another_line_is_tried(monkeypatch
         lines += 1
         hello = decode_hello(next(iter(Frames().feed(await reader.read(1000)))))
         assert hello.node == "worker 1"
-        writer.write(frame(encode(say.Welcome())))
+        writer.write(frame(encode(say.Welcome(1))))
         with suppress(OSError):
             await reader.read(-1)
         writer.close()

@@ -58,7 +58,7 @@ class Hub:
     ) -> None:
         """Begin without messages and members. `url`: of the database."""
         self._runs += 1
-        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, grace=self._grace)
+        self.rooms = RoomsOfHub(self.ledger, f"run{self._runs}", self._clock, grace=self._grace, again=self._runs > 1)
         joins: dict[Kind, Join] = {"rooms": self.rooms.join}
         if url is not None:
             self.store = await open_lent_store(url, resources or {}, keep, timeouts, durable=durable)

@@ -13,7 +13,7 @@ import msgspec
 from tidegate.core.errors import PermanentFailure, Refused
 from tidegate_protocol import Violation
 
-VERSION = 3
+VERSION = 4
 """Of all messages of the lines: two ends with different ones do not understand each other."""
 
 Kind = Literal["rooms", "rows"]

@@ -32,7 +32,7 @@ async def serve(settings: Settings, member: Member) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     ledger = Ledger(settings.memory_bytes)
-    rooms = RoomsOfHub(ledger, secrets.token_urlsafe(8), time.time)
+    rooms = RoomsOfHub(ledger, secrets.token_urlsafe(8), time.time, again=member.place.again)
     rows = HubRows(settings, ledger)
     if member.place.again:
         rows.open_later()

@@ -38,6 +38,8 @@ HASTY = 0.2
 """The share of histories in which clients are in haste; some of them lie, too."""
 HUBS = 0.3
 """The share of histories with a hub instead of Redis."""
+UNHEARD = 0.5
+"""The share of these in which the hub may die before a gateway has its last answers."""
 
 
 class RoomHistory:
@@ -66,6 +68,9 @@ class RoomHistory:
         ]
         bad_days = BAD_DAYS if isinstance(self.server, SimulatedHub) else BAD_DAYS + BAD_DAYS_OF_REDIS
         self._bad_days = chance.sample(bad_days, chance.choice((0, 1, 2, 3)))
+        unheard = random.Random(f"unheard: {seed}")
+        if isinstance(self.server, SimulatedHub) and unheard.random() < UNHEARD:
+            self._bad_days.append("_down_unheard")
         rare = random.Random(f"rare: {seed}")  # leaves the course of the other histories as it is
         self._loses = isinstance(self.server, RedisServer) and rare.random() < RARE
         if self._loses:
@@ -222,6 +227,13 @@ class RoomHistory:
         await asyncio.sleep(self.chance.choice((0.1, 3.0, 20.0)))
         self.server.restart_empty()
         self.server.down = False
+
+    async def _down_unheard(self) -> None:
+        """The hub is gone before its last answers have reached one gateway."""
+        for line in self.network.of(self.chance.choice(self.gateways).name):
+            line.block(down=True)
+        await asyncio.sleep(self.chance.choice((0.02, 0.2, 2.0)))
+        await self._down()
 
     async def _promotion(self) -> None:
         self._redis.replicate()

@@ -98,7 +98,8 @@ class SimulatedHub:
 
     def _begin(self) -> None:
         self._runs += 1
-        self._rooms = RoomsOfHub(Ledger(), f"h{self._runs}", self._now)
+        began = self._runs + int(self._loop.time() * 1e9)
+        self._rooms = RoomsOfHub(Ledger(), f"h{self._runs}", self._now, began=began, again=self._runs > 1)
         self._hub = HubServer({"rooms": self._rooms.join})
 
     def _tick(self) -> None:

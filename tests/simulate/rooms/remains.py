@@ -48,6 +48,8 @@ def of_server(server: RedisServer | SimulatedHub) -> list[str]:
             "what was not said again": {node: said for node, said in members._unsaid.items() if said},
             "workers that leave": members._leaving,
             "rooms that are told to be occupied": members.occupancy._told,
+            "rooms to compare": members.occupancy._due,
+            "what earlier hubs did": members.occupancy._claims,
             "rooms that are open": list(server._rooms._open),
         }
     )
@@ -81,7 +83,8 @@ def _of_hub_engine(engine: HubEngine) -> dict[str, object]:
         "positions": list(engine._following._rooms),
         "held bytes": engine._following._held,
         "entries": engine._presence._entries,
-        "changes without an answer": [*engine._presence._asked, *engine._presence._in_doubt],
+        "changes without an answer": engine._presence._asked,
+        "changes of rooms": engine._presence._changes,
         "requests that wait": engine._held,
         "questions": engine._hearing._asks,
         "parts of answers": engine._hearing._missed,

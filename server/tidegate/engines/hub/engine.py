@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -72,7 +72,7 @@ class HubEngine:
         self._held: list[bytes] = []
         """What waits for the hub."""
         self._hold_until = 0.0
-        self._presence = OwnPresence(self._calls)
+        self._presence = OwnPresence(self._calls, node, loop.time)
         self._leaving = False
         self._open: dict[str, None] = {}
         self._look: asyncio.TimerHandle | None = None
@@ -82,7 +82,12 @@ class HubEngine:
         self._hold_until = self._loop.time() + HOLD_S
         self.connector.start()
         self._following = Following(listener)
-        self._hearing = Hearing(self._calls, listener, self._following, self._follow, self._presence.counted)
+        of_presence: dict[type, Callable[[Any], None]] = {
+            say.Welcome: self._presence.welcome,
+            say.Counted: self._presence.counted,
+            say.Changed: self._changed,
+        }
+        self._hearing = Hearing(self._calls, listener, self._following, self._follow, of_presence)
         self._presence.occupancy.listener = listener
 
     @property
@@ -189,6 +194,11 @@ class HubEngine:
         epoch, offset = (None, 0) if ask.known is None else (ask.known.epoch, ask.known.offset)
         self._hearing.expects(id, ask)
         self._line.answer(encode(say.Follow(id, ask.room, epoch, offset)))
+
+    def _changed(self, changed: say.Changed) -> None:
+        has = self._presence.changed(changed)
+        if has is not None:
+            self._send(encode(has))
 
     # -- connector.User ---------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ Invariant: an answer is used before anything that the hub said later.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tidegate.core.rooms.ports import EngineListener, HistoryPage, Opened, Standing
@@ -29,9 +29,9 @@ class Hearing:
         listener: EngineListener,
         following: Following,
         follow: Callable[[Ask], None],
-        counted: Callable[[say.Counted], None],
+        of_presence: Mapping[type, Callable[[Any], None]],
     ) -> None:
-        """`follow` asks the hub. `counted` gets the answers about presence."""
+        """`follow` asks the hub. `of_presence`: by type of message, what gets those about users of this worker."""
         self._calls = calls
         self._listener = listener
         self._following = following
@@ -46,7 +46,6 @@ class Hearing:
         self._named: set[str] = set()
         """The workers that this hub has named since the line began."""
         self._does: dict[type, Callable[[Any], None]] = {
-            say.Welcome: lambda message: None,
             say.Delivered: self._delivered,
             say.Published: self._published,
             say.Missed: lambda message: self._missed.setdefault(message.id, []).extend(message.texts),
@@ -54,15 +53,14 @@ class Hearing:
             say.Followed: self._followed,
             say.Restarted: lambda message: self._ask(following.ask_again(message.room)),
             say.Page: lambda page: calls.settle(page.id, HistoryPage(page.texts, page.more)),
-            say.Counted: counted,
             say.Members: self._members,
             say.PresentElsewhere: self._present_elsewhere,
             say.NodeStands: self._stands,
-            say.Vacated: lambda message: listener.vacated(message.room),
             say.Told: lambda message: listener.told(message.kind, message.text),
             say.ToUser: lambda message: listener.told_user(message.user, message.text),
             say.Done: lambda message: calls.settle(message.id, None),
             Refusal: self._refused,
+            **of_presence,
         }
 
     def expects(self, number: int, ask: Ask) -> None:

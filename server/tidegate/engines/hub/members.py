@@ -7,13 +7,13 @@ Invariant: whether a user is present in a room is decided here alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
 from tidegate.core.rooms.ghosts import GRACE_S
-from tidegate.core.rooms.ports import Occupancy, Standing
+from tidegate.core.rooms.ports import Standing
 from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.occupancy import OccupancyOfRooms
 
@@ -21,20 +21,21 @@ from tidegate.engines.hub.occupancy import OccupancyOfRooms
 class Tells(Protocol):
     """How workers are told."""
 
-    @property
-    def has_workers(self) -> bool: ...
+    def nodes(self) -> Iterable[str]:
+        """Of the workers that are there."""
 
     def to_room(self, room: str, message: msgspec.Struct, but: str | None = None) -> None: ...
 
     def to_all(self, message: msgspec.Struct, but: str | None = None) -> None: ...
 
-    def to_one(self, message: msgspec.Struct) -> None: ...
+    def to_node(self, node: str, message: msgspec.Struct) -> None: ...
 
 
 class MembersOfRooms:
     """Of all rooms of one machine."""
 
-    def __init__(self, tells: Tells, grace: float = GRACE_S) -> None:
+    def __init__(self, tells: Tells, began: int, grace: float = GRACE_S, *, again: bool = True) -> None:
+        """`began`: as in `messages.Welcome`. `again`: there was a hub before, whose workers may come back."""
         self._tells = tells
         self._grace = grace
         self._rooms: dict[str, dict[str, dict[str, say.Entry]]] = {}
@@ -47,10 +48,10 @@ class MembersOfRooms:
         """By node that leaves: until when its users stay; None until the next tick sets it."""
         self._back_at: float | None = None
         """When every worker of an earlier hub is back at this one; None until the first tick sets it."""
-        self._all_back = False
+        self._all_back = not again
         self._met: set[str] = set()
-        """Until then: the nodes that have said all."""
-        self.occupancy = OccupancyOfRooms()
+        """The nodes that have said all to this hub, and are not gone."""
+        self.occupancy = OccupancyOfRooms(began, self._rooms.__contains__, waits=again)
 
     def of(self, room: str, but: str) -> list[say.Member]:
         """Who is present in `room` through other nodes than `but`."""
@@ -66,8 +67,8 @@ class MembersOfRooms:
         """The nodes that are not simply present."""
         return dict.fromkeys(self._leaving, "leaving")
 
-    def present(self, node: str, room: str, user: str, entry: say.Entry | None, *, asked: bool = True) -> Occupancy:
-        """Whether and how `user` is present through `node`. `asked`: the node says so, and gets what is new."""
+    def present(self, node: str, room: str, user: str, entry: say.Entry | None) -> None:
+        """Whether and how `user` is present through `node`."""
         users = self._rooms.setdefault(room, {})
         entries = users.setdefault(user, {})
         former = entries.get(node)
@@ -85,12 +86,13 @@ class MembersOfRooms:
             del self._rooms[room]
         if former != entry:
             self._tells.to_room(room, say.PresentElsewhere(room, node, user, entry), but=node)
-        return self.occupancy.changed(room, users=bool(users), asked=asked)
 
-    def earlier(self, node: str, rooms: Sequence[str]) -> None:
-        """`node` says which rooms are told to be occupied: news for a hub that has not had this node before."""
-        if not self._all_back and node not in self._met:
-            self.occupancy.earlier(rooms, self._rooms)
+    def earlier(self, node: str, said: say.Earlier) -> None:
+        """What `node` says first: of this hub, or of earlier ones where this hub has not had the node before."""
+        if node not in self._met:
+            self.occupancy.earlier(node, said.has, said.changes)
+        for changed in self.occupancy.back(node, said.has[-1][1] if said.has else 0):
+            self._tells.to_node(node, changed)
 
     def back(self, node: str) -> None:
         """The node is there: again, where it has said something before.
@@ -103,11 +105,9 @@ class MembersOfRooms:
 
     def said_all(self, node: str) -> None:
         """The node has said again who is present through it."""
-        if not self._all_back:
-            self._met.add(node)
-        for room, user in self._unsaid.pop(node, ()):
-            self.present(node, room, user, None, asked=False)
-        self._tell_vacated()
+        self._met.add(node)
+        self._end(node, self._unsaid.pop(node, ()))
+        self._tell_changes()
 
     def leaving(self, node: str) -> None:
         if node not in self._leaving:
@@ -120,25 +120,37 @@ class MembersOfRooms:
             self._back_at = now + self._grace
         elif now >= self._back_at and not self._all_back:
             self._all_back = True
-            self._met.clear()
-            self.occupancy.all_back()
         for node, until in list(self._leaving.items()):
             if until is None:
                 self._leaving[node] = now + self._grace
             elif now >= until:
                 self._bury(node)
-        self._tell_vacated()
+        self._tell_changes()
 
     def _bury(self, node: str) -> None:
         del self._leaving[node]
         self._unsaid.pop(node, None)
+        self._met.discard(node)
         self._tells.to_all(say.NodeStands(node, "gone"), but=node)
         self.occupancy.gone(node)
-        for room, user in list(self._of_node.pop(node, ())):
-            self.present(node, room, user, None, asked=False)
+        self._end(node, self._of_node.pop(node, ()))
 
-    def _tell_vacated(self) -> None:
-        """Tell a worker, once there is one, of rooms whose last user ended otherwise than at a worker's word."""
-        if self._tells.has_workers and not self._unsaid:
-            for room in self.occupancy.vacated():
-                self._tells.to_one(say.Vacated(room))
+    def _end(self, node: str, said: Iterable[tuple[str, str]]) -> None:
+        """These rooms and users of `node` are no more."""
+        for room, user in list(said):
+            self.present(node, room, user, None)
+            self.occupancy.changed(room, None)
+
+    def _tell_changes(self) -> None:
+        """Give changes that no answer brings to one worker each, once there is one that has said all and stays."""
+        nodes = dict.fromkeys(node for node in self._tells.nodes() if node not in self._leaving)
+        if not nodes or self._unsaid:
+            return
+        if self._all_back:
+            self.occupancy.all_back()
+        for room, occupied in self.occupancy.due():
+            with_users = (node for entries in self._rooms.get(room, {}).values() for node in entries if node in nodes)
+            node = next(with_users, next(iter(nodes)))
+            changed = say.Changed(room, self.occupancy.give(room, node, occupied=occupied))
+            self._tells.to_all(changed, but=node)
+            self._tells.to_node(node, changed)

@@ -44,6 +44,15 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
         return RemoteMember(self.node, self.user, self.entry.entry())
 
 
+class Change(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """What was last told of a room: that it is occupied, or vacated. Changes have rising numbers, also over hubs."""
+
+    number: int
+    node: str
+    """The worker that was given it to tell."""
+    occupied: bool
+
+
 # -- a worker says ----------------------------------------------------------------------------------------------------
 
 
@@ -87,24 +96,27 @@ class Present(msgspec.Struct, frozen=True, array_like=True, tag=14):
     room: str
     user: str
     entry: Entry | None
-    answered: int = 0
-    """The worker has the answers to its earlier requests up to this one."""
+    has: int = 0
+    """The number of the last change that the worker was given."""
 
 
 class AllPresent(msgspec.Struct, frozen=True, array_like=True, tag=15):
     """The worker has said again who is present through it: no other user is."""
 
 
-class WasPresent(msgspec.Struct, frozen=True, array_like=True, tag=22):
-    """The answer to a `Present` was lost with its line. `Counted` says again what it changed, if the hub had it."""
+class Has(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """The worker has the changes that it was given, up to this number."""
 
-    id: int
+    number: int
 
 
-class Occupied(msgspec.Struct, frozen=True, array_like=True, tag=23):
-    """Rooms that were told to be occupied, as far as the worker knows: for a hub that was started again."""
+class Earlier(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """What a worker says first. A hub that was started again learns from it what its predecessors did."""
 
-    rooms: list[str]
+    has: list[tuple[int, int]]
+    """Of each hub, the oldest first: the number that it began with, and that of the last change from it."""
+    changes: list[tuple[str, Change]]
+    """The last change of rooms, as far as the worker knows."""
 
 
 class ListPresent(msgspec.Struct, frozen=True, array_like=True, tag=16):
@@ -147,6 +159,9 @@ class Follow(msgspec.Struct, frozen=True, array_like=True, tag=21):
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=30):
     """The first message of the hub."""
+
+    began: int
+    """All its changes have higher numbers, and all those of earlier hubs have lower ones."""
 
 
 class Delivered(msgspec.Struct, frozen=True, array_like=True, tag=31):
@@ -191,6 +206,9 @@ class Page(msgspec.Struct, frozen=True, array_like=True, tag=35):
 class Counted(msgspec.Struct, frozen=True, array_like=True, tag=36):
     id: int
     occupancy: Occupancy
+    """What it changed: the change that is given to this worker, as `last`."""
+    last: Change | None
+    """The last change of the room; None where none is known."""
 
 
 class Members(msgspec.Struct, frozen=True, array_like=True, tag=37):
@@ -231,10 +249,11 @@ class Restarted(msgspec.Struct, frozen=True, array_like=True, tag=43):
     room: str
 
 
-class Vacated(msgspec.Struct, frozen=True, array_like=True, tag=44):
-    """The last user of a room vanished, and no answer says so. One worker is told."""
+class Changed(msgspec.Struct, frozen=True, array_like=True, tag=44):
+    """A change that no answer brings, for the worker that it names. The others may know an earlier one."""
 
     room: str
+    change: Change
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag=40):
@@ -248,8 +267,8 @@ FromWorker = (
     | ReadPage
     | Close
     | Present
-    | WasPresent
-    | Occupied
+    | Has
+    | Earlier
     | AllPresent
     | ListPresent
     | Tell
@@ -270,7 +289,7 @@ FromHub = (
     | NodeStands
     | Followed
     | Restarted
-    | Vacated
+    | Changed
     | Told
     | ToUser
     | Done

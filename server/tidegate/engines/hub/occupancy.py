@@ -1,106 +1,144 @@
-"""Which rooms were told to be occupied, compared with those that have users; the hub's side.
+"""What was told of each room, occupied or vacated, compared with whether it has users; the hub's side.
 
-What a worker was answered is kept until it is known to have it, so that the worker can ask again where the answer was
-lost with its line. A hub that was started again learns from the workers which rooms are told to be occupied.
+A change is given to one worker, and kept until that worker says that it has it. A worker that comes back gets again
+what it lacks. A hub that was started again learns from the workers what was told before: which changes they know of,
+and up to which number each of them has what it was given.
 Invariant: of one room, `occupied` and `vacated` take turns. While workers come back to a new hub, no room is told to be
 vacated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from tidegate.core.rooms.ports import Occupancy
+from tidegate.engines.hub.messages import Change, Changed
 
 GONE = 64
-"""Nodes that are gone, and may come back and ask what they were answered. Of more, the first is forgotten."""
+"""Nodes that are gone, and may come back and get what they lack. Of more, the first is forgotten."""
+Numbers = list[tuple[int, int]]
+"""As in `messages.Earlier.has`."""
 
 
 class OccupancyOfRooms:
     """Of all rooms of one machine."""
 
-    def __init__(self) -> None:
-        self._told: set[str] = set()
-        """Rooms that are occupied, for those who were told."""
-        self._vacant: dict[str, None] = {}
-        """Those of them that have no user any more, which no worker was told yet."""
-        self._answers: dict[str, dict[int, tuple[str, Occupancy]]] = {}
-        """By node and number: the rooms and changes that it was answered, and perhaps does not have."""
-        self._last: dict[str, str] = {}
-        """By room of these: the node that was told the room's last change."""
+    def __init__(self, began: int, has_users: Callable[[str], bool], *, waits: bool) -> None:
+        """`began`: changes have higher numbers, those of earlier hubs have lower ones. `waits`: until `all_back`."""
+        self._began = self._number = began
+        self._has_users = has_users
+        self._told: dict[str, Change] = {}
+        """By room that was told to be occupied: its last change."""
+        self._due: dict[str, None] = {}
+        """Rooms whose users came or went otherwise than at a worker's word: to be compared with what was told."""
+        self._given: dict[str, dict[int, tuple[str, Change]]] = {}
+        """By node and number: what it was given, and perhaps does not have."""
+        self._last: dict[str, Change] = {}
+        """By room of these: its last change."""
         self._gone: dict[str, None] = {}
-        self._waits = False
+        self._waits = waits
         """Workers come back to this hub, which is new."""
+        self._claims: dict[str, set[Change]] = {}
+        """By room: the changes by earlier hubs that workers know of."""
+        self._numbers: dict[str, Numbers] = {}
+        """By node: what it has of the changes by earlier hubs."""
 
-    def earlier(self, rooms: Iterable[str], has_users: Iterable[str]) -> None:
-        """A worker that comes back to a new hub knows that `rooms` are told to be occupied."""
-        self._waits = True
-        self._told.update(rooms)
-        self._vacant.update(dict.fromkeys(room for room in rooms if room not in has_users))
+    def last(self, room: str) -> Change | None:
+        """The change by which `room` was told to be occupied, as far as is known; None if it was not."""
+        return self._told.get(room) or (self._claimed(room) if self._waits else None)
 
-    def all_back(self) -> None:
-        """Every worker is back, or gone."""
-        self._waits = False
+    def changed(self, room: str, node: str | None) -> tuple[Occupancy, Change | None]:
+        """Users of `room` came or went. What is new, and the last change, for the worker `node` that said so.
 
-    def changed(self, room: str, *, users: bool, asked: bool) -> Occupancy:
-        """What is new, now that `room` has users or none. `asked`: a worker gets it as its answer."""
-        if users:
-            self._vacant.pop(room, None)
-            if room in self._told:
-                return None
-            self._told.add(room)
-            self._last.pop(room, None)
-            return "occupied"
-        if room not in self._told or room in self._vacant:
-            return None
-        if asked and not self._waits:
-            self._told.discard(room)
-            self._last.pop(room, None)
-            return "vacated"
-        self._vacant[room] = None
-        return None
+        Where no worker said so, and where a new hub does not know enough, `due` has it later.
+        """
+        users, told = self._has_users(room), self.last(room)
+        if node is None or (self._waits and told is not None):
+            self._due[room] = None
+        elif users != (told is not None):
+            return ("occupied" if users else "vacated"), self.give(room, node, occupied=users)
+        return None, told
 
-    def vacated(self) -> list[str]:
-        """The rooms that one worker has to be told, each once. To be asked where there is a worker."""
-        if self._waits or not self._vacant:
-            return []
-        rooms, self._vacant = list(self._vacant), {}
-        for room in rooms:
-            self._told.discard(room)
-            self._last.pop(room, None)
-        return rooms
+    def due(self) -> Iterator[tuple[str, bool]]:
+        """Rooms for which one worker has to be given a change, and whether they are occupied."""
+        if not self._waits:
+            due, self._due = self._due, {}
+            for room in due:
+                users = self._has_users(room)
+                if users != (room in self._told):
+                    yield room, users
 
-    # -- lost answers -----------------------------------------------------------------------------------------------
+    def give(self, room: str, node: str, *, occupied: bool) -> Change:
+        """`node` is given the change of `room`."""
+        self._number = number = self._number + 1
+        change = Change(number, node, occupied)
+        if occupied:
+            self._told[room] = change
+        else:
+            self._told.pop(room, None)
+        self._given.setdefault(node, {})[number] = room, change
+        self._last[room] = change
+        return change
 
-    def answered(self, node: str, number: int, room: str, change: Occupancy, has: int) -> None:
-        """`node` is answered its request `number`; it has the answers up to `has`."""
+    # -- what nodes have ---------------------------------------------------------------------------------------------
+
+    def has(self, node: str, number: int) -> None:
+        """`node` has what it was given, up to `number`."""
+        given = self._given.get(node, {})
+        while given and (first := next(iter(given))) <= number:
+            self._drop(*given.pop(first))
+        if not given:
+            self._given.pop(node, None)
+
+    def back(self, node: str, number: int) -> list[Changed]:
+        """What `node` lacks, without changes that another node was given a later one after."""
         self._gone.pop(node, None)
-        answers = self._answers.setdefault(node, {})
-        while answers and (first := next(iter(answers))) <= has:
-            self._drop(node, first)
-        if change is not None:
-            answers[number] = room, change
-            self._last[room] = node
-        elif not answers:
-            del self._answers[node]
-
-    def again(self, node: str, number: int) -> Occupancy:
-        """What the request `number` of `node` changed; None where another node was told a later change of the room."""
-        room, change = self._answers.get(node, {}).get(number, ("", None))
-        return change if self._last.get(room) == node else None
+        self.has(node, number)
+        lacks = [Changed(room, change) for room, change in self._given.get(node, {}).values()]
+        return [each for each in lacks if (last := self._last.get(each.room)) is not None and last.node == node]
 
     def gone(self, node: str) -> None:
         """`node` is gone, perhaps for ever."""
-        if node in self._answers:
+        if node in self._given:
             self._gone[node] = None
         if len(self._gone) > GONE:
             first = next(iter(self._gone))
             del self._gone[first]
-            for number in list(self._answers[first]):
-                self._drop(first, number)
-            del self._answers[first]
+            for room, change in self._given.pop(first).values():
+                self._drop(room, change)
 
-    def _drop(self, node: str, number: int) -> None:
-        room, _ = self._answers[node].pop(number)
-        if self._last.get(room) == node and all(room != each for each, _ in self._answers[node].values()):
+    def _drop(self, room: str, change: Change) -> None:
+        if self._last.get(room) == change:
             del self._last[room]
+
+    # -- a new hub ---------------------------------------------------------------------------------------------------
+
+    def earlier(self, node: str, numbers: Numbers, changes: Iterable[tuple[str, Change]]) -> None:
+        """What `node` knows of earlier hubs."""
+        self._numbers[node] = numbers
+        for room, change in changes:
+            if change.number <= self._began:  # it knows its own
+                self._claims.setdefault(room, set()).add(change)
+
+    def all_back(self) -> None:
+        """The workers that come back have said what they know: what they know of too is told, or becomes due."""
+        self._waits = False
+        for room in self._claims:
+            claimed = self._claimed(room)
+            if claimed is not None:
+                self._told.setdefault(room, claimed)
+            self._due[room] = None
+        self._claims.clear()
+        self._numbers.clear()
+
+    def _claimed(self, room: str) -> Change | None:
+        """The last change that was told of `room`, if that is `occupied`."""
+        last = max(filter(self._was_told, self._claims.get(room, ())), default=None)
+        return last if last is not None and last.occupied else None
+
+    def _was_told(self, change: Change) -> bool:
+        """Whether its node has it. Of a node that is gone, this is not known."""
+        numbers = self._numbers.get(change.node)
+        if not numbers or change.number <= numbers[0][0]:
+            return True
+        return any(began < change.number <= last for began, last in numbers)

@@ -8,7 +8,8 @@ users through a worker that is gone ends after the grace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic_ns
 
 import msgspec
 
@@ -38,11 +39,19 @@ class RoomsOfHub:
         run: str,
         clock: Callable[[], float],
         grace: float = GRACE_S,
+        *,
+        began: int | None = None,
+        again: bool = False,
     ) -> None:
-        """`run` names this run of the hub. `clock`: seconds since the Unix epoch."""
+        """`run` names this run of the hub. `clock`: seconds since the Unix epoch.
+
+        `began`: nanoseconds on a clock of the machine that only goes forward; higher than in earlier hubs.
+        `again`: there was a hub before, whose workers may come back.
+        """
+        self._began = monotonic_ns() if began is None else began
         self.engine = MemoryEngine(msgspec.json.encode, run, ledger)
         self.engine.listen(self)
-        self.members = MembersOfRooms(self, grace)
+        self.members = MembersOfRooms(self, self._began, grace, again=again)
         self._clock = clock
         self._rules: dict[tuple[int, float], RoomRules] = {}
         self._open: dict[str, dict[Worker, None]] = {}
@@ -57,7 +66,7 @@ class RoomsOfHub:
             former.line.abort()
             self._leave_rooms(former)
         worker = self._workers[node] = Worker(self, line, node)
-        line.answer(encode(say.Welcome()))
+        line.answer(encode(say.Welcome(self._began)))
         present: dict[str, Standing] = dict.fromkeys(self._workers, "present")
         for other, standing in (present | self.members.standings()).items():
             if other != node:
@@ -102,13 +111,12 @@ class RoomsOfHub:
             if worker.node != but:
                 worker.line.send_frame(framed)
 
-    @property
-    def has_workers(self) -> bool:
-        return bool(self._workers)
+    def nodes(self) -> Iterable[str]:
+        return self._workers
 
-    def to_one(self, message: msgspec.Struct) -> None:
-        """Tell one worker, whichever it is; there is one."""
-        next(iter(self._workers.values())).line.send(encode(message))
+    def to_node(self, node: str, message: msgspec.Struct) -> None:
+        """Tell one worker that is there."""
+        self._workers[node].line.send(encode(message))
 
     def _leave_rooms(self, worker: Worker) -> None:
         for room in worker.rooms:
@@ -181,13 +189,11 @@ class RoomsOfHub:
         self._close(worker, asked.room)
 
     def present(self, worker: Worker, asked: say.Present) -> None:
-        change = self.members.present(worker.node, asked.room, asked.user, asked.entry)
-        self.members.occupancy.answered(worker.node, asked.id, asked.room, change, asked.answered)
-        worker.line.answer(encode(say.Counted(asked.id, change)))
-
-    def was_present(self, worker: Worker, asked: say.WasPresent) -> None:
-        change = self.members.occupancy.again(worker.node, asked.id)
-        worker.line.answer(encode(say.Counted(asked.id, change)))
+        members = self.members
+        members.present(worker.node, asked.room, asked.user, asked.entry)
+        members.occupancy.has(worker.node, asked.has)
+        change, last = members.occupancy.changed(asked.room, worker.node)
+        worker.line.answer(encode(say.Counted(asked.id, change, last)))
 
     def list_present(self, worker: Worker, asked: say.ListPresent) -> None:
         worker.line.answer(encode(say.Members(asked.room, self._members(asked.room, worker))))
@@ -264,8 +270,8 @@ DOES: dict[type, Callable[[RoomsOfHub, Worker, object], None]] = {
     say.ReadPage: RoomsOfHub.read_page,  # type: ignore[dict-item]
     say.Close: RoomsOfHub.close,  # type: ignore[dict-item]
     say.Present: RoomsOfHub.present,  # type: ignore[dict-item]
-    say.WasPresent: RoomsOfHub.was_present,  # type: ignore[dict-item]
-    say.Occupied: lambda hub, worker, asked: hub.members.earlier(worker.node, asked.rooms),  # type: ignore[attr-defined]
+    say.Has: lambda hub, worker, asked: hub.members.occupancy.has(worker.node, asked.number),  # type: ignore[attr-defined]
+    say.Earlier: lambda hub, worker, asked: hub.members.earlier(worker.node, asked),  # type: ignore[arg-type]
     say.AllPresent: lambda hub, worker, asked: hub.members.said_all(worker.node),
     say.ListPresent: RoomsOfHub.list_present,  # type: ignore[dict-item]
     say.Tell: RoomsOfHub.tell,  # type: ignore[dict-item]

@@ -38,6 +38,8 @@ HASTY = 0.2
 """The share of histories in which clients are in haste; some of them lie, too."""
 HUBS = 0.3
 """The share of histories with a hub instead of Redis."""
+RESTLESS = 0.15
+"""The share of histories in which a room without a history begins again and again, over a slow network."""
 UNHEARD = 0.5
 """The share of these in which the hub may die before a gateway has its last answers."""
 
@@ -68,7 +70,7 @@ class RoomHistory:
         ]
         bad_days = BAD_DAYS if isinstance(self.server, SimulatedHub) else BAD_DAYS + BAD_DAYS_OF_REDIS
         self._bad_days = chance.sample(bad_days, chance.choice((0, 1, 2, 3)))
-        unheard = random.Random(f"unheard: {seed}")
+        unheard = random.Random(f"answers not heard: {seed}")
         if isinstance(self.server, SimulatedHub) and unheard.random() < UNHEARD:
             self._bad_days.append("_down_unheard")
         rare = random.Random(f"rare: {seed}")  # leaves the course of the other histories as it is
@@ -79,7 +81,12 @@ class RoomHistory:
             for client in self.clients:
                 client.lies = lambda: rare.random() < LIES
         haste = random.Random(f"in haste: {seed}")  # leaves the course of the histories of `test_simulate` as it is
-        if haste.random() < HASTY:
+        hasty = haste.random() < HASTY
+        restless = random.Random(f"room begins again: {seed}").random() < RESTLESS
+        if restless and isinstance(self.server, RedisServer):
+            self.rooms, self._bad_days, hasty = ["forgetful-1"], ["_flush"], True
+            self._quiet, self.network.delay = 0.5, 2e-2
+        if hasty:
             for client in self.clients:
                 client.haste, client.lies = haste, lambda: haste.random() < LIES
 

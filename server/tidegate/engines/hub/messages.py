@@ -45,7 +45,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """What was last told of a room: that it is occupied, or vacated. Changes have rising numbers, also over hubs."""
+    """A room was told to be occupied, or vacated. Changes have rising numbers, also over hubs."""
 
     number: int
     node: str

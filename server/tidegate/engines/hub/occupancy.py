@@ -1,7 +1,7 @@
-"""What was told of each room, occupied or vacated, compared with whether it has users; the hub's side.
+"""What each room was told to be, occupied or vacated, compared with whether it has users; the hub's side.
 
 A change is given to one worker, and kept until that worker says that it has it. A worker that comes back gets again
-what it lacks. A hub that was started again learns from the workers what was told before: which changes they know of,
+what it lacks. A hub that was started again learns from the workers what was told before: which changes they remember,
 and up to which number each of them has what it was given.
 Invariant: of one room, `occupied` and `vacated` take turns. While workers come back to a new hub, no room is told to be
 vacated.
@@ -39,7 +39,7 @@ class OccupancyOfRooms:
         self._waits = waits
         """Workers come back to this hub, which is new."""
         self._claims: dict[str, set[Change]] = {}
-        """By room: the changes by earlier hubs that workers know of."""
+        """By room: the changes by earlier hubs that workers remember."""
         self._numbers: dict[str, Numbers] = {}
         """By node: what it has of the changes by earlier hubs."""
 
@@ -114,14 +114,14 @@ class OccupancyOfRooms:
     # -- a new hub ---------------------------------------------------------------------------------------------------
 
     def earlier(self, node: str, numbers: Numbers, changes: Iterable[tuple[str, Change]]) -> None:
-        """What `node` knows of earlier hubs."""
+        """What `node` remembers from earlier hubs."""
         self._numbers[node] = numbers
         for room, change in changes:
             if change.number <= self._began:  # it knows its own
                 self._claims.setdefault(room, set()).add(change)
 
     def all_back(self) -> None:
-        """The workers that come back have said what they know: what they know of too is told, or becomes due."""
+        """The workers that come back have said what they remember. Rooms for which that is not how they are become due."""
         self._waits = False
         for room in self._claims:
             claimed = self._claimed(room)
@@ -132,7 +132,7 @@ class OccupancyOfRooms:
         self._numbers.clear()
 
     def _claimed(self, room: str) -> Change | None:
-        """The last change that was told of `room`, if that is `occupied`."""
+        """The last change of `room` that was told, if that is `occupied`."""
         last = max(filter(self._was_told, self._claims.get(room, ())), default=None)
         return last if last is not None and last.occupied else None
 

@@ -1,7 +1,7 @@
 """Who is present through this worker, and which changes of rooms the hub has given it to tell.
 
-A hub that was away is told all of it again, and what this worker knows of rooms that were told to be occupied or
-vacated. It knows no line.
+A hub that was away is told all of it again, and which rooms were told to be occupied or vacated, as far as this worker
+has heard. It knows no line.
 Invariant: each change of a room that the hub gives to this worker is told once: to the caller, or to the listener where
 no caller waits any more.
 """
@@ -21,7 +21,7 @@ from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.hub.calls import Calls
 
 REMEMBERED_S = 120.0
-"""How long a worker knows of a room that it has no user in any more, while another worker may be away that has."""
+"""How long a worker remembers a room that it has no user in any more, while another worker may be away that has."""
 REMEMBERED = 16_384
 """Such rooms, at most."""
 HUBS = 8

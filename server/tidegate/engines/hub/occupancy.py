@@ -121,7 +121,7 @@ class OccupancyOfRooms:
                 self._claims.setdefault(room, set()).add(change)
 
     def all_back(self) -> None:
-        """The workers that come back have said what they remember. Rooms for which that is not how they are become due."""
+        """The workers that come back have said what they remember. Rooms that are otherwise become due."""
         self._waits = False
         for room in self._claims:
             claimed = self._claimed(room)

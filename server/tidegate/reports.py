@@ -51,6 +51,19 @@ def stack(thread: int | None) -> str:
         return ""
 
 
+def waiting(coroutine: Any) -> str:
+    """Where a coroutine waits, after a line break: its own line, and those of the coroutines that it awaits."""
+    try:
+        frames = []
+        while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+            frames.append((frame, frame.f_lineno))
+            coroutine = coroutine.cr_await
+        lines = traceback.StackSummary.extract(iter(frames)).format()
+        return "\n" + "".join(lines[-STACK_LINES:]).rstrip() if lines else ""
+    except Exception:  # it goes on in another thread
+        return ""
+
+
 def _traceback(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error)).rstrip()

@@ -52,6 +52,18 @@ async def ticking(made: HandlerCalls) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_the_log_names_the_line_at_which_a_late_async_handler_waits(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask_the_bank(message: Any) -> bytes:
+        await asyncio.Event().wait()
+        return b"late"
+
+    async with calls(deadline=0.1) as made:
+        with pytest.raises(Refused):
+            await made.call(handler(ask_the_bank), REQUEST, CALL)
+    (line,) = [each for each in caplog.messages if "did not answer within" in each]
+    assert "in ask_the_bank\n    await asyncio.Event().wait()" in line
+
+
 async def test_a_call_that_waits_behind_a_blocked_one_moves_to_another_loop() -> None:
     blocked, released = threading.Event(), threading.Event()
     begun: list[int] = []

@@ -151,7 +151,7 @@ class HandlerCalls:
     def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = self.handler_loop()
         started = loop.start(work, running.ended)
-        running.abandon, running.where = partial(loop.cancel, started), loop.where
+        running.abandon, running.where = partial(loop.cancel, started), partial(loop.where_of, started)
         running.move = lambda: self._start_in_loop(running, work) if started.take() else None
 
     def _start_in_thread(self, running: RunningCall) -> None:

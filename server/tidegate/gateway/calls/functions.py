@@ -121,7 +121,8 @@ class FunctionCalls:
         loop = self._loop()
         self._in_loops += 1
         started = loop.start(work, partial(call.deliver, Outcome(None, Ended("its event loop ended"))))
-        call.abandon, call.where, call.handler_loop = partial(loop.cancel, started), loop.where, loop
+        call.abandon, call.where = partial(loop.cancel, started), partial(loop.where_of, started)
+        call.handler_loop = loop
 
     def _hand_over(self, call: FunctionCall, found: Coroutine[Any, Any, Any]) -> None:
         if call.outcome.done():  # it is not waited for any more, and what it returned is not begun

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
-from tidegate.reports import report, report_failure, stack
+from tidegate.reports import report, report_failure, stack, waiting
 
 BLOCKED_S = 0.5
 """A handler that blocks the loop for longer than this is named in the log."""
@@ -104,6 +104,12 @@ class HandlerLoop:
     def where(self) -> str:
         """Where the code of the loop's thread is now, for a log line."""
         return stack(self._thread.ident)
+
+    def where_of(self, work: LoopWork) -> str:
+        """Where the code of `work` waits, for a log line; where the loop is busy, what keeps it so."""
+        if work.task is None or asyncio.current_task(self._loop) is not None:
+            return self.where()
+        return waiting(work.task.get_coro())
 
     def end(self) -> None:
         """Cancel what still runs, and end the thread; `ended` is set then."""

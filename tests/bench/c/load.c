@@ -9,9 +9,10 @@
      ping, message   each client has IN_FLIGHT requests on the way; a message goes to a room with its sender alone
      rate      one client sends a message to all every IN_FLIGHT milliseconds, whether or not the last one is there
    LIMIT are seconds from the first message on: the round in which they end is the last one. A server that needs three
-   times as long for it is cut off: "cut" is then 1, "count" what was asked for until then, and "server_us" what the
-   server spent on a part of it, so that their ratio is less than a true figure.
-   Prints one line of JSON; exits 1 with a sentence when the server refuses, closes or is silent for 20 seconds. */
+   times as long for one round is cut off: "cut" is then 1, "count" what was asked for until then, and "server_us" what
+   the server spent on a part of it, so that their ratio is less than a true figure.
+   Prints one line of JSON; exits 1 with a sentence when the server refuses, closes or is silent for 20 seconds,
+   and when not all clients are in a room after 60. */
 #define _GNU_SOURCE
 #include "units.h"
 
@@ -26,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SILENCE_MS = 20000, SLOW_BUFFER = 4096 };
+enum { SILENCE_MS = 20000, ENTER_S = 60, SLOW_BUFFER = 4096 };
 
 struct client {
   int fd, open, reply_size;
@@ -248,6 +249,10 @@ int main(int argc, char **argv) {
   for (int i = 0; i < count; i++) {
     if (!fanout && !idle) snprintf(room, sizeof room, "chat-bench-%d", i);
     enter(i, port, room, slow && i == count - 1);
+    if (now_us(CLOCK_MONOTONIC) - wall > ENTER_S * 1e6) {
+      fprintf(stderr, "load: only %d of %d clients were in a room after %d seconds\n", i + 1, count, ENTER_S);
+      return 1;
+    }
   }
   unsigned long long done = (unsigned)count;
   if (!idle) {

@@ -75,22 +75,31 @@ class FairQueue(Generic[Job]):
                 best = found
         if best is None:
             return None
-        place, _, lane = best
-        self._time = max(self._time, place)
-        turn, connection = lane.first()
-        account = lane.account
-        self._take_out(turn, now)
-        turn.payers = {Payer(account.name, connection): None}
-        turn.began = now
+        account, turn = self._begin(best, now)
         account.running[turn] = None
-        self._idle.pop(account.name, None)
         self._running_of[turn.cost] += 1
         self._running_at[turn.table] = self._running_at.get(turn.table, 0) + 1
         return turn
 
-    def end(self, turn: Turn[Job], now: float) -> None:
-        """The work that runs has ended."""
-        account = self._stop(turn, now)
+    def beside(self, leader: Turn[Job], now: float) -> Turn[Job] | None:
+        """Begin more work that the thread of `leader` does after it: by key, at the same table. It counts as no thread.
+
+        None if there is none. Handing each small read to a thread costs more than the read.
+        """
+        key = leader.cost, leader.table
+        if leader.cost is not Cost.KEY or key not in self._heaps or leader.table in self._blocked:
+            return None
+        best = self._first_of(key, now, beside=True)
+        if best is None:
+            return None
+        account, turn = self._begin(best, now)
+        account.beside += 1
+        account.used = min(account.used + EXPECTED_S[Cost.KEY], self._time + LEAD_S)
+        return turn
+
+    def end(self, turn: Turn[Job], now: float, took: float | None = None) -> None:
+        """The work that runs has ended. `took`: seconds, where a thread did more than this in the time."""
+        account = self._stop(turn, now, took)
         turn.payers = {}
         self._settle(account, now)
 
@@ -134,13 +143,15 @@ class FairQueue(Generic[Job]):
         held_up = sum(self._running_at.get(each, 0) for each in self._blocked)
         return not held_up
 
-    def _first_of(self, key: tuple[Cost, str], now: float) -> tuple[float, int, Lane[Job]] | None:
+    def _first_of(
+        self, key: tuple[Cost, str], now: float, *, beside: bool = False
+    ) -> tuple[float, int, Lane[Job]] | None:
         heap = self._heaps[key]
         while heap:
             place, stamp, lane = heap[0]
             if stamp != lane.stamp:
                 heappop(heap)
-            elif self._full(lane.account, key[0]):
+            elif lane.account.barred if beside else self._full(lane.account, key[0]):
                 heappop(heap)
                 lane.stamp = 0  # until `_settle`
             elif (current := lane.account.place(now)) > place:
@@ -155,10 +166,23 @@ class FairQueue(Generic[Job]):
         """Whether the account has all the threads that it may have for work of this class."""
         if account.barred or len(account.running) >= self._shares.account:
             return True
-        costly = sum(turn.cost is not Cost.KEY for turn in account.running)
-        return cost is not Cost.KEY and costly >= self._shares.account_costly
+        if cost is Cost.KEY:
+            return False
+        return sum(turn.cost is not Cost.KEY for turn in account.running) >= self._shares.account_costly
 
     # -- the books --------------------------------------------------------------------------------------------------
+
+    def _begin(self, best: tuple[float, int, Lane[Job]], now: float) -> tuple[Account[Job], Turn[Job]]:
+        """The first work of a lane waits no more."""
+        place, _, lane = best
+        self._time = max(self._time, place)
+        turn, connection = lane.first()
+        account = lane.account
+        self._take_out(turn, now)
+        turn.payers = {Payer(account.name, connection): None}
+        turn.began = now
+        self._idle.pop(account.name, None)
+        return account, turn
 
     def _account(self, name: str, now: float) -> Account[Job]:
         """The account, with a place for one that asks now."""
@@ -202,16 +226,20 @@ class FairQueue(Generic[Job]):
             self._rest(account, now)
         self.waiting -= 1
 
-    def _stop(self, turn: Turn[Job], now: float) -> Account[Job]:
+    def _stop(self, turn: Turn[Job], now: float, took: float | None = None) -> Account[Job]:
         """It runs no more, and its time is paid."""
         account = self._accounts[next(iter(turn.payers)).account]
         assert turn.began is not None
-        took = max(EXPECTED_S[Cost.KEY], now - turn.began)
+        took = max(EXPECTED_S[Cost.KEY], now - turn.began if took is None else took)
         if self.waiting:
             self._time += AGING * took / (len(self._accounts) - len(self._idle))
+        turn.began = None
+        if turn not in account.running:
+            account.beside -= 1
+            account.used = min(account.used + took - EXPECTED_S[Cost.KEY], self._time + LEAD_S)
+            return account
         account.used = min(account.used + took, self._time + LEAD_S)
         del account.running[turn]
-        turn.began = None
         self._running_of[turn.cost] -= 1
         self._running_at[turn.table] -= 1
         if not self._running_at[turn.table]:
@@ -227,7 +255,7 @@ class FairQueue(Generic[Job]):
         self._rest(account, now)
 
     def _rest(self, account: Account[Job], now: float) -> None:
-        if not account.waiting and not account.running and not account.barred:
+        if not (account.waiting or account.running or account.beside or account.barred):
             account.idle_since = now
             self._idle.pop(account.name, None)
             self._idle[account.name] = None

@@ -104,12 +104,15 @@ class Lane(Generic[Job]):
 class Account(Generic[Job]):
     """What one account asks for, and how much it has had."""
 
-    __slots__ = ("barred", "idle_since", "lanes", "name", "running", "used", "waiting")
+    __slots__ = ("barred", "beside", "idle_since", "lanes", "name", "running", "used", "waiting")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.lanes: dict[tuple[Cost, str], Lane[Job]] = {}
         self.running: dict[Turn[Job], None] = {}
+        """Those that have a thread."""
+        self.beside = 0
+        """How many others are done by the thread of another turn, after it. They are in `used` from their beginning."""
         self.waiting = 0
         self.used = 0.0
         """Its place in the order: the queue's time when it began to ask, and what it has had since."""

@@ -41,7 +41,7 @@ from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.reader import Reader, head
 from tidegate.store.sqlite.serving.room_reads import RoomReads
-from tidegate.store.sqlite.serving.store import READERS
+from tidegate.store.sqlite.serving.store import READERS, TOGETHER
 
 log = logging.getLogger("tidegate.store")
 
@@ -68,7 +68,7 @@ class HubStore:
         self._connection = connection
         self._file = file
         self._reader = reader = Reader(path, resources, file)
-        self._reads = Reads(reader, resources, loop, timeout, READERS)
+        self._reads = Reads(reader, resources, loop, timeout, READERS, TOGETHER)
         self.spent = self._reads.spent
         self._standing = Standing(path, file)
         self._stopping = False

@@ -1,6 +1,6 @@
 """Work for threads that read, and one such thread.
 
-The thread does what is in its inbox, and tells the outcome. It does not decide what it gets.
+The thread does what is in its inbox, some work at a time, and tells the outcomes. It does not decide what it gets.
 Invariant: work that is interrupted harms none that comes after it in the same thread.
 """
 
@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from tidegate.core.budgets.costs import Cost
@@ -83,15 +84,25 @@ class Job(Generic[T]):
             self.future.set_exception(failure)
 
 
-Tell = Callable[["Worker", Job[Any], Any, "BaseException | None"], None]
-"""(the thread, the work that it is done with, what it returned, what it raised)"""
+class Outcome(NamedTuple):
+    """What became of some work."""
+
+    job: Job[Any]
+    result: Any
+    failure: BaseException | None
+    took: float
+    """Seconds."""
+
+
+Tell = Callable[["Worker", "Sequence[Outcome]"], None]
+"""(the thread, all that it is done with)"""
 
 
 class Worker:
     """One thread."""
 
     def __init__(self, name: str, reader: Interruptible, tell: Tell) -> None:
-        self.inbox: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[Sequence[Job[Any]] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         """Held while the work is interrupted, so that no other one begins meanwhile."""
         self.job: Job[Any] | None = None
@@ -108,16 +119,24 @@ class Worker:
                     self._reader.interrupt(self.thread.ident)
 
     def _serve(self) -> None:
-        while (job := self.inbox.get()) is not None:
-            with self.lock:
-                self.job = job
-            result, failure = self._outcome(job)
-            with self.lock:
-                self.job = None
-            if job.interrupted or failure is not None:
-                self._reader.restore()
-            self._tell(self, job, result, failure)
-            del job, result, failure  # an idle thread keeps nothing
+        while (jobs := self.inbox.get()) is not None:
+            outcomes: list[Outcome] = []
+            for job in jobs:
+                held_up = bool(outcomes) and isinstance(outcomes[-1].failure, Blocked)
+                outcomes.append(Outcome(job, None, Blocked(), 0.0) if held_up else self._done(job))
+            self._tell(self, outcomes)
+            del jobs, job, outcomes  # an idle thread keeps nothing
+
+    def _done(self, job: Job[Any]) -> Outcome:
+        began = time.perf_counter()
+        with self.lock:
+            self.job = job
+        result, failure = self._outcome(job)
+        with self.lock:
+            self.job = None
+        if job.interrupted or failure is not None:
+            self._reader.restore()
+        return Outcome(job, result, failure, time.perf_counter() - began)
 
     def _outcome(self, job: Job[Any]) -> tuple[Any, BaseException | None]:
         if job.interrupted:

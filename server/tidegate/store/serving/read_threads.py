@@ -11,18 +11,18 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tidegate.core.budgets.costs import Cost
 from tidegate.core.budgets.fair_queue import FairQueue
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.budgets.spent import Spent
-from tidegate.core.budgets.turns import CrowdedError, Shares
+from tidegate.core.budgets.turns import CrowdedError, Shares, Turn
 from tidegate.core.errors import Refused
 from tidegate.store.serving import refusals
-from tidegate.store.serving.jobs import Blocked, Interrupted, Interruptible, Job, Purpose, Worker
+from tidegate.store.serving.jobs import Blocked, Interrupted, Interruptible, Job, Outcome, Purpose, Worker
+from tidegate.store.serving.together import Together
 
 T = TypeVar("T")
 
@@ -43,8 +43,11 @@ class ReadThreads:
         timeout: float,
         name: str,
         spent: Spent | None = None,
+        together: int = 1,
     ) -> None:
-        """`timeout`: seconds that work may wait, and then run; 0 for no limit. `spent`: gets the time that it took."""
+        """`timeout`: seconds that work may wait, and then run; 0 for no limit. `spent`: gets the time that it took.
+        `together`: how much work by key a thread gets at a time, at most.
+        """
         self._spent = spent or Spent()
         self._loop = loop
         self._timeout = timeout
@@ -59,6 +62,9 @@ class ReadThreads:
         self._looking: asyncio.TimerHandle | None = None
         self._closing = False
         self._held = False
+        self._together = Together(together)
+        self._beginning = False
+        """The next turn of the loop begins work."""
 
     async def run(self, work: Callable[[], T], purpose: Purpose = Purpose()) -> T:  # noqa: B008  # immutable
         """What `work` returns or raises. Raises Refused: the queue is full, it took too long, or the store closes."""
@@ -86,7 +92,9 @@ class ReadThreads:
                 job.until = job.due = self._loop.time() + self._timeout
             if self._looking is None:
                 self._looking = self._loop.call_later(self._timeout / LOOKS, self._look)
-        self.begin_next()
+        if not self._beginning:  # what other clients ask in this turn of the loop goes to the threads with it
+            self._beginning = True
+            self._loop.call_soon(self._begin)
         return job
 
     def share(self, job: Job[Any], payer: Payer) -> None:
@@ -117,12 +125,24 @@ class ReadThreads:
             turn = self._queue.next(now)
             if turn is None:
                 return
-            job, worker = turn.job, self._idle.pop()
-            job.worker = worker
-            (job.payer,) = turn.payers
-            job.progress = job.purpose.progress()
-            job.due = now + self._timeout if self._timeout else None
-            worker.inbox.put(job)
+            worker, jobs = self._idle.pop(), []
+            following: Turn[Job[Any]] | None = turn
+            while following is not None:
+                jobs.append(self._begun(following, worker, now))
+                following = self._queue.beside(turn, now) if len(jobs) < self._together.size else None
+            worker.inbox.put(jobs)
+
+    def _begin(self) -> None:
+        self._beginning = False
+        self.begin_next()
+
+    def _begun(self, turn: Turn[Job[Any]], worker: Worker, now: float) -> Job[Any]:
+        job = turn.job
+        job.worker = worker
+        (job.payer,) = turn.payers
+        job.progress = job.purpose.progress()
+        job.due = now + self._timeout if self._timeout else None
+        return job
 
     def give_up(self) -> None:
         """The gateway stops: refuse what waits, interrupt what runs, and begin nothing more."""
@@ -197,10 +217,10 @@ class ReadThreads:
 
     # -- in other threads -------------------------------------------------------------------------------------------
 
-    def _tell(self, worker: Worker, job: Job[Any], result: Any, failure: BaseException | None) -> None:
-        """The thread of `worker` is done with `job`."""
+    def _tell(self, worker: Worker, outcomes: Sequence[Outcome]) -> None:
+        """The thread of `worker` is done with what it got."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(partial(self._done, worker, job, result, failure))
+            self._loop.call_soon_threadsafe(self._done, worker, outcomes)
 
     def _interrupt_all(self) -> None:
         while (asked := self._interrupts.get()) is not None:
@@ -209,13 +229,21 @@ class ReadThreads:
 
     # -- in the loop's thread again ---------------------------------------------------------------------------------
 
-    def _done(self, worker: Worker, job: Job[Any], result: Any, failure: BaseException | None) -> None:
+    def _done(self, worker: Worker, outcomes: Sequence[Outcome]) -> None:
         self._idle.append(worker)
+        for outcome in outcomes:
+            self._ended(outcome)
+        if outcomes[0].job.purpose.cost is Cost.KEY:
+            self._together.took(len(outcomes), sum(outcome.took for outcome in outcomes))
+        self.begin_next()
+
+    def _ended(self, outcome: Outcome) -> None:
+        job, result, failure, took = outcome
         job.worker = None
         turn, table = job.turn, job.purpose.table
         assert turn is not None
         if turn.began is not None:
-            self._spent.add(job.payer, self._loop.time() - turn.began)
+            self._spent.add(job.payer, took)
         blocked = isinstance(failure, Blocked)
         if table and (blocked or failure is None):
             self._queue.block(table, blocked)
@@ -228,7 +256,6 @@ class ReadThreads:
                 if now >= job.until:
                     self._end(job, refusals.locked())
         else:
-            self._queue.end(turn, self._loop.time())
+            self._queue.end(turn, self._loop.time(), took)
             job.settle(self._too_long(job) if isinstance(failure, Interrupted) else failure, result)
             self._forget(job)
-        self.begin_next()

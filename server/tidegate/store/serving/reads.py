@@ -64,15 +64,19 @@ class Reads:
         loop: asyncio.AbstractEventLoop,
         timeout: float,
         each: int = THREADS,
+        together: int = 1,
     ) -> None:
-        """`timeout`: seconds that a read may wait, and then run; 0 for no limit. `each`: threads for one class."""
+        """`timeout`: seconds that a read may wait, and then run; 0 for no limit. `each`: threads for one class.
+        `together`: reads by key that a thread gets at a time, at most.
+        """
         self._reader = reader
         self._rules = {
             name: CostRules(resource.key, (*resource.unique, *resource.indexes, *((of,) for of in resource.references)))
             for name, resource in resources.items()
         }
         self.spent = spent = Spent()
-        self._threads = ReadThreads(reader, loop, Shares.of(THREADS, each=each), timeout, "tidegate-reader", spent)
+        shares = Shares.of(THREADS, each=each)
+        self._threads = ReadThreads(reader, loop, shares, timeout, "tidegate-reader", spent, together)
         self._for_snapshots = ReadThreads(reader, loop, SNAPSHOT_SHARES, timeout, "tidegate-snapshot", spent)
         self._snapshots = Snapshots(reader.snapshot, self._for_snapshots)
 

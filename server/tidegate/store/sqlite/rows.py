@@ -36,15 +36,18 @@ class RowReader:
     def __init__(self, resource: Resource, *, whole: bool = False) -> None:
         readable = [prop for prop in resource.properties.values() if whole or not prop.write_only]
         self.columns = tuple(prop.name for prop in readable)
-        self._plan: list[tuple[str, Callable[[Any], Any], bool]] = [
-            (prop.name, _decoder(resource, prop), prop.nullable) for prop in readable
+        decoders = [_decoder(resource, prop) for prop in readable]
+        self._plan: list[tuple[str, type | None, Callable[[Any], Any], bool]] = [
+            (prop.name, str if decode is _plain else None, decode, prop.nullable)
+            for prop, decode in zip(readable, decoders, strict=True)
         ]
+        """By column: its name, the type of values that are wire values already, what makes one, may it be null."""
 
     def row(self, values: Iterable[Any]) -> Row:
         """Values straight from a SELECT of `columns`."""
         row: Row = {}
-        for (name, decode, nullable), value in zip(self._plan, values, strict=True):
-            decoded = None if value is None else decode(value)
+        for (name, wire, decode, nullable), value in zip(self._plan, values, strict=True):
+            decoded = value if value is None or type(value) is wire else decode(value)
             if decoded is not None or nullable:
                 row[name] = decoded
         return row

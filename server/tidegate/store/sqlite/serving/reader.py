@@ -6,7 +6,6 @@ Invariant: what one call returns was all true at one moment: rows, count and the
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -19,18 +18,19 @@ import apsw
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING
-from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.core.rows.ports import Change, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.errors import StoreError
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.snapshots import Spool
-from tidegate.store.sql.filters import Condition, condition, joined
+from tidegate.store.sql.filters import condition, joined
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, META, image
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
 from tidegate.store.sqlite.program_needs import KeyLookups, lacks_program
-from tidegate.store.sqlite.rows import RowReader, to_column
+from tidegate.store.sqlite.rows import RowReader
+from tidegate.store.sqlite.serving.clauses import key_is_one_of, listed, ordered
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.result_codes import unreadable
 
@@ -149,7 +149,7 @@ class Reader:
     def _rows(self, connection: apsw.Connection, query: ReadQuery) -> list[dict[str, Any]]:
         resource, reader = self._resources[query.resource], self._readers[query.resource]
         where, values = self._where(connection, resource, query)
-        rest = where + _order(resource, query.sort)
+        rest = where + ordered(resource.key, query.sort)
         if query.limit is not None or query.offset:
             rest += " LIMIT ? OFFSET ?"
             values += [-1 if query.limit is None else query.limit, query.offset]
@@ -163,13 +163,13 @@ class Reader:
         resource, reader = self._resources[query.resource], self._readers[query.resource]
         wanted = None if query.fields is None else {*query.fields, *resource.key}
         where, values = self._where(connection, resource, query)
-        for row in each(connection, resource, reader, where + _order(resource, query.sort), values):
+        for row in each(connection, resource, reader, where + ordered(resource.key, query.sort), values):
             yield row if wanted is None else {name: value for name, value in row.items() if name in wanted}
 
     def _where(self, connection: apsw.Connection, resource: Resource, query: ReadQuery) -> tuple[str, list[Any]]:
         parts = [] if query.where == EVERYTHING else [condition(SQLITE, resource, query.where)]
         if query.keys is not None:
-            parts.append(_key_is_one_of(resource, query.keys, self._keys.by_collation(connection, resource)))
+            parts.append(key_is_one_of(resource, query.keys, self._keys.by_collation(connection, resource)))
         found = joined("AND", parts)
         return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
 
@@ -228,7 +228,7 @@ def select(
     """Wire rows of `resource`. `rest` is the SQL from WHERE on, in which the table is called ALIAS."""
     table = f"{quoted(resource.table)} {ALIAS}"
     try:
-        found = connection.execute(f"SELECT {_listed(reader)} FROM {table}{rest}", values)
+        found = connection.execute(f"SELECT {listed(reader.columns)} FROM {table}{rest}", values)
         return [reader.row(row) for row in found]
     except (
         UnicodeDecodeError
@@ -246,7 +246,7 @@ def each(
     seen = 0
     try:
         try:
-            for row in cursor.execute(f"SELECT {_listed(reader)} FROM {table}{rest}", values):
+            for row in cursor.execute(f"SELECT {listed(reader.columns)} FROM {table}{rest}", values):
                 seen += 1
                 yield reader.row(row)
         except UnicodeDecodeError:  # as in `select`, from the row on that could not be read
@@ -255,10 +255,6 @@ def each(
                 yield reader.image(text) or {}
     finally:
         cursor.close(True)  # an unfinished statement would keep the transaction open
-
-
-def _listed(reader: RowReader) -> str:
-    return ", ".join(f"{ALIAS}.{quoted(name)}" for name in reader.columns)
 
 
 def head(connection: apsw.Connection) -> int:
@@ -279,20 +275,3 @@ def one_value(connection: apsw.Connection, sql: str, *values: Any) -> Any:
     """The one value of a query that always has one."""
     ((value,),) = connection.execute(sql, values)
     return value
-
-
-def _key_is_one_of(resource: Resource, keys: Sequence[Key], by_collation: bool) -> Condition:
-    """The rows with these keys: asked by the collation of the columns, which their index has, and then exactly."""
-    columns = [f"{ALIAS}.{quoted(name)}" for name in resource.key]
-    exact = [f"{column} COLLATE BINARY" for column in columns]
-    listed = f"(SELECT {', '.join(f'value ->> {number}' for number in range(len(columns)))} FROM json_each(?))"
-    values = [[to_column(resource.properties[name], key[name]) for name in resource.key] for key in keys]
-    asked = [columns, exact] if by_collation else [exact]
-    conditions = " AND ".join(f"({', '.join(names)}) IN {listed}" for names in asked)
-    return Condition(f"({conditions})", [json.dumps(values)] * len(asked))
-
-
-def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
-    """By code point, whatever a foreign program's column is sorted by."""
-    terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
-    return " ORDER BY " + ", ".join(f"{ALIAS}.{quoted(name)} COLLATE BINARY {order.upper()}" for name, order in terms)

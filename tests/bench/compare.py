@@ -43,6 +43,9 @@ MEASURES: dict[str, Measure] = {
     "message": lambda server: measures.round_trip(server, "message", 1, 60),
     "subscribe": lambda server: measures.subscribe(server, 30),
     "create": lambda server: measures.create(server, 20),
+    "get": lambda server: measures.read(server, measures.GET, 20),
+    "list": lambda server: measures.read(server, measures.LIST, 20),
+    "connect": lambda server: measures.connects(server, 200),
     "fan-out": lambda server: measures.fan_out(server, 300, 1, 40),
 }
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
 
@@ -133,6 +134,49 @@ async def create(server: Server, rounds: int, clients: int = 32) -> float:
     cost = await _cost(one_round, rounds, Meter(server.pid))
     await close(asking)
     return cost / clients
+
+
+GET = {"type": "get", "resource": "users", "id": 1, "ref": 1}
+LIST = {"type": "list", "resource": "users", "limit": 10, "ref": 1}
+
+
+async def read(server: Server, request: dict[str, Any], rounds: int, clients: int = 32) -> float:
+    """Server microseconds of a read of rows, of which there are some. Clients ask at the same time."""
+    asking = await connect_many(server.port, clients)
+    for client in asking:
+        await client.until(server.greeting)
+    await _some_rows(asking[0])
+
+    async def one_round() -> None:
+        wanted = [client.frames + 1 for client in asking]
+        for client in asking:
+            client.send(request)
+        await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
+
+    cost = await _cost(one_round, rounds, Meter(server.pid))
+    refused = next((client.last for client in asking if b'"type":"rows"' not in client.last), None)
+    assert refused is None, refused
+    await close(asking)
+    return cost / clients
+
+
+async def _some_rows(client: Client) -> None:
+    """Let there be ten rows, whose names are new."""
+    names = [uuid.uuid4().hex for _ in range(10)]
+    rows = [{"name": name, "email": f"{name}@example.com"} for name in names]
+    client.send({"type": "create", "resource": "users", "data": rows, "ref": 0})
+    await client.until(client.frames + 1)
+    assert b'"type":"rows"' in client.last, client.last
+
+
+async def connects(server: Server, size: int) -> float:
+    """Server microseconds of a connect with its `welcome` and a `join`."""
+    meter = Meter(server.pid)
+    before = meter.cpu_us()
+    clients = await crowd(server, size)
+    cost = (meter.cpu_us() - before) / size
+    await close(clients)
+    return cost
 
 
 async def connections(server: Server, size: int) -> tuple[float, float]:

@@ -92,7 +92,9 @@ class ReadThreads:
                 job.until = job.due = self._loop.time() + self._timeout
             if self._looking is None:
                 self._looking = self._loop.call_later(self._timeout / LOOKS, self._look)
-        if not self._beginning:  # what other clients ask in this turn of the loop goes to the threads with it
+        if purpose.cost is not Cost.KEY or self._together.size == 1:
+            self.begin_next()
+        elif not self._beginning:  # what other clients ask in this turn of the loop goes to the thread with it
             self._beginning = True
             self._loop.call_soon(self._begin)
         return job

@@ -9,7 +9,7 @@ Invariant: a group is in the index exactly while a subscription holds it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -51,17 +51,19 @@ class SubscriptionGroup:
         "resource", "rule", "rule_identity", "scope", "sinks", "updates", "where",
     )  # fmt: skip
 
-    def __init__(self, key_id: str, key: SubscriptionKey, filters: Filter, rule: Filter, rule_identity: str) -> None:
+    def __init__(
+        self, key_id: str, key: SubscriptionKey, filters: Filter, rule: tuple[Filter, str], where: Filter
+    ) -> None:
+        """`rule`: the permission and its identity."""
         self.id = key_id
         self.key = key
         self.resource, _, self.fields = key
         self.filters = filters
-        self.rule = rule
+        self.rule, self.rule_identity = rule
         """The rows that its members may see."""
-        self.rule_identity = rule_identity
-        self.scope = None if rule == EVERYTHING else _fingerprint(rule_identity)
+        self.scope = None if self.rule == EVERYTHING else _fingerprint(self.rule_identity)
         """An opaque word for `rule`; None where every row may be seen."""
-        self.where = both(filters, rule)
+        self.where = where
         """The rows that they have."""
         self.indexed: IndexKeys | None = None
         """The index keys under which it is kept; None: it is looked at for each change of the resource."""
@@ -151,26 +153,33 @@ class SubscriptionIndex:
         return iter(self._groups.values())
 
     def acquire(
-        self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter = EVERYTHING
+        self,
+        resource: str,
+        filters: Filter,
+        fields: tuple[str, ...] | None,
+        rule: Filter = EVERYTHING,
+        check: Callable[[int], None] = lambda points: None,
     ) -> SubscriptionGroup:
-        """The one group of such subscriptions, kept until it is released as often as it was acquired."""
+        """The one group of such subscriptions, kept until it is released as often as it was acquired.
+
+        `check`: called for a new group with the points that it will count, before its filter is compiled. What it
+        raises leaves the index as it was.
+        """
         key, rule_identity = (resource, identity(filters), fields), identity(rule)
         group = self._groups.get((key, rule_identity))
         if group is None:
-            group = SubscriptionGroup(self._id(key), key, filters, rule, rule_identity)
+            where = both(filters, rule)
+            keys = self._index_keys(resource, where)
+            check(self._counts(resource, filters, keys))
+            group = SubscriptionGroup(self._id(key), key, filters, (rule, rule_identity), where)
             self._groups[key, rule_identity] = group
-            self._insert(group)
+            self._insert(group, keys)
         group.holders += 1
         return group
 
-    def has(self, resource: str, filters: Filter, fields: tuple[str, ...] | None, rule: Filter) -> bool:
-        """Whether there is a group of such subscriptions."""
-        return ((resource, identity(filters), fields), identity(rule)) in self._groups
-
-    def counts(self, resource: str, filters: Filter, rule: Filter) -> int:
+    def _counts(self, resource: str, filters: Filter, keys: IndexKeys | None) -> int:
         """What a new group would count: nothing if the index finds it."""
         cost = points(filters)
-        keys = self._index_keys(resource, both(filters, rule))
         buckets = self._indexed.get(resource, {})
         found = keys is not None and all(
             buckets.get(name, {}).get(value, _NO_BUCKET).points + cost <= CROWDED for name, value in keys
@@ -224,10 +233,10 @@ class SubscriptionIndex:
 
         return min(candidates(where, crowd), key=crowd, default=None)
 
-    def _insert(self, group: SubscriptionGroup) -> None:
+    def _insert(self, group: SubscriptionGroup, keys: IndexKeys | None) -> None:
         """Keep `group` under its index keys."""
         properties = self._indexed.setdefault(group.resource, {})
-        group.indexed = self._index_keys(group.resource, group.where)
+        group.indexed = keys
         if group.indexed is None:
             buckets = [self._unindexed.setdefault(group.resource, Bucket())]
         else:

@@ -53,9 +53,9 @@ class Subscriptions:
         """The group of such subscriptions, acquired for `start`. Raises Refused where a new one would be too costly for
         the session: that is refused before its filter is compiled and put into the index.
         """
-        if not self.index.has(resource, filters, fields, rule):
-            self._conditions.check_new(session, self.index.counts(resource, filters, rule), resource)
-        return self.index.acquire(resource, filters, fields, rule)
+        return self.index.acquire(
+            resource, filters, fields, rule, lambda points: self._conditions.check_new(session, points, resource)
+        )
 
     def start(
         self, session: Session, group: SubscriptionGroup, since: FeedPosition | None, snapshot: bool, ref: Ref

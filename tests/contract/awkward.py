@@ -41,8 +41,9 @@ ROW_DATA = (
 ROWS = (
     ("subscribe", "filters"), ("subscribe", "since"), ("subscribe", "order"), ("subscribe", "limit"),
     ("subscribe", "snapshot"), ("list", "filters"), ("list", "limit"), ("list", "after"), ("list", "order"),
-    ("create", "data"), ("create", "key"), ("get", "key"), ("get", "id"), ("get", "ids"), ("get", "fields"), ("list", "sort"),
-    ("list", "offset"), ("list", "count"), ("list", "fields"), ("subscribe", "fields"), ("unsubscribe", "filters"),
+    ("create", "data"), ("create", "key"), ("get", "key"), ("get", "id"), ("get", "ids"), ("get", "fields"),
+    ("list", "sort"), ("list", "offset"), ("list", "count"), ("list", "fields"), ("subscribe", "fields"),
+    ("unsubscribe", "filters"),
 )  # fmt: skip
 BARE = (
     "", " ", "{}", "[]", "null", "1", '"ping"', '{"type":"ping"', '{"type":"ping"}}', ' {"type":"ping","ref":1} ',

@@ -1,6 +1,6 @@
 """The parts of a SELECT that depend on names alone, kept as text: the columns, the order, the look-up of keys.
 
-Building them anew took a read by key as long as SQLite took for the rest of it.
+Building them for each read by key took as long as SQLite takes to find the row.
 Invariant: what is kept is made of names of the schema and the two words of an order, never of values.
 """
 

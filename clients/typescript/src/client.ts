@@ -12,7 +12,7 @@ import { Link, type Status } from "./link.js";
 import type { JoinOptions, RoomPort } from "./membership.js";
 import { type Options, settingsOf } from "./options.js";
 import { mayRepeat, WRITES } from "./outstanding.js";
-import { type Part, PORT, portOf, type WithPort } from "./part.js";
+import { type Part, PORT, portOf } from "./part.js";
 import { Parts, type PartsOptions } from "./parts.js";
 import { Room } from "./room.js";
 import { bearer } from "./token.js";
@@ -67,14 +67,13 @@ export class Client<A extends AppContract = AnyApp> {
         this.#events.emit("status", { status, error } as Events<A>["status"]);
       },
     });
-    const port: RoomPort = {
+    (this as { [PORT]?: RoomPort })[PORT] = {
       link: this.#link,
       options,
       parts: this.#parts,
       user: () => this.user,
       request: (message) => this.#ask(message),
     };
-    (this as WithPort)[PORT] = port;
   }
 
   /** "connecting", "open", "reconnecting" or "closed". */

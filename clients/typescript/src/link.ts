@@ -7,9 +7,10 @@ import type { Authenticated, Welcome } from "../../../generated/typescript/proto
 import { Backoff, type Ending } from "./backoff.js";
 import { BROKEN, Connection } from "./connection.js";
 import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
-import { AnonymousIdentity } from "./identity.js";
-import { type Settings, type SocketConstructor, socketConstructor } from "./options.js";
+import { Kept } from "./kept.js";
+import { type Settings, socketConstructor } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
+import type { EventSocket } from "./sse/index.js";
 import { bearer, tokenFailed } from "./token.js";
 import { Transport } from "./transport.js";
 import type { WireMessage } from "./wire.js";
@@ -38,7 +39,8 @@ export class Link {
   readonly #settings: Settings;
   readonly #owner: LinkOwner;
   readonly #backoff: Backoff;
-  readonly #anonymous: AnonymousIdentity;
+  /** The identity token, which makes an anonymous client the same user on later connections and after a reload. */
+  readonly #anonymous: Kept;
   readonly #transport: Transport;
   /** Timers that end with the present connection. */
   readonly #timers: unknown[] = [];
@@ -58,8 +60,8 @@ export class Link {
     this.#owner = owner;
     this.#backoff = new Backoff(settings.random);
     this.outstanding = new Outstanding(settings, () => this.#connection?.probe());
-    this.#transport = new Transport(settings);
-    this.#anonymous = new AnonymousIdentity(settings.identity, url);
+    this.#transport = new Transport(settings, url);
+    this.#anonymous = new Kept(settings.identity, "tidegate", url);
     // What may have changed the network, or stopped this program for a while.
     for (const reason of ["online", "pageshow", "visibilitychange"])
       globalThis.addEventListener?.(reason, this.#doubt, this.#listening);
@@ -131,13 +133,12 @@ export class Link {
       if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
     };
     this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
-    const { events } = this.#transport;
     let token: string;
-    let Events: SocketConstructor | undefined;
+    let Events: typeof EventSocket | undefined;
     try {
       token = bearer(typeof given === "function" ? await given() : given);
       this.#fresh = !!token && typeof given === "function";
-      if (events) Events = (await import("./sse/index.js")).EventSocket;
+      if (this.#transport.events) Events = (await import("./sse/index.js")).EventSocket;
     } catch (error) {
       failed(error);
       return;
@@ -146,20 +147,24 @@ export class Link {
     clock.clearTimeout(this.#timer as never);
     try {
       const protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
-      const socket = new (Events ?? socketConstructor(this.#settings))(this.#url, protocols);
+      const socket = Events
+        ? new Events(this.#url, protocols, this.#transport.unblocked)
+        : new (socketConstructor(this.#settings))(this.#url, protocols);
       this.#connection = new Connection(socket, this.#settings, this.#transport.deadline(deadline), {
-        received: (message) => this.#received(message, events),
-        ended: (ending) => this.#closed(ending, events),
+        received: (message) => this.#received(message),
+        ended: (ending) => this.#closed(ending),
       });
     } catch (error) {
       this.#end(new ConnectionRefused((error as Error).message));
     }
   };
 
-  #received(message: WireMessage, events: boolean): void {
+  #received(message: WireMessage): void {
     if (this.outstanding.settle(message)) return;
-    if (message.type === "welcome") this.#transport.worked(events);
-    if (message.type === "welcome") this.#welcomed(message as unknown as Welcome);
+    if (message.type === "welcome") {
+      this.#transport.worked();
+      this.#welcomed(message as unknown as Welcome);
+    }
     if (message.type === "goodbye") this.#carrier = undefined;
     if (message.type === "identity") this.#anonymous.keep(message.token as string);
     this.#owner.pushed(message);
@@ -168,22 +173,24 @@ export class Link {
   /** An anonymous client first becomes the user again that it was; then the link is open. */
   #welcomed(welcome: Welcome): void {
     const connection = this.#connection;
-    const { token } = this.#anonymous;
+    const { text: token } = this.#anonymous;
     if (!token || !welcome.user.anonymous) {
       this.#open(welcome, welcome.identity);
       return;
     }
-    const request: Request = {
-      message: { type: "authenticate", token },
-      place: 0,
-      replied: ({ user, identity = token }) =>
-        this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
-      failed: () => {
-        // Refused: be the new user that the gateway named. Otherwise this connection is over.
-        if (connection === this.#connection) this.#open(welcome, welcome.identity);
+    this.outstanding.add(
+      {
+        message: { type: "authenticate", token },
+        place: 0,
+        replied: ({ user, identity = token }) =>
+          this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
+        failed: () => {
+          // Refused: be the new user that the gateway named. Otherwise this connection is over.
+          if (connection === this.#connection) this.#open(welcome, welcome.identity);
+        },
       },
-    };
-    this.outstanding.add(request, connection);
+      connection,
+    );
   }
 
   #open(welcome: Welcome, identity: string | undefined): void {
@@ -201,13 +208,13 @@ export class Link {
 
   // -- the end of a connection ----------------------------------------------------------------------------------------
 
-  #closed(ending: Ending, events: boolean): void {
+  #closed(ending: Ending): void {
     const { code, reason, refused, lived } = ending;
     if (this.#backoff.ends(ending, this.#fresh)) {
       this.#end(new ConnectionRefused(reason || `the gateway refused: ${code}`, refused ? undefined : code));
     } else {
       this.#drop("reconnecting");
-      const other = code === BROKEN && lived === undefined && this.#transport.failed(events);
+      const other = code === BROKEN && lived === undefined && this.#transport.failed();
       this.#retry(ending, undefined, other);
     }
   }

@@ -111,7 +111,7 @@ export class Outstanding {
 
   /** Send what waits, and what is added meanwhile. */
   flush(connection: Connection): void {
-    for (let waiting = this.#unsent; waiting.length > 0; waiting = this.#unsent) this.#carry(waiting, connection);
+    while (this.#unsent.length) this.#carry(this.#unsent, connection);
   }
 
   #carry(waiting: Pending[], connection: Connection): void {

@@ -147,8 +147,10 @@ export class Room<T = unknown> {
     if (message.type === "left" && !asked) {
       const reason = message.reason ? `: ${message.reason}` : "";
       const error = withdrawn(`the membership in room '${this.name}'${reason}`);
-      if (message.reason === "unavailable") this.#comeBack(error);
-      else this.closed(error);
+      if (message.reason === "unavailable") {
+        this.lost();
+        this.#later(error);
+      } else this.closed(error);
     }
   }
 
@@ -269,19 +271,14 @@ export class Room<T = unknown> {
 
   /** A program that waits for the first answer decides what to do; a member across reconnects tries again. */
   #refused(error: TidegateError): void {
-    const joined = this.#joined;
     if (!error.retryable || this.#waiting) this.closed(error);
-    else
-      this.#port.link.again(error, () => {
-        if (joined === this.#joined) this.opened();
-      });
+    else this.#later(error);
   }
 
-  /** The gateway cannot say for the moment whether this client may be in the room: join again a little later. */
-  #comeBack(error: TidegateError): void {
+  /** The gateway cannot let this client in for the moment: join again a little later. */
+  #later(refused: TidegateError): void {
     const joined = this.#joined;
-    this.lost();
-    this.#port.link.again(error, () => {
+    this.#port.link.again(refused, () => {
       if (joined === this.#joined && this.status === "behind") this.opened();
     });
   }

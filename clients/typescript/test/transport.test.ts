@@ -3,7 +3,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import WebSocket from "ws";
 import { type Client, connect, InvalidOption, type Options } from "../src/index.js";
-import { systemClock } from "../src/options.js";
 import { EventSocket } from "../src/sse/index.js";
 import { eventually } from "./support/eventually.js";
 import { Gateway } from "./support/gateway.js";
@@ -52,30 +51,115 @@ describe("the transport", () => {
     return made;
   }
 
-  it("becomes events after two WebSockets that did not come about, and stays so for ten minutes", async () => {
+  /** Over what a client speaks. */
+  async function spokenOver(one: Client): Promise<"events" | "a WebSocket"> {
+    const fetched = vi.spyOn(globalThis, "fetch");
+    await one.ping();
+    const requests = fetched.mock.calls.length;
+    fetched.mockRestore();
+    return requests ? "events" : "a WebSocket";
+  }
+
+  /** A page of its own address, with as much of a storage as there is to it. */
+  function page(): Map<string, string> {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("location", { href: "https://app.test/" });
+    vi.stubGlobal("localStorage", {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+    });
+    return kept;
+  }
+
+  it("becomes events after two WebSockets that did not come about, and stays so", async () => {
     vi.stubGlobal("WebSocket", Blocked);
-    let later = 0;
-    const clock = { ...systemClock, now: () => Date.now() + later };
-    const one = connect(relay.url, { random: () => 0, clock });
+    const one = connect(relay.url, { random: () => 0 });
     clients.push(one);
     await eventually(() => expect(one.status).toBe("open"));
-    expect(attempts).toBe(2);
-    expect(await one.ping()).toBeGreaterThan(0);
+    expect(await spokenOver(one)).toBe("events");
+    expect(attempts, "and one more beside the stream").toBe(3);
     const { connection } = one.welcome ?? {};
-
     relay.cut();
     await eventually(() => expect(one.welcome?.connection).not.toBe(connection));
-    expect(attempts).toBe(2);
+    expect(await spokenOver(one)).toBe("events");
+    expect(attempts).toBe(4);
+  });
+
+  it("is a WebSocket again when one comes about beside a new stream", async () => {
+    vi.stubGlobal("WebSocket", Blocked);
+    const one = connect(relay.url, { random: () => 0 });
+    clients.push(one);
+    await eventually(() => expect(one.status).toBe("open"));
+    vi.stubGlobal("WebSocket", WebSocket);
+    relay.cut();
+    await eventually(() => expect(one.status).toBe("reconnecting"));
+    await eventually(async () => expect(await spokenOver(one)).toBe("a WebSocket"));
+    expect(attempts).toBe(3);
+  });
+
+  it("is a WebSocket after a gateway that came back between a WebSocket and the events", async () => {
+    const kept = page();
+    // The gateway is back when two have failed.
+    const construct = (_: unknown, given: [string, string[]]) =>
+      attempts < 2 ? new Blocked() : new WebSocket(...given);
+    vi.stubGlobal("WebSocket", new Proxy(WebSocket, { construct }));
+    const one = client();
+    await eventually(() => expect(one.status).toBe("open"));
+    await eventually(async () => expect(await spokenOver(one)).toBe("a WebSocket"));
+    expect([...kept.values()].filter(Boolean)).toEqual([]);
+  });
+
+  it("is remembered for the next page, until a WebSocket comes about", async () => {
+    const kept = page();
+    vi.stubGlobal("WebSocket", Blocked);
+    await client().ping();
+    expect([...kept]).toEqual([[`tidegate.sse:${new URL(gateway.url).origin}`, "sse"]]);
+    attempts = 0;
+    const two = client();
+    await two.ping();
+    expect(attempts, "none before the stream, one beside it").toBe(1);
+
+    const three = client({ transport: "websocket" });
+    await eventually(() => expect(attempts).toBeGreaterThan(3));
+    three.close();
 
     vi.stubGlobal("WebSocket", WebSocket);
+    const four = client();
+    await eventually(async () => expect(await spokenOver(four)).toBe("a WebSocket"));
+    expect([...kept.values()]).toEqual([""]);
     const fetched = vi.spyOn(globalThis, "fetch");
-    const again = one.welcome?.connection;
-    later = 600_001;
-    relay.cut();
-    await eventually(() => expect(one.welcome?.connection).not.toBe(again));
-    fetched.mockClear();
-    await one.ping();
+    await client().ping();
     expect(fetched).not.toHaveBeenCalled();
+  });
+
+  it("is a WebSocket where events are remembered and do not come about any more", async () => {
+    const kept = page();
+    kept.set(`tidegate.sse:${new URL(gateway.url).origin}`, "sse");
+    const fetched = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("an inspecting proxy"));
+    vi.stubGlobal("WebSocket", WebSocket);
+    await client().ping();
+    expect(fetched).toHaveBeenCalledTimes(1);
+    expect([...kept.values()]).toEqual([""]);
+  });
+
+  it("needs no storage, and writes into none where nothing is blocked or chosen", async () => {
+    vi.stubGlobal("WebSocket", WebSocket);
+    const kept = page();
+    await client({ identity: "none" }).ping();
+    const events = client({ identity: "none", transport: "sse" });
+    await events.ping();
+    expect(await spokenOver(events)).toBe("events");
+    await client({ identity: "none", WebSocket: EventSocket }).ping();
+    expect([...kept]).toEqual([]);
+
+    const forbidden = () => {
+      throw new DOMException("forbidden", "SecurityError");
+    };
+    vi.stubGlobal("localStorage", { getItem: forbidden, setItem: forbidden });
+    vi.stubGlobal("WebSocket", Blocked);
+    const one = client();
+    await one.ping();
+    expect(await spokenOver(one)).toBe("events");
   });
 
   it("ends the session of a page that is left, and comes back with it", async () => {

@@ -1,12 +1,15 @@
 // A connection without WebSockets: the gateway's messages come as the events of one long response, and the client's own go
 // out in requests. It has the face of a WebSocket, so that all of the client works over it.
 //
-// fetch() reads it, because an EventSource sends no Authorization. Invariant: messages go out in the order of `send`, one
-// request at a time, and no URL holds a token.
+// fetch() reads it, because an EventSource sends no Authorization. A stream that a client chose by itself has one WebSocket
+// tried beside it, because the gateway may have been away when others failed.
+// Invariant: messages go out in the order of `send`, one request at a time, and no URL holds a token.
 
 import type { Socket } from "../options.js";
 
 const BROKEN = 1006;
+/** Connect again at once. */
+const SERVICE_RESTART = 1012;
 const TOO_MANY_REQUESTS = 429;
 
 export class EventSocket implements Socket {
@@ -15,6 +18,9 @@ export class EventSocket implements Socket {
   onclose: Socket["onclose"] = null;
   onerror: Socket["onerror"] = null;
   readonly #url: string;
+  /** Tries a WebSocket. */
+  readonly #compare: (() => void) | undefined;
+  #other: WebSocket | undefined;
   readonly #reading = new AbortController();
   /** Proves who the user is; an anonymous user gets it with the welcome. */
   #token: string | undefined;
@@ -28,9 +34,24 @@ export class EventSocket implements Socket {
   #posting: Promise<void> | undefined;
   #over = false;
 
-  /** `url`: that of the WebSocket; `protocols`: its subprotocols, of which one may hold the token. */
-  constructor(url: string, protocols: string[] = []) {
-    const at = new URL("sse", new URL(url, globalThis.location?.href));
+  /**
+   * `url`: that of the WebSocket; `protocols`: its subprotocols, of which one may hold the token. `unblocked`: called when a
+   * WebSocket comes about, just before this ends; without it none is tried.
+   */
+  constructor(url: string, protocols: string[] = [], unblocked?: () => void) {
+    const { href } = new URL(url, globalThis.location?.href);
+    if (unblocked) {
+      this.#compare = () => {
+        const other = new WebSocket(href, protocols);
+        this.#other = other;
+        other.onerror = () => {};
+        other.onmessage = () => {
+          unblocked();
+          this.#end(SERVICE_RESTART);
+        };
+      };
+    }
+    const at = new URL("sse", href);
     at.protocol = at.protocol.replace("ws", "http");
     this.#url = at.href;
     this.#token = protocols.find((each) => each.startsWith("bearer."))?.slice(7);
@@ -70,17 +91,10 @@ export class EventSocket implements Socket {
   }
 
   #event(text: string): void {
-    let name = "";
-    let data = "";
-    for (const line of text.split("\n")) {
-      const [field] = line.split(": ", 1);
-      const value = line.slice((field as string).length + 2);
-      if (field === "id") this.#session = value;
-      else if (field === "event") name = value;
-      else if (field === "data") data = value;
-    }
+    const { id, event, data } = Object.fromEntries(text.split("\n").map((line) => line.split(/: (.*)/s)));
+    if (id) this.#session = id;
     if (this.#over || !data) return;
-    if (name === "close") {
+    if (event === "close") {
       const { code, reason } = JSON.parse(data);
       this.#end(code, reason);
       return;
@@ -93,6 +107,7 @@ export class EventSocket implements Socket {
   #identified({ type, identity, token, limits }: Record<string, never>): void {
     this.#token = identity ?? (type === "authenticated" ? this.#asked : token) ?? this.#token;
     this.#room = (limits as { max_message: number } | undefined)?.max_message ?? this.#room;
+    if (type === "welcome") this.#compare?.();
   }
 
   // -- what the client says -------------------------------------------------------------------------------------------
@@ -166,6 +181,7 @@ export class EventSocket implements Socket {
 
   #finish(): void {
     this.#over = true;
+    this.#other?.close();
     globalThis.removeEventListener?.("pagehide", this.#hidden);
   }
 }

@@ -1,5 +1,6 @@
 // The client in a real Chromium, against a real gateway behind a relay: a reload is no new guest, and a connection that has
-// become a black hole is replaced when the browser says that it is online.
+// become a black hole is replaced when the browser says that it is online. Behind a proxy that lets no WebSocket through, the
+// client speaks over events, and remembers it.
 
 import type { Server } from "node:http";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -83,4 +84,39 @@ test("a black hole is replaced when the browser is online, and what was said mea
   expect(messages).toEqual([{ text: "said into the hole" }]);
   // Silence alone is noticed after 55 s, a late answer after 14 s.
   expect(seconds).toBeLessThan(14);
+});
+
+/** Connects, and says over what. The page is loaded again, so that nothing but its storage knows what was before. */
+async function reloaded(): Promise<{ status: string; events: boolean; asked: number }> {
+  await page.reload();
+  const asked = relay.asked;
+  const { status, events } = await page.evaluate(async (url) => {
+    const client = connect(url);
+    await client.ping();
+    const events = performance.getEntriesByType("resource").some(({ name }) => /\/sse\/./.test(name));
+    return { status: client.status, events };
+  }, relay.url);
+  return { status, events, asked: relay.asked - asked };
+}
+
+test("a proxy that blocks WebSockets is remembered, and found to block no more", async () => {
+  await page.goto(address);
+  relay.upgrades = "remove";
+  expect(await reloaded()).toMatchObject({ status: "open", events: true });
+  // A stream begins at once: no WebSocket is waited for, and a proxy that swallows them costs no time.
+  relay.upgrades = "swallow";
+  const start = performance.now();
+  expect(await reloaded()).toMatchObject({ status: "open", events: true });
+  expect(performance.now() - start).toBeLessThan(5_000);
+
+  relay.upgrades = "pass";
+  // The stream of this page, beside which a WebSocket comes about; from then on pages begin with one.
+  await page.reload();
+  await page.evaluate(async (url) => {
+    const client = connect(url);
+    const key = Object.keys(localStorage).find((name) => name.startsWith("tidegate.sse:")) as string;
+    while (localStorage.getItem(key) || client.status !== "open")
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  }, relay.url);
+  expect(await reloaded()).toEqual({ status: "open", events: false, asked: 1 });
 });

@@ -1,13 +1,24 @@
-// A relay between a client and a gateway, which can break their connections and send a byte at a time.
+// A relay between a client and a gateway, which can break their connections, send a byte at a time, and let no WebSocket
+// through.
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** A request for a WebSocket, up to its `Upgrade`. */
+const UPGRADE = /^(GET [\s\S]*\r\n)Upgrade: websocket\r\n/i;
 
 export class Relay {
   /** At most so many bytes at once. */
   chunk: number | undefined;
   /** Whether new connections come about. */
   up = true;
+  /**
+   * What becomes of a request for a WebSocket: "remove" takes its `Upgrade` away, as a reverse proxy does that does not know
+   * WebSockets; "swallow" passes nothing on, as some firewalls do.
+   */
+  upgrades: "pass" | "remove" | "swallow" = "pass";
+  /** Requests for a WebSocket so far. */
+  asked = 0;
   readonly #sockets = new Set<Socket>();
   readonly #swallowed = new WeakSet<Socket>();
   readonly #server = createServer((socket) => this.#accept(socket));
@@ -58,7 +69,13 @@ export class Relay {
     source.on("error", () => {});
     source.on("close", () => sink.destroy());
     source.on("end", () => sink.end());
-    source.on("data", (data) => {
+    source.on("data", (data: Buffer) => {
+      const head = data.toString("latin1");
+      if (UPGRADE.test(head)) {
+        this.asked += 1;
+        if (this.upgrades === "swallow") this.#swallowed.add(source);
+        if (this.upgrades === "remove") data = Buffer.from(head.replace(UPGRADE, "$1"), "latin1");
+      }
       if (this.#swallowed.has(source)) return;
       const size = this.chunk ?? data.length;
       for (let at = 0; at < data.length && !sink.destroyed; at += size) sink.write(data.subarray(at, at + size));

@@ -1,4 +1,5 @@
-"""One WebSocket connection, from its opening handshake to its end. The only module here that imports `websockets`.
+"""One WebSocket connection, from its opening handshake to its end. With `compression` the only module here that imports
+`websockets`.
 
 It knows `welcome`, `goodbye` and when a message last came; what other messages mean is not its concern, and it retries
 nothing. Invariant: every failure becomes an `Ending` with a sentence that a person can act on.
@@ -19,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from tidegate_protocol import PROTOCOL_VERSION
 
 from .backoff import Ending
+from .compression import OfferCompression
 from .errors import seconds
 from .options import Options
 from .wire import decode
@@ -165,7 +167,8 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
         return await connect(
             options.url,
             additional_headers=headers,
-            compression="deflate" if options.compression else None,
+            compression=None,
+            extensions=[OfferCompression()] if options.compression else None,
             proxy=options.proxy,
             open_timeout=None,  # `open_connection` has one deadline for all
             close_timeout=CLOSE_TIMEOUT,

@@ -60,7 +60,7 @@ describe("the transport", () => {
     return requests ? "events" : "a WebSocket";
   }
 
-  /** A page of its own address, with as much of a storage as there is to it. */
+  /** A page, with as much of a storage as there is to one. */
   function page(): Map<string, string> {
     const kept = new Map<string, string>();
     vi.stubGlobal("location", { href: "https://app.test/" });

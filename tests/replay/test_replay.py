@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.postgres import PostgresGateway, PostgresServer
 from tidegate import cli
 
 pytestmark = pytest.mark.process
@@ -21,7 +22,16 @@ Recorded = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    process = GatewayProcess(tmp_path_factory.mktemp("replay"), "--dev")
+    yield from _served(GatewayProcess(tmp_path_factory.mktemp("replay"), "--dev"))
+
+
+@pytest.fixture(scope="module")
+def seeded_on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -> Iterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("replay-postgres")
+    yield from _served(PostgresGateway(folder, postgres.url(postgres.database()), "--dev"))
+
+
+def _served(process: GatewayProcess) -> Iterator[GatewayProcess]:
     process.migrate(seed=True)
     process.start()
     yield process
@@ -61,7 +71,7 @@ def test_the_recording_of_the_documents_is_answered_as_it_was(
     seeded: GatewayProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["replay", str(EXAMPLE), "--url", seeded.http, "--dev"]) == 0
-    assert "10 messages sent, all 15 answers are as recorded" in capsys.readouterr().out
+    assert "10 messages sent, all 16 answers are as recorded" in capsys.readouterr().out
 
 
 def test_a_row_that_gets_another_key_in_this_run_is_followed(replay: Callable[..., tuple[int, str]]) -> None:
@@ -90,6 +100,47 @@ def test_an_answer_that_does_not_come_is_a_difference(replay: Callable[..., tupl
     code, printed = replay([client(type="ping", ref="a"), answer(type="pong", ref="a"), update], "--timeout", "0.2")
     assert code == 1
     assert "frame 3, message `update` of `tasks`:\n  it did not come within 0.2 s\n" in printed
+
+
+def test_the_recording_of_the_documents_is_answered_as_it_was_by_postgresql(
+    seeded_on_postgres: GatewayProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["replay", str(EXAMPLE), "--url", seeded_on_postgres.http, "--dev"]) == 0
+    assert "all 16 answers are as recorded" in capsys.readouterr().out
+
+
+def in_a_room(shown: Recorded) -> list[Recorded]:
+    """A recording of a client that says that it is away; `shown`: what the others then see of it."""
+    guest = {"id": "anon-1", "name": "Guest 1", "roles": [], "anonymous": True}
+    member = {"id": "anon-1", "name": "Guest 1", "status": "online", "connections": 1, "since": 1}
+    other = {"id": "7", "name": "Not here now", "status": "online", "connections": 1, "since": 1}
+    now = {**member, "status": "away", **shown}
+    position = {"epoch": "e", "offset": 0}
+    joined: Recorded = {"room": "chat-replayed", "position": position, "recovered": False, "replayed": 0}
+    return [
+        answer(type="welcome", user=guest),
+        client(type="join", room="chat-replayed", presence="diff", ref="a"),
+        answer(type="joined", **joined, users=[other, member], ref="a"),
+        client(type="presence", room="chat-replayed", status="away", ref="b"),
+        answer(type="presence", room="chat-replayed", users=[other, now], ref="b"),
+        answer(type="presence_diff", room="chat-replayed", joined=[], left=[other], changed=[now]),
+    ]
+
+
+def test_what_others_see_of_the_client_is_compared(replay: Callable[..., tuple[int, str]]) -> None:
+    assert replay(in_a_room({})) == (0, "2 messages sent, all 4 answers are as recorded\n")
+    code, printed = replay(in_a_room({"status": "busy"}), "--timeout", "0.5")
+    assert code == 1
+    assert 'answer `presence` to `presence`:\n  /users/1/status\n    - "busy"\n    + "away"\n' in printed
+    assert 'message `presence_diff` of `chat-replayed`:\n  /changed/0/status\n    - "busy"\n    + "away"\n' in printed
+    assert "2 of 4 answers are as recorded" in printed
+
+
+def test_an_entry_that_another_program_of_the_user_shares_is_not_compared(
+    replay: Callable[..., tuple[int, str]],
+) -> None:
+    frames = in_a_room({"status": "busy", "connections": 2})
+    assert replay(frames) == (0, "2 messages sent, all 3 answers are as recorded\n")
 
 
 def test_a_second_connection_replaces_the_first(replay: Callable[..., tuple[int, str]]) -> None:

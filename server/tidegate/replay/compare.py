@@ -1,4 +1,4 @@
-"""Whether an answer is the recorded one, apart from what is new in every run: positions, times, ids, presence.
+"""Whether an answer is the recorded one, apart from what is new in every run: positions, times, ids, other members.
 
 A time in a row or in an own message may differ unless the client sent it. A value that the database generates for a
 created row may differ; from then on it stands for the recorded value.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tidegate.replay.names import Names
+from tidegate.replay.presence import OF_THE_MOMENT
 from tidegate.replay.recording import HIDDEN, Message
 
 MISSING = object()
@@ -38,6 +39,12 @@ def compare(recorded: Message, now: Message, names: Names, request: Message | No
     """
     _bind(recorded, now, names, request)
     return [*_members(recorded, now, names, "", top=True)]
+
+
+def compare_entries(recorded: Message, now: Message, names: Names, pointer: str) -> list[Difference]:
+    """The differences of the recorded client's entry among the members of a room; `pointer`: of the recorded one."""
+    one, other = ({name: entry[name] for name in entry if name not in OF_THE_MOMENT} for entry in (recorded, now))
+    return [*_members(one, other, names, pointer)]
 
 
 def _bind(recorded: Message, now: Message, names: Names, request: Message | None) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
+from tidegate.replay.presence import Members
 from tidegate.replay.recording import Message
 
 Stream = tuple[str, ...]
@@ -30,18 +32,19 @@ class Heard:
     def __init__(self) -> None:
         self._streams: dict[Stream, list[Message]] = defaultdict(list)
         self._more = asyncio.Event()
+        self.members = Members()
         self.ended: str | None = None
         """Why nothing more can come; None while the connection is open."""
 
     def add(self, message: Message) -> None:
+        self.members.told(message)
         stream = stream_of(message)
-        if stream is None:
-            return
-        known = self._streams[stream]
-        if known and is_open_snapshot(known[-1]):
-            known[-1] = joined_pages(known[-1], message)
-        else:
-            known.append(message)
+        if stream is not None:
+            known = self._streams[stream]
+            if known and is_open_snapshot(known[-1]):
+                known[-1] = joined_pages(known[-1], message)
+            else:
+                known.append(message)
         self._more.set()
 
     def end(self, why: str) -> None:
@@ -50,18 +53,23 @@ class Heard:
 
     async def wait(self, stream: Stream, index: int, seconds: float) -> Message | None:
         """The message with this index in the stream; None where it does not come in time."""
+        known = self._streams[stream]
+
+        def came() -> bool:
+            return index < len(known) and not is_open_snapshot(known[index])
+
+        return known[index] if await self.until(came, seconds) else None
+
+    async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        """Whether `holds` does, at the latest after `seconds`, or when the connection has ended."""
         try:
             async with asyncio.timeout(seconds):
-                while True:
-                    known = self._streams[stream]
-                    if index < len(known) and not is_open_snapshot(known[index]):
-                        return known[index]
-                    if self.ended is not None:
-                        return None
+                while not holds() and self.ended is None:
                     self._more.clear()
                     await self._more.wait()
         except TimeoutError:
-            return None
+            pass
+        return holds()
 
 
 def is_open_snapshot(message: Message) -> bool:

@@ -16,9 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from tidegate.replay.compare import Difference, compare
+from tidegate.replay.compare import Difference, compare, compare_entries
 from tidegate.replay.heard import Heard, Stream, is_open_snapshot, joined_pages, stream_of
 from tidegate.replay.names import Names
+from tidegate.replay.presence import Own
 from tidegate.replay.recording import HIDDEN, Frame, Message, Recording
 
 PROTOCOL = Subprotocol("tidegate.v1")
@@ -74,6 +75,7 @@ class _Player:
         self._patience = patience
         self._names = Names()
         self._connections: dict[int, tuple[ClientConnection, Heard, asyncio.Task[None]]] = {}
+        self._own: dict[int, Own] = defaultdict(Own)
         self._asked: dict[tuple[int, str], Message] = {}
         self._seen: dict[tuple[int, Stream], int] = defaultdict(int)
         self._pages: dict[tuple[int, Stream], Message] = {}
@@ -83,6 +85,7 @@ class _Player:
         socket, _, _ = await self._connection(frame.connection)
         text = frame.text
         if text is None:
+            self._own[frame.connection].sent(frame.message)
             message = self._names.translated(frame.message)
             if message.get("type") == "authenticate" and message.get("token") == HIDDEN:
                 user = self._recording.signed_in_as(frame)
@@ -100,17 +103,24 @@ class _Player:
 
     async def expect(self, frame: Frame) -> None:
         _, heard, _ = await self._connection(frame.connection)
+        entry = self._own[frame.connection].told(frame.message)
+        given = frame.message.get("subscription")
+        stream = stream_of(frame.message, None if given is None else str(self._names.now(given)))
+        finding = None if stream is None else await self._answer(frame, heard, stream)
+        if entry is not None and (finding is None or finding.missing is None):
+            self.outcome.compared += stream is None
+            finding = await self._entry(frame, heard, entry, finding)
+        if finding is not None:
+            self.outcome.findings.append(finding)
+
+    async def _answer(self, frame: Frame, heard: Heard, stream: Stream) -> Finding | None:
         recorded = frame.message
-        given = recorded.get("subscription")
-        stream = stream_of(recorded, None if given is None else str(self._names.now(given)))
-        if stream is None:
-            return
         place = (frame.connection, stream)
         if place in self._pages:
             recorded = joined_pages(self._pages.pop(place), recorded)
         if is_open_snapshot(recorded):
             self._pages[place] = recorded
-            return
+            return None
         index = self._seen[place]
         self._seen[place] += 1
         self.outcome.compared += 1
@@ -119,13 +129,30 @@ class _Player:
         request = self._asked.get((frame.connection, str(recorded.get("ref"))))
         if now is None:
             self._silent.add(place)
-            why = heard.ended or f"it did not come within {self._patience:g} s"
-            self.outcome.findings.append(Finding(frame, request, missing=why))
-            return
+            return Finding(frame, request, missing=heard.ended or f"it did not come within {self._patience:g} s")
         if now.get("type") == "welcome":
             self.outcome.contract = str(now.get("contract", ""))
-        if differences := compare(recorded, now, self._names, request):
-            self.outcome.findings.append(Finding(frame, request, differences))
+        differences = compare(recorded, now, self._names, request)
+        return Finding(frame, request, differences) if differences else None
+
+    async def _entry(
+        self, frame: Frame, heard: Heard, entry: tuple[str, Message], finding: Finding | None
+    ) -> Finding | None:
+        """Wait until the client's own entry in a room is the recorded one."""
+        pointer, recorded = entry
+        user = self._names.now(recorded["id"])
+
+        def differences() -> list[Difference]:
+            now = heard.members.entry(frame.message.get("room"), user)
+            return compare_entries(recorded, now, self._names, pointer)
+
+        place = (frame.connection, ("entry", str(frame.message.get("room"))))
+        if await heard.until(lambda: not differences(), 0.0 if place in self._silent else self._patience):
+            return finding
+        self._silent.add(place)
+        finding = finding or Finding(frame, self._asked.get((frame.connection, str(frame.message.get("ref")))))
+        finding.differences.extend(differences())
+        return finding
 
     async def close(self) -> None:
         for number in [*self._connections]:

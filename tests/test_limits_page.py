@@ -10,7 +10,7 @@ from tidegate import admission, application_threads, limits
 from tidegate.auth import rule_calls, tokens
 from tidegate.config import Settings
 from tidegate.contract import hazards
-from tidegate.core.budgets import costs, ledger, traffic
+from tidegate.core.budgets import costs, daily, ledger, traffic
 from tidegate.core.budgets.turns import Shares
 from tidegate.core.budgets.write_turns import Limits
 from tidegate.core.filters import tree
@@ -105,6 +105,7 @@ def expected() -> dict[str, float]:
         "bytes of an answer to a write that are kept for its `key`": answers.KEPT_BYTES,
         "bytes of kept answers, of one user in 24 hours, since the start of the gateway": answers.BYTES_A_DAY,
         "kept answers, of one user in 24 hours, since the start of the gateway": answers.NUMBER_A_DAY,
+        "users whose kept answers are counted": daily.ACCOUNTS,
         "writes of one user, or of the anonymous clients of one address, that wait": Limits().account,
         "seconds that a write may wait and take": settings.write_timeout,
         "writes that wait for the database": Limits().all,

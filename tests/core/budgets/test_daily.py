@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tidegate.core.budgets.daily import DAY_S, DailyBudget
+from tidegate.core.budgets.daily import ACCOUNTS, DAY_S, DailyBudget
 from tidegate.core.errors import Refused
 
 
@@ -43,6 +43,16 @@ def test_the_next_day_begins_with_nothing_and_the_wait_is_told() -> None:
     assert refused.value.retry_after == 3600.0
     assert not used_up(budget, "a", DAY_S + 5.0)
     assert len(budget) == 0
+
+
+def test_many_accounts_take_bounded_memory_and_the_oldest_are_forgotten() -> None:
+    budget = DailyBudget(size=1, number=9)
+    for number in range(2 * ACCOUNTS):
+        budget.add(f"user {number}", 1, float(number) / ACCOUNTS)
+        assert len(budget) <= ACCOUNTS
+    assert used_up(budget, f"user {2 * ACCOUNTS - 1}", 2.0)
+    assert used_up(budget, f"user {2 * ACCOUNTS - ACCOUNTS // 2}", 2.0)
+    assert not used_up(budget, "user 0", 2.0)
 
 
 def test_no_random_history_stores_more_than_the_limits_and_one_thing_a_day() -> None:

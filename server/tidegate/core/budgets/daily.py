@@ -1,15 +1,20 @@
 """A budget of a day: how much, and how many, an account may have stored within 24 hours.
 
 It knows no clock: `now` is passed in, in seconds. The day of an account begins with the first thing that it stores.
-Invariant: within one day no account stores more than the limits and one thing more.
+Invariant: within one day no account stores more than the limits and one thing more, unless so many others have stored
+something since that it is forgotten. At most `ACCOUNTS` are kept.
 """
 
 from __future__ import annotations
+
+from itertools import islice
 
 from tidegate.core.errors import Refused
 
 DAY_S = 86_400.0
 LONGEST_RETRY_S = 3600.0
+ACCOUNTS = 20_000
+"""Accounts that are kept, about 6 MB. With more, the quarter whose days began first is forgotten."""
 
 
 class DailyBudget:
@@ -38,6 +43,9 @@ class DailyBudget:
         """The account has stored something."""
         began, before, number = self._day(account, now)
         self._used[account] = began, before + size, number + 1
+        if len(self._used) > ACCOUNTS:
+            for oldest in list(islice(self._used, ACCOUNTS // 4)):
+                del self._used[oldest]
 
     def __len__(self) -> int:
         return len(self._used)

@@ -62,8 +62,9 @@ class Session:
 
     def become(self, user: Principal, claims: Claims) -> None:
         """The session is this user's from now on. The caller tells `core.rows` to recheck its subscriptions."""
-        self.user = user
-        self.account = _account(user, self.address)
+        if user is not self.user:
+            self.user = user
+            self.account = _account(user, self.address)
         self.claims = claims
 
 

@@ -41,13 +41,15 @@ class Exchange(Protocol):
     peer: Peer
     """Who asks. Behind a trusted proxy it may be another client with each request of one connection."""
     state: Any
-    """Belongs to the handler."""
+    """Belongs to the handler until the response is complete."""
     sink: Sink | None
     """Where the handler's answer is pushed to, if it is: it is flushed in the loop turn of the request."""
     owner: object
     """Belongs to the handler: who pays for what waits for the client."""
     kept: dict[str, Any]
     """Belongs to the handler, as long as the connection."""
+    repeats: bool
+    """The request before of this connection had the same head, byte for byte, and was let in."""
 
     def respond(self, response: Response) -> None:
         """Send the response. Another call, or one after the client is gone, does nothing."""

@@ -32,7 +32,8 @@ class OpenExchange:
     """`answered` is called once, when the response is complete."""
 
     __slots__ = (
-        "_answered", "_begun", "_done", "_line", "_output", "head", "id", "kept", "owner", "peer", "sink", "state",
+        "_answered", "_begun", "_done", "_line", "_output", "head", "id", "kept", "owner", "peer", "repeats", "sink",
+        "state",
     )  # fmt: skip
 
     def __init__(self, line: Line, head: Head, output: HttpOutput, answered: Callable[[], None]) -> None:
@@ -41,6 +42,7 @@ class OpenExchange:
         self.head = head
         self.peer = line.peer
         self.kept = line.kept
+        self.repeats = False
         self.state: Any = None
         self.sink: Sink | None = None
         self.owner: object = None
@@ -79,6 +81,10 @@ class OpenExchange:
     def allow_origin(self, origin: str | None) -> None:
         """Let the page that asks read the response; None for a program."""
         self._output.origin = origin
+
+    def let_go(self) -> None:
+        """The response is complete. What refers to this object in turn is freed with it, without a garbage collection."""
+        self.state = self.sink = self.owner = None
 
     def lost(self) -> None:
         """The client is gone."""

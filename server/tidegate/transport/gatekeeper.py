@@ -46,25 +46,36 @@ class Gatekeeper:
 
     def refused(self, caller: Caller, exchange: OpenExchange, now: float) -> Response | None:
         """The response to a request that goes no further. Raises BadRequest."""
-        head, settings = exchange.head, self._context.settings
-        exchange.peer, at_the_door = self._context.door.request(caller, head.headers.get("x-forwarded-for", ""), now)
-        if at_the_door is not None:
-            return self._as_api(at_the_door)
+        head = exchange.head
+        if caller.peer.trusted or caller.refused is not None:
+            forwarded = head.headers.get("x-forwarded-for", "")
+            exchange.peer, at_the_door = self._context.door.request(caller, forwarded, now)
+            if at_the_door is not None:
+                return self._as_api(at_the_door)
         if caller.peer.trusted and not self._may_send(caller, exchange, now):
             text = "the client sends too much; retry later"
             return self._api.refusal(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": "1"})
+        if exchange.repeats:
+            exchange.allow_origin(head.headers.get("origin"))
+        elif (by_head := self._refused_by_head(exchange)) is not None:
+            return by_head
+        return self._api.begin(exchange)
+
+    def _refused_by_head(self, exchange: OpenExchange) -> Response | None:
+        """What depends on nothing but the head and the settings. Raises BadRequest."""
+        head, settings = exchange.head, self._context.settings
         if (foreign := self._foreign(exchange)) is not None:
             return foreign
         exchange.allow_origin(head.headers.get("origin"))
-        if head.method == "OPTIONS":
-            return self._preflight(exchange)
+        if head.method == "OPTIONS" and (answer := self._preflight(exchange)) is not None:
+            return answer
         if url_tokens.has_token(head.query, by_name=not head.path.startswith("/api/")):
             TOKEN_IN_URL(exchange.peer.address or "a Unix socket")
             return self._api.refusal(HTTPStatus.BAD_REQUEST, url_tokens.TEXT, {})
         if head.length > settings.max_size:
             text = f"the body is too large (limit: {settings.max_size} bytes)"
             return self._api.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, {})
-        return self._api.begin(exchange)
+        return None
 
     def connection_refused(
         self, caller: Caller, exchange: OpenExchange, token: str | None, now: float
@@ -129,7 +140,7 @@ class Gatekeeper:
         head = exchange.head
         methods, origin = self._api.methods(head.path), head.headers.get("origin")
         if not methods:
-            return self._api.begin(exchange)
+            return None
         if origin is None or "access-control-request-method" not in head.headers:
             return Response(HTTPStatus.NO_CONTENT, {"Allow": methods})
         return Response(HTTPStatus.NO_CONTENT, preflight(methods))

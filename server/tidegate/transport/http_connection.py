@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from tidegate.transport.api import ApiHandler, Make
-from tidegate.transport.context import ConnectionContext
+from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.exchange import OpenExchange
 from tidegate.transport.gatekeeper import Gatekeeper
 from tidegate.transport.http import Response
@@ -34,8 +34,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     """`began` puts it in the place of the connection that it takes over."""
 
     __slots__ = (
-        "_api", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_output", "_phase", "_rate", "_since",
-        "counted", "id", "kept", "lines", "peer", "refused", "tally", "used",
+        "_api", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_let_in", "_output", "_phase", "_rate",
+        "_since", "counted", "id", "kept", "lines", "peer", "refused", "tally", "used",
     )  # fmt: skip
 
     _rate: RequestRate
@@ -67,6 +67,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._incoming = Incoming(context.settings.max_size)
         self._exchange: OpenExchange | None = None
         """The request whose body arrives, or that is not answered yet."""
+        self._let_in: TransportSettings | None = None
+        """With these settings the last request was let in by its head."""
         self._since = now  # when the request began, or the last response was sent
 
     def began(self, received: bytes) -> None:
@@ -179,7 +181,8 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _read_head(self, data: bytes, now: float) -> None:
         """Read a head, and ask whether the request may go on. Raises BadRequest."""
-        if not self._context.for_api(data):
+        known, settings = self._incoming.known, self._context.settings
+        if known is None and not self._context.for_api(data):
             self._leave()
             self._hand_back(self, self._incoming.clear())
             return
@@ -187,20 +190,28 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._output.pause_reading()
             return
         self._incoming.take(len(data))
-        head = read_head(data)
+        if known is None:
+            head = read_head(data)
+            self._incoming.remember(data, head)
+        else:
+            head = known
         self.used = now
         self.tally.frames_in += 1
         self._output.begin(head)
         self._exchange = exchange = OpenExchange(self, head, self._output, self._answered)
         self._phase = HttpPhase.BODY
+        exchange.repeats = known is not None and self._let_in is settings
+        self._let_in = None
         refused = self._gate.refused(self, exchange, now)
-        if refused is not None:
+        if refused is None:
+            self._let_in = settings
+            if head.expects and not self._incoming:
+                self._output.go_on()
+        else:
             if not self._incoming.leave_out(head):
                 self._output.end_early()
             self._phase = HttpPhase.ANSWERING
             exchange.respond(refused)
-        elif head.expects and not self._incoming:
-            self._output.go_on()
 
     def hand_over(self, exchange: OpenExchange, response: Response, token: str | None, make: Make) -> Response | None:
         """The connection becomes another protocol with this response. See `api.Exchange`."""
@@ -226,7 +237,9 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _answered(self) -> None:
         """The request has its whole response."""
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.let_go()
         self._since = self._context.now()
         if self._output.last:
             self._phase = HttpPhase.LINGERING

@@ -1,5 +1,6 @@
 """What has arrived of HTTP requests and is not handled: cut into heads and bodies, and never more than is asked for.
 
+Most clients repeat the head of their last request byte for byte: what was read of it is known then, and not read again.
 Invariant: bytes that belong to no request that was asked for stay where they are, in their order.
 """
 
@@ -13,17 +14,22 @@ from tidegate.transport.http_head import BadRequest, Head
 MAX_HEAD = 16 * 1024
 AHEAD_BYTES = 65536
 """What a client may send ahead of the answer to its request."""
+KNOWN_BYTES = 2048
+"""A head that is larger is not remembered: thousands of idle connections would hold theirs."""
 
 
 class Incoming:
     """Of one connection. `limit`: bytes of a body, at most."""
 
-    __slots__ = ("_buffer", "_chunks", "_limit")
+    __slots__ = ("_buffer", "_chunks", "_known_bytes", "_limit", "known")
 
     def __init__(self, limit: int) -> None:
         self._buffer = bytearray()
         self._chunks: Chunks | None = None
         self._limit = limit
+        self._known_bytes = b""
+        self.known: Head | None = None
+        """What the bytes mean that `head` has returned, where the request before had the same."""
 
     def __len__(self) -> int:
         """Bytes that are not handled."""
@@ -39,6 +45,10 @@ class Incoming:
 
     def head(self) -> bytes | None:
         """The head of the next request, once it is whole; it stays here until `take`. Raises BadRequest."""
+        if self.known is not None:
+            if self._buffer.startswith(self._known_bytes):  # which end with the only empty line in them
+                return self._known_bytes
+            self.known = None
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         if end >= 4:
             return bytes(self._buffer[:end])
@@ -51,13 +61,22 @@ class Incoming:
         """The first `size` bytes are handled."""
         del self._buffer[:size]
 
+    def remember(self, data: bytes, head: Head) -> None:
+        """`data`, which `head()` has returned, means `head`."""
+        if len(data) <= KNOWN_BYTES:
+            self._known_bytes, self.known = data, head
+
     def body(self, head: Head) -> bytes | None:
         """The body of the request whose head was taken, once it is whole. Raises BadRequest."""
         if not head.chunked:
             if len(self._buffer) < head.length:
                 return None
-            body = bytes(self._buffer[: head.length])
-            del self._buffer[: head.length]
+            if len(self._buffer) == head.length:
+                body = bytes(self._buffer)
+                self._buffer.clear()
+            else:
+                body = bytes(self._buffer[: head.length])
+                del self._buffer[: head.length]
             return body
         if self._chunks is None:
             self._chunks = Chunks(self._limit)

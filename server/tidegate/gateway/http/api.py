@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +23,8 @@ from tidegate.gateway.http import responses
 from tidegate.gateway.http.operations import KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
 from tidegate.gateway.http.proofs import BEARER, CHECKED_S, Known
-from tidegate.gateway.http.replies import REF, ReplySink, is_part
+from tidegate.gateway.http.replies import REF
+from tidegate.gateway.http.reply_sink import ReplySink
 from tidegate.gateway.sessions import SessionHandler
 from tidegate.gateway.work import Work
 from tidegate.transport import Exchange, Response
@@ -33,7 +33,7 @@ from tidegate_protocol import Principal
 JSON = "application/json"
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """One request."""
 
     operation: Operation
@@ -62,18 +62,13 @@ class HttpApi:
         self._paths = Paths(contract)
 
     def begin(self, exchange: Exchange) -> Response | None:
-        head = exchange.head
-        found = self._paths.find(head.path)
-        if found is None:
-            return self._no_path(head.path)
-        operation = found.get("GET" if head.method == "HEAD" else head.method)
-        if operation is None:
-            allowed = self._paths.methods(head.path)
-            text = f"this path takes {allowed}"
-            return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": allowed})
-        refused = _unacceptable(exchange, operation)
-        if refused is not None:
-            return refused
+        if exchange.repeats:
+            operation: Operation = exchange.kept["operation"]
+        else:
+            found = self._operation(exchange)
+            if isinstance(found, Response):
+                return found
+            operation = exchange.kept["operation"] = found
         try:
             exchange.state = self._asked(exchange, operation)
         except Refused as error:
@@ -120,6 +115,19 @@ class HttpApi:
     def refusal(self, status: HTTPStatus, text: str, headers: dict[str, str]) -> Response:
         return responses.plain_refusal(status, text, headers)
 
+    def _operation(self, exchange: Exchange) -> Operation | Response:
+        """What the head of a request asks for, or the response that refuses it."""
+        head = exchange.head
+        found = self._paths.find(head.path)
+        if found is None:
+            return self._no_path(head.path)
+        operation = found.get("GET" if head.method == "HEAD" else head.method)
+        if operation is None:
+            allowed = self._paths.methods(head.path)
+            text = f"this path takes {allowed}"
+            return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": allowed})
+        return _unacceptable(exchange, operation) or operation
+
     def _no_path(self, path: str) -> Response:
         name = self._paths.needs_connection(path)
         if name is not None:
@@ -160,26 +168,8 @@ class HttpApi:
         return Asked(operation, session, identity, admitted)
 
     def _session(self, exchange: Exchange, operation: Operation, user: Principal) -> Session:
-        streams = False
-
-        def take(reply: bytes) -> None:
-            nonlocal streams
-            if is_part(reply):
-                if not streams:
-                    streams = True
-                    exchange.begin(responses.STREAM)
-                exchange.send(reply + b"\n")
-                return
-            if self._gate.asks:
-                self._gate.forget(session)
-            if streams:
-                exchange.send(reply + b"\n")
-                exchange.end()
-            else:
-                exchange.respond(operation.response(exchange.head, reply))
-
         address = exchange.peer.address if exchange.peer.limited else None
-        exchange.sink = sink = ReplySink(exchange, take)
+        exchange.sink = sink = ReplySink(exchange, operation, self._gate)
         exchange.owner = session = Session(exchange.id, sink, user, address, outside=True)
         return session
 

@@ -12,6 +12,9 @@ from tidegate.gateway.http.stream_requests import STREAMS, StreamRequests
 from tidegate.transport import ApiHandler, Exchange, Response
 
 
+BELOW_STREAMS = f"{STREAMS}/"
+
+
 class Front:
     """Implements `transport.ApiHandler`."""
 
@@ -35,4 +38,4 @@ class Front:
         return self._api.refusal(status, text, headers)
 
     def _of(self, path: str) -> ApiHandler:
-        return self._streams if path == STREAMS or path.startswith(f"{STREAMS}/") else self._api
+        return self._streams if path == STREAMS or path.startswith(BELOW_STREAMS) else self._api

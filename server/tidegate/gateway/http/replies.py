@@ -1,18 +1,13 @@
-"""What a session of one HTTP request is sent: its reply, taken out of the frame and freed from its `ref`.
+"""The reply to one HTTP request as text: taken out of its frame and freed from its `ref`.
 
-The core and the effects answer such a session as any other. Its sink is this. Whatever is not the reply, such as a
-message that a handler sends to the connection, has no receiver here and is dropped.
 Invariant: `ref` of the reply is never seen by the client, who gave none.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 
 import msgspec
-
-from tidegate.transport import Exchange
 
 REF = f"http-{secrets.token_hex(8)}"
 """The `ref` of every message that a request over HTTP becomes: each has a session for itself."""
@@ -29,42 +24,12 @@ class ErrorReply(msgspec.Struct):
     retry_after: float | None = None
 
 
-class ReplySink:
-    """Implements `transport.Sink`, and what else is asked of a session's sink."""
-
-    __slots__ = ("_exchange", "_take", "frames", "may_miss")
-
-    def __init__(self, exchange: Exchange, take: Callable[[bytes], None]) -> None:
-        """`take` gets the reply as JSON text, without its `ref`."""
-        self.frames: list[bytes] = []
-        self.may_miss = False
-        self._exchange = exchange
-        self._take = take
-
-    def flush(self) -> None:
-        frames, self.frames = self.frames, []
-        for frame in frames:
-            text = payload(frame)
-            if _LAST in text:
-                self._take(text.replace(_LAST, b"", 1))
-            elif _FIRST in text:
-                self._take(text.replace(_FIRST, b"", 1))
-
-    @property
-    def unsent(self) -> int:
-        return self._exchange.unsent
-
-    async def drained(self) -> None:
-        await self._exchange.drained()
-
-    def pause_reading(self, reason: int = 0) -> None:
-        """A session of one request sends no other."""
-
-    def resume_reading(self, reason: int = 0) -> None:
-        """As `pause_reading`."""
-
-    def close(self, code: int, reason: str) -> None:
-        """There is no connection to close: the request is answered, or it was."""
+def without_ref(frame: bytes) -> bytes | None:
+    """The text of the reply in `frame`; None where it is no reply."""
+    text = payload(frame)
+    if _LAST in text:
+        return text.replace(_LAST, b"", 1)
+    return text.replace(_FIRST, b"", 1) if _FIRST in text else None
 
 
 def payload(frame: bytes) -> bytes:

@@ -14,10 +14,9 @@ import msgspec
 from tidegate.contract import status_of
 from tidegate.core.errors import Refused, error_message
 from tidegate.gateway.http.replies import ErrorReply, read_error
-from tidegate.transport import Response
+from tidegate.transport import JSON, Response
 from tidegate_protocol import ErrorCode, ErrorMessage
 
-JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 STREAM = Response(200, {"Content-Type": "application/jsonl"})
 """Parts and then the reply, or an error: each message is a line."""
 CODES: Mapping[HTTPStatus, ErrorCode] = {

@@ -13,7 +13,7 @@ from typing import Protocol
 from tidegate.counted import Counted
 from tidegate.transport import url_tokens
 from tidegate.transport.api import ApiHandler
-from tidegate.transport.context import ConnectionContext
+from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.door import Visitor
 from tidegate.transport.exchange import OpenExchange
 from tidegate.transport.handshake import TOKEN_IN_URL
@@ -38,11 +38,15 @@ class Caller(Visitor, Protocol):
 
 
 class Gatekeeper:
-    """Of one listener."""
+    """Of one connection."""
+
+    __slots__ = ("_api", "_context", "_known")
 
     def __init__(self, context: ConnectionContext, api: ApiHandler) -> None:
         self._context = context
         self._api = api
+        self._known: tuple[str, str | None, TransportSettings] | None = None
+        """The Host and the Origin that were let in last, and by which settings."""
 
     def refused(self, caller: Caller, exchange: OpenExchange, now: float) -> Response | None:
         """The response to a request that goes no further. Raises BadRequest."""
@@ -117,6 +121,8 @@ class Gatekeeper:
     def _foreign(self, exchange: OpenExchange) -> Response | None:
         headers, settings = exchange.head.headers, self._context.settings
         host, origin = headers["host"], headers.get("origin")
+        if self._known is not None and self._known[2] is settings and self._known[:2] == (host, origin):
+            return None
         try:
             known = host_allowed(host, settings.hosts)
             allowed = origin_allowed(origin, host, settings.origins, settings.hosts, loopback=settings.loopback_origins)
@@ -130,6 +136,7 @@ class Gatekeeper:
             FOREIGN_PAGE(exchange.peer.address or "a Unix socket")
             text = "web pages of this origin may not send requests; the `origins` setting allows them"
             return self._api.refusal(HTTPStatus.FORBIDDEN, text, {})
+        self._known = host, origin, settings
         return None
 
     def _preflight(self, exchange: OpenExchange) -> Response | None:

@@ -16,7 +16,7 @@ from tidegate.transport.door import Door
 from tidegate.transport.event_stream import Delivered, EventStream
 from tidegate.transport.frames import text_frame
 from tidegate.transport.handler import ConnectionHandler
-from tidegate.transport.http import JSON, Answer, Request, Response, Routes
+from tidegate.transport.http import JSON_HEADERS, Answer, Request, Response, Routes
 from tidegate.transport.http_head import Head
 from tidegate.transport.listener import Listener
 from tidegate.transport.outbox import Outbox, Sink
@@ -26,7 +26,7 @@ from tidegate.transport.tickers import Tickers
 from tidegate.transport.write_side import WriteSide
 
 __all__ = [
-    "BY_ADMISSION", "JSON",
+    "BY_ADMISSION", "JSON_HEADERS",
     "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts",
     "Delivered", "Door", "Droppable", "EventStream", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer",
     "Peers", "Request", "Response", "Routes", "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting",

@@ -20,6 +20,7 @@ from tidegate.transport.http import Routes
 from tidegate.transport.http_head import for_api
 from tidegate.transport.outbox import Outbox
 from tidegate.transport.turns import Turns
+from tidegate.transport.waiting_requests import WaitingRequests
 
 UNCOUNTED_BYTES = 16384
 """Bytes that may wait for a client before it counts as one that does not read. They are in no budget."""
@@ -121,6 +122,7 @@ class ConnectionContext:
         self.api = api
         self.for_api = for_api
         """Whether the head of a request is one that `api` answers."""
+        self.waiting = WaitingRequests(lambda: self.door.nearly_full)
         self.connections = self.door.connections
         self.receive_buffer = bytearray(RECEIVE_BUFFER)
         """Where each connection's bytes arrive. The event loop asks a connection for it, fills it and hands it back

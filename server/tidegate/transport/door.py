@@ -128,6 +128,10 @@ class Door:
         return len(self.connections) + coming < self._limit + RESERVE
 
     @property
+    def nearly_full(self) -> bool:
+        return self._residents > NEARLY_FULL * self._limit
+
+    @property
     def _residents(self) -> int:
         return len(self.connections) - len(self._guests)
 
@@ -166,20 +170,20 @@ class Door:
             self._count(visitor, now)
         return visitor.refused
 
-    def request(self, visitor: Visitor, forwarded: str, now: float) -> tuple[Peer, Response | None]:
-        """One of many requests of a connection is here: who asks, and the answer where it is refused.
+    def behind(self, proxy: Peer, forwarded: str) -> Peer:
+        """Who sends one of many requests over a connection of a trusted proxy.
 
-        Over one connection a trusted proxy may send the requests of many clients, so that none of them is counted as
-        the one who connected.
+        They may be those of many clients, so that none of them is counted as the one who connected.
         """
-        peer = visitor.peer
-        if peer.trusted:
-            peer = self._peers.forwarded(peer, [forwarded])
+        return self._peers.forwarded(proxy, [forwarded])
+
+    def still_refused(self, visitor: Visitor, now: float) -> Response | None:
+        """The answer to one of many requests of a connection, where it is refused. There may be a place now."""
         if visitor.refused is TOO_MANY and self._residents < self._limit:
             self._guests.discard(visitor)
             visitor.refused = None
             self._count(visitor, now)
-        return peer, visitor.refused
+        return visitor.refused
 
     def belongs(self, visitor: Visitor, peer: Peer, now: float) -> Response | None:
         """The connection of a proxy, or of its client, is this client's alone from now on.

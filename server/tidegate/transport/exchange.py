@@ -21,7 +21,6 @@ class Line(Protocol):
     """The connection of a request."""
 
     id: str
-    peer: Peer
     kept: dict[str, Any]
 
     def hand_over(self, exchange: OpenExchange, response: Response, token: str | None, make: Make) -> Response | None:
@@ -36,11 +35,11 @@ class OpenExchange:
         "state",
     )  # fmt: skip
 
-    def __init__(self, line: Line, head: Head, output: HttpOutput, answered: Callable[[], None]) -> None:
+    def __init__(self, line: Line, head: Head, peer: Peer, output: HttpOutput, answered: Callable[[], None]) -> None:
         self._line = line
         self.id = line.id
         self.head = head
-        self.peer = line.peer
+        self.peer = peer
         self.kept = line.kept
         self.repeats = False
         self.state: Any = None
@@ -55,7 +54,7 @@ class OpenExchange:
             return
         self._done = True
         self._output.respond(response)
-        self._answered()
+        self._complete()
 
     def begin(self, response: Response) -> None:
         if not self._done and not self._begun:
@@ -71,7 +70,7 @@ class OpenExchange:
             return
         self._done = True
         self._output.complete()
-        self._answered()
+        self._complete()
 
     def hand_over(self, response: Response, token: str | None, make: Make) -> Response | None:
         refused = self._line.hand_over(self, response, token, make)
@@ -82,13 +81,14 @@ class OpenExchange:
         """Let the page that asks read the response; None for a program."""
         self._output.origin = origin
 
-    def let_go(self) -> None:
-        """The response is complete. What refers to this object in turn is freed with it, without a garbage collection."""
-        self.state = self.sink = self.owner = None
-
     def lost(self) -> None:
         """The client is gone."""
         self._done = True
+
+    def _complete(self) -> None:
+        # They refer to this object in turn, and are freed now without a garbage collection.
+        self.state = self.sink = self.owner = None
+        self._answered()
 
     @property
     def done(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import Protocol
 
 from tidegate.counted import Counted
 from tidegate.transport import url_tokens
@@ -20,21 +19,13 @@ from tidegate.transport.handshake import TOKEN_IN_URL
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import BadRequest
 from tidegate.transport.origins import host_allowed, origin_allowed, preflight
-from tidegate.transport.traffic import Traffic
 
 log = logging.getLogger("tidegate.door")
 FOREIGN_PAGE = Counted(
     log, logging.INFO, "a request of %s from a page of a foreign origin was refused (origins)", name="foreign_origin"
 )
+TOO_MUCH = "the client sends too much; retry later"
 FOREIGN_HOST = Counted(log, logging.INFO, "a request of %s to a foreign name was refused (hosts)", name="foreign_host")
-MOST_LINES = 256
-"""Addresses behind one connection of a proxy whose rates are remembered."""
-
-
-class Caller(Visitor, Protocol):
-    """A connection."""
-
-    lines: dict[str, Traffic]
 
 
 class Gatekeeper:
@@ -48,17 +39,15 @@ class Gatekeeper:
         self._known: tuple[str, str | None, TransportSettings] | None = None
         """The Host and the Origin that were let in last, and by which settings."""
 
-    def refused(self, caller: Caller, exchange: OpenExchange, now: float) -> Response | None:
-        """The response to a request that goes no further. Raises BadRequest."""
+    def refused(self, caller: Visitor, exchange: OpenExchange, now: float, *, in_time: bool) -> Response | None:
+        """The response to a request that goes no further. `in_time`: its client may send it now. Raises BadRequest."""
         head = exchange.head
-        if caller.peer.trusted or caller.refused is not None:
-            forwarded = head.headers.get("x-forwarded-for", "")
-            exchange.peer, at_the_door = self._context.door.request(caller, forwarded, now)
+        if caller.refused is not None:
+            at_the_door = self._context.door.still_refused(caller, now)
             if at_the_door is not None:
                 return self._as_api(at_the_door)
-        if caller.peer.trusted and not self._may_send(caller, exchange, now):
-            text = "the client sends too much; retry later"
-            return self._api.refusal(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": "1"})
+        if not in_time:
+            return self._api.refusal(HTTPStatus.TOO_MANY_REQUESTS, TOO_MUCH, {"Retry-After": "1"})
         if exchange.repeats:
             exchange.allow_origin(head.headers.get("origin"))
         elif (by_head := self._refused_by_head(exchange)) is not None:
@@ -82,7 +71,7 @@ class Gatekeeper:
         return None
 
     def connection_refused(
-        self, caller: Caller, exchange: OpenExchange, token: str | None, now: float
+        self, caller: Visitor, exchange: OpenExchange, token: str | None, now: float
     ) -> Response | None:
         """The response to a request that wants its whole connection, as a handshake for a WebSocket is refused."""
         if self._context.connections.closed_to_new:
@@ -104,19 +93,6 @@ class Gatekeeper:
         """The response to a request at which the handler has just failed."""
         log.exception("the handler of requests raised an exception", extra={"connection": connection_id})
         return self._api.refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed at this; it is in its log", {})
-
-    def _may_send(self, caller: Caller, exchange: OpenExchange, now: float) -> bool:
-        """Take one request of what the client's address behind a proxy may send."""
-        address = exchange.peer.address
-        line = caller.lines.get(address)
-        if line is None:
-            if len(caller.lines) >= MOST_LINES:
-                caller.lines.clear()
-            line = caller.lines[address] = self._context.door.line(exchange.peer, now)
-        if not line.frames and not line.more_frames(now):
-            return False
-        line.frames -= 1
-        return True
 
     def _foreign(self, exchange: OpenExchange) -> Response | None:
         headers, settings = exchange.head.headers, self._context.settings

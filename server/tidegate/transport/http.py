@@ -18,7 +18,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'",
     "Cache-Control": "no-cache",
 }
-JSON: Mapping[str, str] = {"Content-Type": "application/json"}
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
 """The headers of a response that is JSON and says nothing else: most are, and have their heads ready."""
 
 

@@ -15,18 +15,18 @@ from http import HTTPStatus
 from typing import Any
 
 from tidegate.transport.api import ApiHandler, Make
+from tidegate.transport.callers import Callers
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.exchange import OpenExchange
-from tidegate.transport.gatekeeper import Gatekeeper
+from tidegate.transport.gatekeeper import TOO_MUCH, Gatekeeper
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import BadRequest, read_head
 from tidegate.transport.http_output import HttpOutput
 from tidegate.transport.http_phase import HttpPhase
 from tidegate.transport.incoming import AHEAD_BYTES, Incoming
 from tidegate.transport.peers import UNKNOWN
-from tidegate.transport.request_rate import RequestRate
 from tidegate.transport.succession import take_over
-from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
+from tidegate.transport.traffic import LONG_S
 from tidegate.transport.turns import SMALL_BYTES
 
 
@@ -34,11 +34,11 @@ class HttpConnection(asyncio.BufferedProtocol):
     """`began` puts it in the place of the connection that it takes over."""
 
     __slots__ = (
-        "_api", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_let_in", "_output", "_phase", "_rate",
-        "_since", "counted", "id", "kept", "lines", "peer", "refused", "tally", "used",
+        "_api", "_callers", "_context", "_exchange", "_gate", "_hand_back", "_incoming", "_let_in", "_output", "_phase",
+        "_since", "counted", "id", "kept", "peer", "refused", "tally", "used",
     )  # fmt: skip
 
-    _rate: RequestRate
+    _callers: Callers
 
     def __init__(
         self,
@@ -55,8 +55,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         self.refused: Response | None = None
         self.used = now = context.now()
         self.kept: dict[str, Any] = {}
-        self.lines: dict[str, Traffic] = {}
-        """What the clients behind a trusted proxy may send, by address."""
         self._context = context
         self._api = api
         self._hand_back = hand_back
@@ -65,16 +63,14 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._gate = Gatekeeper(context, api)
         self._phase = HttpPhase.IDLE
         self._incoming = Incoming(context.settings.max_size)
-        self._exchange: OpenExchange | None = None
-        """The request whose body arrives, or that is not answered yet."""
-        self._let_in: TransportSettings | None = None
-        """With these settings the last request was let in by its head."""
+        self._exchange: OpenExchange | None = None  # the request whose body arrives, or that is not answered yet
+        self._let_in: TransportSettings | None = None  # the settings by which the last request was let in
         self._since = now  # when the request began, or the last response was sent
 
     def began(self, received: bytes) -> None:
         """It has its place at the door, and these bytes have arrived."""
         now = self._context.now()
-        self._rate = RequestRate(UNLIMITED if self.peer.trusted else self._context.door.traffic(self, now))
+        self._callers = Callers(self._context, self, now)
         self._received(received, now)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -89,8 +85,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _received(self, data: bytes, now: float) -> None:
         self.tally.bytes_in += len(data)
         self._incoming.add(data)
-        if not self._rate.receive(len(data), now):
-            self._output.pause_reading()
+        if not self._callers.receive(len(data), now):
+            self._output.slow_down()
         elif self._phase is HttpPhase.ANSWERING:
             if len(self._incoming) > AHEAD_BYTES:
                 self._output.pause_reading()
@@ -132,14 +128,17 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._context.counts.ended.add(self.tally)
         self._context.turns.leave(self)
         self._context.memory.waits(self, 0)
+        self._callers.ended()
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle one request of what has arrived. See `turns`."""
         busy = self._phase in {HttpPhase.ANSWERING, HttpPhase.LINGERING, HttpPhase.ENDED}
-        if busy or self._rate.exceeded or self._output.paused:
+        if busy or self._callers.rate.exceeded or self._output.paused:
             return False
         before = len(self._incoming)
         self._handle(self._context.now())
+        if not self._incoming:
+            self._callers.rate.caught_up()
         self._count()
         return len(self._incoming) < before
 
@@ -157,7 +156,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         took = context.now() - now
         self.tally.seconds += took
         if took > LONG_S:
-            self._rate.took(took, now)
+            self._callers.rate.took(took, now)
             context.turns.spent(took)
 
     def _read(self, now: float) -> OpenExchange | None:
@@ -186,32 +185,27 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._leave()
             self._hand_back(self, self._incoming.clear())
             return
-        if not self._rate.request(now):
-            self._output.pause_reading()
+        head = read_head(data) if known is None else known
+        when = self._callers.asks(head, len(data), now)
+        if when == "later":
+            self._output.slow_down()
             return
-        self._incoming.take(len(data))
-        if known is None:
-            head = read_head(data)
-            self._incoming.remember(data, head)
-        else:
-            head = known
+        self._incoming.take(data, head)
         self.used = now
         self.tally.frames_in += 1
         self._output.begin(head)
-        self._exchange = exchange = OpenExchange(self, head, self._output, self._answered)
+        self._exchange = exchange = OpenExchange(self, head, self._callers.peer, self._output, self._answered)
         self._phase = HttpPhase.BODY
         exchange.repeats = known is not None and self._let_in is settings
-        self._let_in = None
-        refused = self._gate.refused(self, exchange, now)
-        if refused is None:
-            self._let_in = settings
-            if head.expects and not self._incoming:
-                self._output.go_on()
-        else:
+        refused = self._gate.refused(self, exchange, now, in_time=when == "now")
+        self._let_in = settings if refused is None else None
+        if refused is not None:
             if not self._incoming.leave_out(head):
                 self._output.end_early()
             self._phase = HttpPhase.ANSWERING
             exchange.respond(refused)
+        elif head.expects and not self._incoming:
+            self._output.go_on()
 
     def hand_over(self, exchange: OpenExchange, response: Response, token: str | None, make: Make) -> Response | None:
         """The connection becomes another protocol with this response. See `api.Exchange`."""
@@ -237,9 +231,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _answered(self) -> None:
         """The request has its whole response."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.let_go()
+        self._exchange = None
         self._since = self._context.now()
         if self._output.last:
             self._phase = HttpPhase.LINGERING
@@ -251,7 +243,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _next(self) -> None:
         """Go on with what was sent ahead, in a later turn."""
-        if not self._output.paused and not self._rate.exceeded:
+        if not self._output.paused and not self._callers.rate.exceeded:
             self._output.resume_reading()
             if self._incoming:
                 self._wait_for_turn()
@@ -262,10 +254,15 @@ class HttpConnection(asyncio.BufferedProtocol):
     def sweep(self, now: float) -> None:
         """Check the deadlines of this connection; called about once a second."""
         settings, phase, passed = self._context.settings, self._phase, now - self._since
+        verdict = self._callers.look(now)
         if self._output.too_slow(now):
             self.abort()
-        elif self._rate.exceeded:
-            self._look_at_rate(now)
+        elif verdict == "close" and phase is not HttpPhase.ANSWERING:
+            self._refuse(BadRequest(HTTPStatus.TOO_MANY_REQUESTS, TOO_MUCH))
+        elif verdict != "idle":
+            self._since = now
+            if phase is not HttpPhase.ANSWERING:
+                self._next()
         elif phase is HttpPhase.IDLE and passed > settings.http_idle:
             self._output.transport.close()
         elif phase is HttpPhase.LINGERING and self._output.unsent:
@@ -275,21 +272,11 @@ class HttpConnection(asyncio.BufferedProtocol):
         elif phase in {HttpPhase.HEAD, HttpPhase.BODY} and passed > settings.message_timeout:
             self._refuse(BadRequest(HTTPStatus.REQUEST_TIMEOUT, "the request was not finished in time"))
 
-    def _look_at_rate(self, now: float) -> None:
-        """The client sent more than it may: go on once it may send again; end the connection if it does not stop."""
-        verdict, self._since = self._rate.look(self.peer, now), now
-        if self._phase is HttpPhase.ANSWERING:
-            return
-        if verdict == "read":
-            self._next()
-        elif verdict == "close":
-            self._refuse(BadRequest(HTTPStatus.TOO_MANY_REQUESTS, "the client sends too much; retry later"))
-
     def stood_still(self, seconds: float, now: float) -> None:
         """This process did not run for so long: no deadline of the client passes with that."""
         self._since, self.used = min(self._since + seconds, now), min(self.used + seconds, now)
         self._output.stood_still(seconds, now)
-        self._rate.stood_still(seconds, now)
+        self._callers.stood_still(seconds, now)
 
     def close(self, code: int, reason: str) -> None:
         """End the connection: at once while it is idle, or after the answer to its request."""

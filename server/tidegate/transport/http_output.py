@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from tidegate.transport.context import UNCOUNTED_BYTES, ConnectionContext, Waiting
 from tidegate.transport.counts import Tally
-from tidegate.transport.http import JSON, Response
+from tidegate.transport.http import JSON_HEADERS, Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.origins import cors
 from tidegate.transport.taking import Taking, going_on, unconfirmed
@@ -39,8 +39,8 @@ def _first(status: int) -> str:
 
 @lru_cache(maxsize=64)
 def _json(status: int) -> bytes:
-    """The head of a response with the headers `JSON`, as far as it is always the same."""
-    return f"{_first(status)}Content-Type: {JSON['Content-Type']}\r\nContent-Length: ".encode("latin-1")
+    """The head of a response with the headers `JSON_HEADERS`, as far as it is always the same."""
+    return f"{_first(status)}Content-Type: {JSON_HEADERS['Content-Type']}\r\nContent-Length: ".encode("latin-1")
 
 
 class HttpOutput:
@@ -96,7 +96,7 @@ class HttpOutput:
         """Send a whole response."""
         self._count_one(response)
         body = response.body
-        if response.headers is JSON and body and self._ordinary:
+        if response.headers is JSON_HEADERS and body and self._ordinary:
             self.write(b"%b%d\r\n\r\n%b" % (_json(response.status), len(body), body))
             return
         lines = [_first(response.status), *self._headers(response.headers)]
@@ -193,6 +193,11 @@ class HttpOutput:
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
+
+    def slow_down(self) -> None:
+        """The client sent more than it may: nothing is read until it may go on."""
+        self._context.counts.slowed += 1
+        self.pause_reading()
 
     def resume_reading(self) -> None:
         if self._reading_paused and not self.transport.is_closing():

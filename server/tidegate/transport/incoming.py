@@ -57,12 +57,9 @@ class Incoming:
             raise BadRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
         return None
 
-    def take(self, size: int) -> None:
-        """The first `size` bytes are handled."""
-        del self._buffer[:size]
-
-    def remember(self, data: bytes, head: Head) -> None:
-        """`data`, which `head()` has returned, means `head`."""
+    def take(self, data: bytes, head: Head) -> None:
+        """`data`, which `head()` has returned, is handled, and means `head`."""
+        del self._buffer[: len(data)]
         if len(data) <= KNOWN_BYTES:
             self._known_bytes, self.known = data, head
 

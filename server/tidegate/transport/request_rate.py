@@ -39,14 +39,28 @@ class RequestRate:
             self.exceeded = True
         return not self.exceeded
 
-    def request(self, now: float) -> bool:
-        """A request is here. Returns whether it may be handled now."""
+    def request(self, now: float, size: int = 0) -> bool:
+        """A request is here. Returns whether it may be handled now. `size`: bytes of it that `receive` is not told."""
         traffic = self._traffic
-        if not traffic.frames and not traffic.more_frames(now):
+        if (not traffic.frames and not traffic.more_frames(now)) or (traffic.bytes < 0 and not traffic.more_bytes(now)):
             self.exceeded = True
             return False
         traffic.frames -= 1
+        traffic.bytes -= size
         return True
+
+    def owe(self, size: int) -> None:
+        """So many bytes have been handled, of which nothing was told before: the next request pays for them."""
+        self._traffic.bytes -= size
+
+    @property
+    def over(self) -> bool:
+        """The client was over its rate: `look` is to be asked about once a second."""
+        return self._traffic.over
+
+    def caught_up(self) -> None:
+        """After a pause, all that had arrived of the client was handled."""
+        self._traffic.caught_up()
 
     def took(self, seconds: float, now: float) -> None:
         """To handle what arrived took so long."""
@@ -55,7 +69,7 @@ class RequestRate:
 
     def look(self, peer: Peer, now: float) -> Literal["read", "wait", "close"]:
         """What to do with a client that was over its rate; to be asked about once a second."""
-        verdict = self._traffic.look(now, waits=True)
+        verdict = self._traffic.look(now, waits=self.exceeded)
         if verdict != "wait":
             self.exceeded = False
         if verdict == "close":

@@ -11,7 +11,6 @@ from tidegate.gateway.http.api import HttpApi
 from tidegate.gateway.http.stream_requests import STREAMS, StreamRequests
 from tidegate.transport import ApiHandler, Exchange, Response
 
-
 BELOW_STREAMS = f"{STREAMS}/"
 
 

@@ -14,7 +14,7 @@ import msgspec
 from tidegate.contract import status_of
 from tidegate.core.errors import Refused, error_message
 from tidegate.gateway.http.replies import ErrorReply, read_error
-from tidegate.transport import JSON, Response
+from tidegate.transport import JSON_HEADERS, Response
 from tidegate_protocol import ErrorCode, ErrorMessage
 
 STREAM = Response(200, {"Content-Type": "application/jsonl"})
@@ -37,7 +37,7 @@ encode = msgspec.json.Encoder().encode
 
 def whole(reply: bytes) -> Response:
     """A reply as it is."""
-    return Response(200, JSON, reply)
+    return Response(200, JSON_HEADERS, reply)
 
 
 def refused(error: Refused, status: int | None = None) -> Response:
@@ -49,7 +49,7 @@ def failed(reply: bytes, status: int | None = None, error: ErrorReply | None = N
     """The response for an `error` message."""
     about = read_error(reply) if error is None else error
     status = status_of(about.code) if status is None else status
-    headers = dict(JSON)
+    headers = dict(JSON_HEADERS)
     if about.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(about.retry_after))
     if status == HTTPStatus.UNAUTHORIZED:
@@ -64,4 +64,4 @@ def plain_refusal(status: HTTPStatus, text: str, headers: Mapping[str, str] = {}
     message = ErrorMessage(code=code, message=text, temporary=temporary)
     if (wait := headers.get("Retry-After")) is not None:
         message.retry_after = float(wait)
-    return Response(status, {**JSON, **headers}, encode(message))
+    return Response(status, {**JSON_HEADERS, **headers}, encode(message))

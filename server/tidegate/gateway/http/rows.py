@@ -24,7 +24,7 @@ from tidegate.core.rows.tags import tag
 from tidegate.gateway.http import query, responses
 from tidegate.gateway.http.operations import Message, with_key
 from tidegate.gateway.http.replies import is_error, read_error
-from tidegate.transport import Head, Response
+from tidegate.transport import JSON_HEADERS, Head, Response
 
 JSON_BODY = frozenset({"application/json"})
 PATCH_BODY = frozenset({"application/json", "application/merge-patch+json"})
@@ -92,7 +92,7 @@ class CreateRow:
             return Response(HTTPStatus.NO_CONTENT)
         row = msgspec.json.decode(rows[0])
         where = f"/api/resources/{quote(self._resource.name, safe='')}/{key_steps(self._resource, row)}"
-        headers = {**responses.JSON, "Location": where, "ETag": tag(row)}
+        headers = {**JSON_HEADERS, "Location": where, "ETag": tag(row)}
         return Response(HTTPStatus.CREATED, headers, bytes(rows[0]))
 
 
@@ -136,7 +136,7 @@ class GetRow(_OneRow):
         known = tags_in(head.headers.get("if-none-match"))
         if known is not None and (not known or found in [each.removeprefix("W/") for each in known]):
             return Response(HTTPStatus.NOT_MODIFIED, {"ETag": found})
-        return Response(HTTPStatus.OK, {**responses.JSON, "ETag": found}, bytes(rows[0]))
+        return Response(HTTPStatus.OK, {**JSON_HEADERS, "ETag": found}, bytes(rows[0]))
 
 
 class UpdateRow(_OneRow):
@@ -161,7 +161,7 @@ class UpdateRow(_OneRow):
         rows = _read_rows(reply).rows
         if not rows:  # the row is changed, and the user may not read it any more
             return Response(HTTPStatus.NO_CONTENT)
-        return Response(HTTPStatus.OK, {**responses.JSON, "ETag": tag(msgspec.json.decode(rows[0]))}, bytes(rows[0]))
+        return Response(HTTPStatus.OK, {**JSON_HEADERS, "ETag": tag(msgspec.json.decode(rows[0]))}, bytes(rows[0]))
 
 
 class DeleteRow(_OneRow):

@@ -234,6 +234,7 @@ async def test_so_many_requests_of_an_address_wait_and_the_others_are_429_at_onc
         raw.send(forwarded())
         await at.until_slowed(3)
         raw.writer.transport.abort()
+        await at.pass_time(2)
         await until(lambda: len(at.door.listener.context.connections) == 1)
         assert at.door.listener.context.waiting.begin(ADDRESS), "a client that left does not wait"
 

@@ -24,7 +24,19 @@ from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
-from tidegate.transport import backlog, context, door, event_stream, guests, incoming, outbox, read_side, turns
+from tidegate.transport import (
+    backlog,
+    callers,
+    context,
+    door,
+    event_stream,
+    guests,
+    incoming,
+    outbox,
+    read_side,
+    turns,
+    waiting_requests,
+)
 from tidegate.transport.context import TransportSettings
 
 PAGE = (ROOT / "docs" / "reference" / "limits.md").read_text()
@@ -44,6 +56,8 @@ def expected() -> dict[str, float]:
         "seconds of a request over HTTP, from its first byte to its last": TransportSettings().message_timeout,
         "seconds without a request, of an HTTP connection": settings.http_idle,
         "bytes that a client sends ahead of the answer to its request over HTTP": incoming.AHEAD_BYTES,
+        "seconds that a request of a client above its rate waits at a connection of a trusted proxy": callers.WAIT_S,
+        "requests of one address that wait so": waiting_requests.MOST,
         "levels of nesting": hazards.DEPTH,
         "properties and items in all": hazards.VALUES,
         "rows or ids in one request": limits.MAX_IDS,

@@ -33,7 +33,12 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "resumptions-of-the-whole-log",
         "updates-that-many-follow",
     ),
-    'tidegate_events_total{event="door_full"}': ("idle-lines-from-loopback", "idle-streams-from-loopback"),
+    'tidegate_events_total{event="door_full"}': (
+        "idle-lines-from-loopback",
+        "idle-streams-from-loopback",
+        "idle-lines-after-a-request",
+    ),
+    'tidegate_http_responses_total{status="413"}': ("large-bodies-of-requests",),
     'tidegate_events_total{event="proxy_names_no_address"}': (
         "connect-loop-from-loopback",
         "documents-unread-from-loopback",
@@ -90,6 +95,11 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "close-and-come-back",
         "chat-flood-of-long-messages",
         "two-costly-lists",
+        "requests-over-the-rate",
+        "requests-over-the-rate-from-loopback",
+        "requests-unread",
+        "bodies-that-do-not-end",
+        "large-heads-of-requests",
     ),
     'tidegate_events_total{event="slow_consumer"}': ("stuck-readers-from-loopback",),
     'tidegate_errors_total{code="not_joined"}': (
@@ -105,6 +115,7 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
         "costly-lists",
         "costly-lists-over-and-over",
         "costly-lists-of-a-user",
+        "costly-lists-in-requests",
         "gets-of-a-thousand",
         "subscriptions-with-many-conditions",
         "subscriptions-with-many-conditions-of-a-hundred-lines",
@@ -167,11 +178,22 @@ BY_COUNTER: Mapping[str, tuple[str, ...]] = {
 WAITS = "the client does not read, so the gateway stops to read from it: what it wants waits, and is not refused"
 ALLOWED = "each request is one that a client may make; within its burst turns and rates delay it, and refuse nothing"
 TURN = "its reads wait for their turn; they are refused after `read_timeout` (5 s), which is longer than the attack"
-DEADLINE = "the deadline of a handshake (5 s, then `tidegate_late_total`) is later than the end of the attack"
+DEADLINE = (
+    "the deadline of a handshake (5 s, then `tidegate_late_total`) or of a body (10 s, then 408) is later than the end "
+    "of the attack"
+)
 HEALTH = "health checks are not refused: a load balancer would take the gateway for dead"
 STOP = "the gateway stops meanwhile: what is refused by the stop says nothing of the client"
 BY_COST: Mapping[str, tuple[str, ...]] = {
-    WAITS: ("stuck-readers", "stuck-streams", "history-unread", "replays-unread", "pages-unread", "snapshots-unread"),
+    WAITS: (
+        "stuck-readers",
+        "stuck-streams",
+        "requests-unread",
+        "history-unread",
+        "replays-unread",
+        "pages-unread",
+        "snapshots-unread",
+    ),
     ALLOWED: (
         "history-asked-over-and-over",
         "new-rooms",
@@ -183,6 +205,9 @@ BY_COST: Mapping[str, tuple[str, ...]] = {
         "valid-tokens-over-and-over",
         "close-and-come-back",
         "chat-flood-of-long-messages",
+        "requests-over-the-rate",
+        "requests-over-the-rate-from-loopback",
+        "large-heads-of-requests",
     ),
     TURN: (
         "two-costly-lists",
@@ -192,7 +217,7 @@ BY_COST: Mapping[str, tuple[str, ...]] = {
         "counts",
         "lists-of-a-locked-table",
     ),
-    DEADLINE: ("silent-connections", "slow-handshakes", "proxy-lines-in-floods"),
+    DEADLINE: ("bodies-that-do-not-end", "silent-connections", "slow-handshakes", "proxy-lines-in-floods"),
     HEALTH: ("health-flood", "readiness-flood"),
     STOP: (
         "stop-with-writes-to-a-locked-table",

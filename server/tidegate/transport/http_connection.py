@@ -22,7 +22,7 @@ from tidegate.transport.gatekeeper import TOO_MUCH, Gatekeeper
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import BadRequest, read_head
 from tidegate.transport.http_output import HttpOutput
-from tidegate.transport.http_phase import HttpPhase
+from tidegate.transport.http_phase import BUSY, HttpPhase
 from tidegate.transport.incoming import AHEAD_BYTES, Incoming
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.succession import take_over
@@ -91,7 +91,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             if len(self._incoming) > AHEAD_BYTES:
                 self._output.pause_reading()
         elif len(data) > SMALL_BYTES and self._context.turns.full:
-            self._wait_for_turn()
+            self._next()
         else:
             self._handle(now)
         self._count()
@@ -132,10 +132,10 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle one request of what has arrived. See `turns`."""
-        busy = self._phase in {HttpPhase.ANSWERING, HttpPhase.LINGERING, HttpPhase.ENDED}
-        if busy or self._callers.rate.exceeded or self._output.paused:
+        if self._phase in BUSY or self._callers.rate.exceeded or self._output.paused:
             return False
         before = len(self._incoming)
+        self._output.resume_reading()
         self._handle(self._context.now())
         if not self._incoming:
             self._callers.rate.caught_up()
@@ -242,14 +242,14 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._next()
 
     def _next(self) -> None:
-        """Go on with what was sent ahead, in a later turn."""
-        if not self._output.paused and not self._callers.rate.exceeded:
+        """Go on with what was sent ahead, in a later turn, or read on."""
+        if self._output.paused or self._callers.rate.exceeded:
+            return
+        if self._incoming:
+            self._output.pause_reading()
+            self._context.turns.wait(self, self.peer.address if self.counted else self.id)
+        else:
             self._output.resume_reading()
-            if self._incoming:
-                self._wait_for_turn()
-
-    def _wait_for_turn(self) -> None:
-        self._context.turns.wait(self, self.peer.address if self.counted else self.id)
 
     def sweep(self, now: float) -> None:
         """Check the deadlines of this connection; called about once a second."""

@@ -157,7 +157,10 @@ class HttpOutput:
             return
         if self._lingers and self.transport.can_write_eof():
             self.resume_reading()
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # the client is gone, and asyncio has not noticed yet
+                self.transport.abort()
         else:
             self.transport.close()
 

@@ -17,3 +17,7 @@ class HttpPhase(Enum):
     ANSWERING = "a request is whole, and its response is not"
     LINGERING = "the last response is sent: what still arrives is dropped"
     ENDED = "the TCP connection has ended, or is in other hands"
+
+
+BUSY = frozenset({HttpPhase.ANSWERING, HttpPhase.LINGERING, HttpPhase.ENDED})
+"""No request is read meanwhile."""

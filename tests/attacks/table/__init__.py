@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.attacks.plan import Attack
+from tests.attacks.table.api import API
 from tests.attacks.table.door import DOOR
 from tests.attacks.table.frames import FRAMES
 from tests.attacks.table.http import HTTP
@@ -14,6 +15,6 @@ from tests.attacks.table.streams import STREAMS
 from tests.attacks.table.tokens import TOKENS
 from tests.attacks.table.writes import WRITES
 
-ROWS = (*DOOR, *HTTP, *FRAMES, *MESSAGES, *ROOMS, *PRESENCE, *READS, *WRITES, *TOKENS, *STREAMS)
+ROWS = (*DOOR, *HTTP, *FRAMES, *MESSAGES, *ROOMS, *PRESENCE, *READS, *WRITES, *TOKENS, *STREAMS, *API)
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in ROWS}
 assert len(ATTACKS) == len(ROWS), "two attacks have one name"

@@ -135,6 +135,15 @@ async def test_token_is_looked_at_again_when_it_changes_or_has_expired(gateway: 
         assert (await client.post("buy", amount=1)).status == 401
 
 
+async def test_token_that_is_revoked_is_refused_with_the_next_request_whose_head_is_the_same(gateway: Inside) -> None:
+    async with http(gateway, token("1")) as client:
+        for _ in range(3):
+            assert (await client.post("buy", amount=1)).json["by"] == "1"
+        await gateway.gateway.removal.revoke(user="1")
+        for _ in range(2):
+            assert (await client.post("buy", amount=1)).status == 401
+
+
 async def test_wrong_method_type_and_accept_are_405_415_and_406(client: Http) -> None:
     wrong = await client.ask("GET", "/api/ping")
     assert (wrong.status, wrong.headers["allow"]) == (405, "POST, OPTIONS")

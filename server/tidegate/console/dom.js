@@ -50,6 +50,7 @@ export function openDialog(heading, ...content) {
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);
   dialog.showModal();
+  dialog.querySelector("input, select, textarea")?.focus(); // and not the button that closes it
   return dialog;
 }
 

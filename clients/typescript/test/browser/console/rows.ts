@@ -11,6 +11,12 @@ export function rowTests(gateway: Gateway): void {
     await expect.poll(() => page.locator("#total").innerText()).toBe("10 rows, live");
     await expect.poll(() => other.locator("#total").innerText()).toBe("10 rows, live");
     await page.getByRole("button", { name: "New row" }).click();
+    expect(
+      await page
+        .locator("dialog")
+        .getByLabel("user_id")
+        .evaluate((input) => input === document.activeElement),
+    ).toBe(true);
     expect(await page.locator("dialog label").allInnerTexts()).not.toContain("id");
     await page.locator("dialog").getByLabel("due_at").fill("2026-03-01T08:30:00");
     await page.locator("dialog").getByRole("button", { name: "Add to tags" }).click();

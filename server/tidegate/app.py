@@ -45,7 +45,7 @@ from tidegate.gateway.assembly import Parts, assemble
 from tidegate.gateway.http_routes import routes
 from tidegate.gateway.sender import Sender
 from tidegate.reloading import Reloading
-from tidegate.served_documents import development, make_documents, whole
+from tidegate.served_documents import development, served_documents, whole
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
@@ -56,7 +56,7 @@ from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
 from tidegate.workers.member import BEAT_S
 from tidegate.workers.times import RELOAD_DRAIN_S
 
-__all__ = ["TICK_S", "Application", "build", "development", "load_application", "make_documents", "serve"]
+__all__ = ["TICK_S", "Application", "build", "development", "load_application", "serve", "served_documents"]
 
 log = logging.getLogger("tidegate")
 
@@ -145,7 +145,7 @@ async def _serve(
         if hooks is not None:
             await hooks.start(gateway.lifecycle)
         await _start(gateway)
-        made = make_documents(application.contract, settings)
+        made = served_documents(application.contract, settings)
         pages = routes(made, lambda: gateway.sessions.draining, store, engine)
         document = partial(whole, application.contract)
         await _listen(settings, gateway, pages, document, outbox, book, store, stop, ready, ending, start)

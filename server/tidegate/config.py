@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import msgspec
 
@@ -242,7 +242,7 @@ def load_with_sources(
     args: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, makes_schema_folder: bool = False
 ) -> tuple[Settings, dict[str, str]]:
     """As `load`, and where each setting was found that is given: a file, a variable or an option."""
-    given, found = setting_sources.gathered(args, environ, set(get_type_hints(Settings)))
+    given, found = setting_sources.gathered(args, environ, set(Settings.__struct_fields__))
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:

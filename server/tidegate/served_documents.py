@@ -1,4 +1,4 @@
-"""Makes the documents that a gateway serves of its contract, from the settings.
+"""Says how the documents are made that a gateway serves of its contract, from the settings.
 
 It knows neither paths nor HTTP. Invariant: no document holds a password, and outside development mode none of the
 public ones has a rule of `x-access` or names a `writeOnly` property.
@@ -16,16 +16,19 @@ from tidegate.contract import Contract
 from tidegate.gateway.http_routes import Documents
 
 
-def make_documents(contract: Contract, settings: Settings) -> Documents:
+def served_documents(contract: Contract, settings: Settings) -> Documents:
     """What is served of `contract`: all of it in development mode, and the public part otherwise."""
-    whole: dict[str, Any] = json.loads(contract.bundle_json)
-    bundle = whole if settings.dev else documents.published(whole)
+
+    def bundle() -> dict[str, Any]:
+        whole: dict[str, Any] = json.loads(contract.bundle_json)
+        return whole if settings.dev else documents.published(whole)
+
     return Documents(
-        bundle=contract.bundle_json if settings.dev else _json(bundle),
-        asyncapi=_json(documents.asyncapi(bundle)),
-        openapi=_json(documents.openapi(bundle)),
-        console=_console(bundle, settings),
-        protocol_page=documents.protocol_page(bundle, console=settings.serves_console).encode(),
+        bundle=lambda: contract.bundle_json if settings.dev else _json(bundle()),
+        asyncapi=lambda: _json(documents.asyncapi(bundle())),
+        openapi=lambda: _json(documents.openapi(bundle())),
+        console=(lambda: _console(bundle(), settings)) if settings.serves_console else None,
+        protocol_page=lambda: documents.protocol_page(bundle(), console=settings.serves_console).encode(),
         public=settings.documents,
     )
 
@@ -38,10 +41,8 @@ def whole(contract: Contract, name: str) -> bytes:
     return _json(made(json.loads(contract.bundle_json)))
 
 
-def _console(bundle: dict[str, Any], settings: Settings) -> bytes | None:
-    """What the page at `/` shows; None where it is not served."""
-    if not settings.serves_console:
-        return None
+def _console(bundle: dict[str, Any], settings: Settings) -> bytes:
+    """What the page at `/` shows."""
     return _json({**documents.console(bundle), "development": development(settings)})
 
 

@@ -99,10 +99,9 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
 tidegate.open_files.fit = lambda most: most
 """,
     "pages that are made once": """
-import tidegate.app, tidegate.gateway.http_routes
-make, made = tidegate.app.make_documents, []
-tidegate.app.make_documents = lambda *told: (made.append(told), make(*told))[1]
-tidegate.gateway.http_routes._fixed = lambda response: lambda _: (make(*made[0]), response)[1]
+from tidegate.gateway.late_documents import LateDocument
+from tidegate.transport import Response
+LateDocument.__call__ = lambda self, _: Response(200, self._headers, self._make())
 """,
 }
 """Python, by what it switches off."""

@@ -9,7 +9,7 @@ from tests.gateway.test_removal import bearer
 from tests.support.wire import wire
 from tests.transport.inside import running
 from tidegate.gateway import console_state
-from tidegate.transport import Request
+from tidegate.transport import Request, Response
 
 ASKED = Request("GET", console_state.PATH)
 
@@ -33,4 +33,6 @@ async def test_the_state_has_connections_rooms_and_subscriptions_and_no_contents
 
 async def test_the_state_is_not_served_where_the_console_is_published_in_production(tmp_path: Path) -> None:
     async with running(tmp_path, console=True) as inside:
-        assert inside.listener.context.routes.respond(ASKED).status == 404
+        response = inside.listener.context.routes.respond(ASKED)
+        assert isinstance(response, Response)
+        assert response.status == 404

@@ -30,10 +30,14 @@ MODULES = (
     "tidegate.app",
     "tidegate.checks.gateway_process",
     "tidegate.codegen",
+    "tidegate.gateway.console_state",
     "tidegate.handlers",
     "tidegate.store.models",
     "tidegate.store.postgres",
     "tidegate.store.sqlite",
+    "tidegate.workers.plan",
+    "uvloop",
+    "importlib.resources.readers",
     "datamodel_code_generator",
     "datamodel_code_generator.config",
     "datamodel_code_generator.model",
@@ -146,10 +150,8 @@ def main() -> int:
     import tidegate.cli  # after the modules, like them
     from tidegate import schema
 
-    documents, children = _beside("made_documents"), _beside("forked_children")
-    documents.remember()
-    # Of the sample application, which most gateways serve.
-    documents.make(schema.bundle(schema.load(None)))
+    contract, children = _beside("made_contract"), _beside("forked_children")
+    contract.remember(schema.packaged("seed.json").parent)
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=int(sys.argv[1]))

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import msgspec
 
-from tests.support import made_documents
 from tests.support.gateway import ROOT, sample
 from tidegate import admission, app, config, handlers, stopping
 from tidegate.auth import row_access
@@ -27,7 +26,6 @@ from tidegate.gateway.inspection import Lines
 from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
-made_documents.remember()
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 
@@ -98,7 +96,7 @@ async def running(
                 await gateway.aclose()
                 await engine.aclose()
                 raise
-            documents = app.make_documents(contract, settings)
+            documents = app.served_documents(contract, settings)
             pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
             door = admission.door(settings, settings.max_connections, book)
             context = ConnectionContext(limits, pages, outbox, memory=gateway.unsent, door=door, api=gateway.api)

@@ -35,13 +35,12 @@ def converters(resource: Resource) -> dict[str, Convert]:
 
 def claim_defaults(resource: Resource) -> dict[str, tuple[str, Convert]]:
     """What claims of the user fill in a new row: by property the name of the claim, and what makes it a value."""
+    filled = [(prop, prop.claim) for prop in resource.properties.values() if prop.claim is not None]
+    if not filled:  # a compiler reads all definitions of the application
+        return {}
     compiler = Compiler(dict(resource.definitions))
     spelling = changes(resource.properties.values())
-    return {
-        prop.name: (prop.claim, _filler(prop, compiler, spelling.get(prop.name)))
-        for prop in resource.properties.values()
-        if prop.claim is not None
-    }
+    return {prop.name: (claim, _filler(prop, compiler, spelling.get(prop.name))) for prop, claim in filled}
 
 
 def _filler(prop: Property, compiler: Compiler, change: Change | None) -> Convert:

@@ -1,14 +1,15 @@
 """What the gateway answers over plain HTTP: health, the contract in every form, and pages to read it and to try it.
 
-Only GET and HEAD, only these paths; everything is read or made once, at start. The documents come from outside: they
-are made of the schema alone.
+Only GET and HEAD, only these paths. Files are read once, at start; a document is made once, for the first client that
+asks for it. The documents come from outside: they are made of the schema alone.
 Invariant: `/readyz` says 200 exactly while new clients are welcome, and the database and the engine answer. Otherwise
 it says which of them is the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import PurePath
 
@@ -16,9 +17,11 @@ import msgspec
 
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
+from tidegate.gateway.late_documents import LateDocument, Make
 from tidegate.transport import Answer, Request, Response, Routes
 
-HTML, JSON = "text/html; charset=utf-8", "application/json"
+HTML = "text/html; charset=utf-8"
+_JSON = {"Content-Type": "application/json"}
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": HTML,
@@ -37,15 +40,15 @@ NO_CONSOLE = Response.text(404, "the console is off; the setting `console = true
 
 
 class Documents(msgspec.Struct, frozen=True):
-    """The forms of one contract, as they are served."""
+    """What makes the forms of one contract, as they are served. Each takes a while."""
 
-    bundle: bytes
+    bundle: Make
     """The schema bundle. JSON, as the next three."""
-    asyncapi: bytes
-    openapi: bytes
-    console: bytes | None
+    asyncapi: Make
+    openapi: Make
+    console: Make | None
     """What the page at `/` shows of the application. None: the page is not served."""
-    protocol_page: bytes
+    protocol_page: Make
     """The HTML page at `/docs`."""
     public: bool = True
     """Whether any of it but the console is served."""
@@ -66,22 +69,25 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     table = Routes()
     table.add("/healthz", lambda _: Response.text(200, "ok\n"), always=True)
     table.add("/readyz", ready, always=True)
-    for path, document in _documents(documents):
-        table.add(path, _fixed(document if documents.public else NO_DOCUMENTS))
-    console = NO_CONSOLE if documents.console is None else _json(documents.console)
-    table.add("/console/application.json", _fixed(console))
+    turn = asyncio.Lock()
+    for path, (make, headers) in _documents(documents).items():
+        table.add(path, LateDocument(path, make, headers, turn) if documents.public else _fixed(NO_DOCUMENTS))
+    about, no_console = "/console/application.json", _fixed(NO_CONSOLE)
+    table.add(about, no_console if documents.console is None else LateDocument(about, documents.console, _JSON, turn))
     for path, response in _files():
         for_console = path == "/" or path.startswith("/console/")
-        table.add(path, _fixed(console if for_console and documents.console is None else response))
+        table.add(path, no_console if for_console and documents.console is None else _fixed(response))
     return table
 
 
-def _documents(documents: Documents) -> Iterator[tuple[str, Response]]:
-    """The forms of the contract that programs and people read."""
-    yield "/schema/bundle.json", Response(200, {"Content-Type": "application/schema+json"}, documents.bundle)
-    yield "/asyncapi.json", _json(documents.asyncapi)
-    yield "/openapi.json", _json(documents.openapi)
-    yield "/docs", Response(200, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}, documents.protocol_page)
+def _documents(documents: Documents) -> Mapping[str, tuple[Make, Mapping[str, str]]]:
+    """The forms of the contract that programs and people read, with their headers."""
+    return {
+        "/schema/bundle.json": (documents.bundle, {"Content-Type": "application/schema+json"}),
+        "/asyncapi.json": (documents.asyncapi, _JSON),
+        "/openapi.json": (documents.openapi, _JSON),
+        "/docs": (documents.protocol_page, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}),
+    }
 
 
 def _files() -> Iterator[tuple[str, Response]]:
@@ -93,10 +99,6 @@ def _files() -> Iterator[tuple[str, Response]]:
         folder = "" if file.name.startswith("docs.") else "console/"
         path = "/" if file.name == "index.html" else f"/{folder}{file.name}"
         yield path, Response(200, {"Content-Type": content_type}, file.read_bytes())
-
-
-def _json(document: bytes) -> Response:
-    return Response(200, {"Content-Type": JSON}, document)
 
 
 def _fixed(response: Response) -> Answer:

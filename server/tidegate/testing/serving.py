@@ -84,7 +84,7 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
                 if hooks is not None:
                     await hooks.start(gateway.lifecycle)
                 await gateway.life.start()
-                documents = app.make_documents(application.contract, settings)
+                documents = app.served_documents(application.contract, settings)
                 pages = routes(documents, lambda: gateway.sessions.draining, store, engine)
                 door = admission.door(settings, settings.max_connections, book)
                 context = ConnectionContext(

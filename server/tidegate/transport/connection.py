@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from websockets.server import ServerProtocol
 
-from tidegate.transport import proxy_protocol
+from tidegate.transport import late_answers, proxy_protocol
 from tidegate.transport.close_codes import INTERNAL_ERROR, INVALID_TEXT, PROTOCOL_ERROR
 from tidegate.transport.compressed_sides import agreed, write_side
 from tidegate.transport.context import ConnectionContext
@@ -169,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         outcome = answer(self._ws, received[:end], self._context, self)
         if not isinstance(outcome, Upgrade):
-            self.write_side.answer(outcome)
+            late_answers.send(outcome, self.write_side, self._transport)
             return
         self.establish(outcome.token, outcome.response)
         if end < len(received):

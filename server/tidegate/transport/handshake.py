@@ -8,6 +8,7 @@ the names of the gateway, a request to another name opens none.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.deflate import NEGOTIATION
 from tidegate.transport.door import Visitor
 from tidegate.transport.http import METHODS, NOT_ALLOWED, Request, Response
+from tidegate.transport.late_answers import Late
 from tidegate.transport.late_protocol import BEARER, LateProtocol
 from tidegate.transport.opening import PATH, Opening, plain_opening
 from tidegate.transport.origins import host_allowed, origin_allowed
@@ -53,6 +55,10 @@ TOKEN_IN_URL = Counted(
 )
 
 
+_Response = Response | asyncio.Future[Response]
+"""What the path of a request answers: a future, where it is being made."""
+
+
 class Upgrade(msgspec.Struct, frozen=True):
     """The handshake succeeded. `response`: what is to be sent; where it is empty, the library holds it."""
 
@@ -65,8 +71,9 @@ def server_protocol(settings: TransportSettings) -> LateProtocol:
     return LateProtocol(settings.max_size, (NEGOTIATION,) if settings.compression else ())
 
 
-def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:
-    """Answer the head of a request: with an Upgrade, or with the bytes of a response that ends the connection.
+def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes | Late:
+    """Answer the head of a request: with an Upgrade, or with the bytes of a response that ends the
+    connection; Late: of one that is being made.
 
     A head without its end is a head that grew too large.
     """
@@ -77,10 +84,10 @@ def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor:
         refused = _refused(opening, context, visitor)
     except ValueError:  # an origin or a host that is no URL, such as http://[
         refused = MALFORMED
-    return Upgrade(opening.token, opening.accepted()) if refused is None else refused.serialize()
+    return Upgrade(opening.token, opening.accepted()) if refused is None else _response(refused, context)
 
 
-def _answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes:
+def _answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes | Late:
     """As `answer`, for every request: the library reads it."""
     if not head.endswith(b"\r\n\r\n"):
         return HEAD_TOO_LARGE.serialize()
@@ -105,12 +112,12 @@ def _answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor
 
 def _respond(
     ws: ServerProtocol, request: UpgradeRequest, context: ConnectionContext, visitor: Visitor
-) -> Upgrade | bytes:
+) -> Upgrade | bytes | Late:
     opening = _opening(request)
     # Two programs could go by different ones (RFC 9112, section 3.2).
     refused = MALFORMED if len(request.headers.get_all("Host")) > 1 else _refused(opening, context, visitor)
     if refused is not None:
-        return refused.serialize(head=request.method == "HEAD")
+        return _response(refused, context, head=request.method == "HEAD")
     accepted = ws.accept(request)
     if accepted.status_code != 101:
         body = bytes(accepted.body)
@@ -122,7 +129,11 @@ def _respond(
     return Upgrade(opening.token)
 
 
-def _refused(opening: Opening, context: ConnectionContext, visitor: Visitor) -> Response | None:
+def _response(response: _Response, context: ConnectionContext, *, head: bool = False) -> bytes | Late:
+    return response.serialize(head=head) if isinstance(response, Response) else Late(response, context, head=head)
+
+
+def _refused(opening: Opening, context: ConnectionContext, visitor: Visitor) -> _Response | None:
     """The answer where the request opens no WebSocket, as far as that is not the library's. Raises ValueError."""
     path, query, now = opening.path, "", context.now()
     if path is not PATH:

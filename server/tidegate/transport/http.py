@@ -6,6 +6,7 @@ Invariant: every request gets a response with a Content-Length.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
@@ -56,7 +57,8 @@ class Response(msgspec.Struct, frozen=True):
 NOT_ALLOWED = Response.text(405, "only GET and HEAD are allowed\n", {"Allow": ", ".join(METHODS)})
 NOT_FOUND = Response.text(404, "not found\n")
 
-Answer = Callable[[Request], Response]
+Answer = Callable[[Request], Response | asyncio.Future[Response]]
+"""What answers a request. A future: the response is being made."""
 
 
 class Routes:
@@ -75,7 +77,7 @@ class Routes:
     def answers_always(self, path: str) -> bool:
         return path in self._always
 
-    def respond(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response | asyncio.Future[Response]:
         if request.method not in METHODS:
             return NOT_ALLOWED
         answer = self._answers.get(request.path)

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import IO
 from unittest import mock
 
-from tests.support import chosen_loop, forked
+from tests.support import chosen_loop, forked, sample_database
 from tests.support.deadlines import DEADLINE_S
 from tests.support.ports import free_port
 from tests.support.sqlite import foreign
 from tidegate import cli, schema
 from tidegate.contract import Contract
 from tidegate.store import backends
+from tidegate.store.sqlite.connection import sqlite_path
 
 ROOT = Path(__file__).parents[2]
 READY = re.compile(r"serving on https?://[^:]+:(\d+)")
@@ -74,10 +75,18 @@ def with_changes(environment: Mapping[str, str], changes: Mapping[str, str | Non
 
 def migrate(url: str, folder: Path, *, seed: bool = False) -> None:
     """Give the database at `url` the tables of the schema files in `folder`."""
-    resources = sample().resources if folder == ROOT / "schema" else _contract(folder).resources
-    backends.migrations(url).apply(url, resources, folder / "migrations")
+    of_sample = folder == ROOT / "schema"
+    resources = sample().resources if of_sample else _contract(folder).resources
+    if of_sample and url.startswith("sqlite:") and not sqlite_path(url).exists():
+        sample_database.copied(sqlite_path(url), _migrate_sample)
+    else:
+        backends.migrations(url).apply(url, resources, folder / "migrations")
     if seed:
         backends.seed(url, resources, json.loads((folder / "seed.json").read_text(encoding="utf-8")))
+
+
+def _migrate_sample(url: str) -> None:
+    backends.migrations(url).apply(url, sample().resources)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
-from tests.support.gateway import ROOT, sample
+from tests.support.gateway import ROOT, migrate, sample
 from tidegate import admission, app, config, handlers, stopping
 from tidegate.auth import row_access
 from tidegate.core.rooms.ports import Engine
@@ -25,7 +25,6 @@ from tidegate.gateway.http_routes import routes
 from tidegate.gateway.inspection import Lines
 from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
-
 
 SECRET = "a-secret-of-the-tests-that-nobody-else-has"
 
@@ -80,7 +79,10 @@ async def running(
     if added is not None:
         access = row_access.of_resources(contract, added.rules)
         application = dataclasses.replace(application, handlers=added, access=access)
-    backends.migrations(settings.database).apply(settings.database, contract.resources, None)
+    if "schema" in chosen:
+        backends.migrations(settings.database).apply(settings.database, contract.resources, None)
+    else:
+        migrate(settings.database, ROOT / "schema")
     store: Any = await open_store(settings.database, contract.resources)
     loop = asyncio.get_running_loop()
     tickers, outbox = Tickers(loop), Outbox(loop)

@@ -42,7 +42,7 @@ from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
 from tidegate.store.sqlite.migration.other_spellings import other_spellings
 from tidegate.store.sqlite.migration.own_sql import own_sql_steps
-from tidegate.store.sqlite.migration.plan import Tables
+from tidegate.store.sqlite.migration.plan import Tables, of_others
 from tidegate.store.sqlite.migration.recorded_tables import read_all
 from tidegate.store.sqlite.migration.row_checks import check_references, dangling, query_of
 
@@ -95,7 +95,7 @@ def notes(url: str, resources: Mapping[str, Resource]) -> list[str]:
         return [
             *_journal_note(database),
             *tables.notes(),
-            *_notes_of_others(database, tables),
+            *_notes_of_others(database, resources),
             *notes_of_integers(rounded),
         ]
 
@@ -114,14 +114,9 @@ def suggestions(url: str, resources: Mapping[str, Resource]) -> Mapping[str, Bod
         return Tables(database, resources, None, _silent).left.suggestions()
 
 
-def notes_of_others(url: str, resources: Mapping[str, Resource]) -> list[str]:
+def _notes_of_others(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[str]:
     """What a gateway's log says of the tables of other programs."""
-    with _only_read(url) as database:
-        return _notes_of_others(database, Tables(database, resources, None, _silent))
-
-
-def _notes_of_others(database: APSWDatabase, tables: Tables) -> list[str]:
-    others = tables.of_others()
+    others = of_others(database, resources)
     return [*unique_keys.notes(database, others), *other_spellings(query_of(database), others)]
 
 
@@ -175,15 +170,20 @@ def _left(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Col
     return Tables(database, resources, None, _silent).left.names()
 
 
-def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> None:
+def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> list[str]:
     """Raises Unmigrated when the database lacks anything that serving needs, and NeedsManualMigration when it needs an
     unsafe change. Both errors say what differs and what to type. `durable`: the application has durable rooms.
+
+    Returns what a gateway's log says of the tables of other programs.
     """
     path, missing = sqlite_path(url), ["it is not there yet"]
     if path.exists():
         with _only_read(url) as database:
             missing = in_words(_plan(database, resources, None, _silent, serving=True, rooms=durable))
+            if not missing:
+                return _notes_of_others(database, resources)
     refuse_to_serve(str(path), missing, url)
+    return []
 
 
 def _in_one_transaction(

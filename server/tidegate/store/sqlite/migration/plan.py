@@ -48,6 +48,12 @@ from tidegate.store.sqlite.program_needs import all_unwritable
 CREATE = "create table "
 
 
+def of_others(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Resource]:
+    """The resources whose tables other programs made."""
+    others = set(database.get_tables()) - read_all(database).keys()
+    return [resource for resource in resources.values() if resource.table in others]
+
+
 class Tables:
     """The tables of one database beside the resources that they are for."""
 
@@ -92,14 +98,9 @@ class Tables:
 
     def notes(self) -> list[str]:
         """What a migration leaves as it is."""
-        others = [resource.table for resource in self.of_others()]
+        others = [resource.table for resource in of_others(self._database, self._resources)]
         own = [note for table in self.left.tables for note in left_columns(table, list(self.left.of(table)))]
         return [*left_alone(others), *own, *all_unwritable(self._database.connection(), self._resources)]
-
-    def of_others(self) -> list[Resource]:
-        """The resources whose tables other programs made."""
-        others = set(self._database.get_tables()) - self._recorded.keys()
-        return [resource for table, resource in self._by_table.items() if table in others]
 
     def _refuse_unsafe_changes(self) -> None:
         database, existing = self._database, set(self._database.get_tables())

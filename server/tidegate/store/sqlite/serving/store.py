@@ -18,7 +18,7 @@ from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.migration.migrate import check, notes_of_others
+from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.program_needs import all_unwritable
 from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
 from tidegate.store.sqlite.serving.epoch import EpochGuard, refuse_spoiled
@@ -117,23 +117,19 @@ def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tup
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
     if sqlite_path(url).exists():
         refuse_spoiled(sqlite_path(url).absolute())
-    check(url, resources, durable=durable)
+    of_others = check(url, resources, durable=durable)
     # Handlers of the application may change the working directory.
     path = sqlite_path(url).absolute()
-    with closing(connect(path)) as connection:
-        rounded = large_integers.beyond(lambda sql: connection.execute(sql).fetchall(), resources.values())
-    for note in (*notes(rounded), *notes_of_others(url, resources)):
-        log.warning("%s", note)
-    lock = ServingLock.take(path)
-    try:
-        _warn_of_unwritable(path, resources)
-        return lock, EpochGuard.open(path, resources)
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _warn_of_unwritable(path: Path, resources: Mapping[str, Resource]) -> None:
+    # Open until the guard's connection is: the last one that is closed deletes the write-ahead log.
     with closing(connect(path, quoted_text=True)) as connection:
-        for sentence in all_unwritable(connection, resources):
-            log.warning("the database %s: %s", path, sentence)
+        rounded = large_integers.beyond(lambda sql: connection.execute(sql).fetchall(), resources.values())
+        for note in (*notes(rounded), *of_others):
+            log.warning("%s", note)
+        lock = ServingLock.take(path)
+        try:
+            for sentence in all_unwritable(connection, resources):
+                log.warning("the database %s: %s", path, sentence)
+            return lock, EpochGuard.open(path, resources)
+        except BaseException:
+            lock.release()
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from tests.support.closing import pytest_terminal_summary
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer, started
-from tests.support.postgres_programs import temporary
+from tests.support.postgres_programs import MEMORY, has_memory, temporary
 from tests.support.shared_folder import shared_folder
 
 __all__ = ["pytest_terminal_summary"]
+
+ROOT_OF_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
+"""The variable from which pytest reads where `tmp_path` is."""
 
 pytest_plugins = ["tests.support.collector", "tests.support.loops", "tests.support.selection"]
 
@@ -30,6 +34,9 @@ logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).starts
 def pytest_configure() -> None:
     """Before pytest-xdist starts its workers: they inherit the folder of the run."""
     shared_folder(temporary)
+    if ROOT_OF_FOLDERS not in os.environ and has_memory():
+        # A run writes 50,000 files, which a disk would have to keep and to forget.
+        os.environ[ROOT_OF_FOLDERS] = str(MEMORY)
 
 
 @pytest.fixture

@@ -156,6 +156,7 @@ async def note(request: dict) -> None:
 """
 
 
+@pytest.mark.long
 def test_own_messages_may_have_any_ref_and_need_no_reply(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     anyone: dict[str, Any] = {
         "x-access": {"send": "anyone"},
@@ -241,6 +242,7 @@ def shifts(shop: Path) -> Path:
     return shop / "schema"
 
 
+@pytest.mark.long
 def test_a_user_with_claims_sees_the_rows_of_row_rules(shifts: Path) -> None:
     schemas = schema.load(shifts)
     for identity, keys in (

@@ -23,7 +23,10 @@ ROWS = 20_000
 """As a snapshot, several megabytes: more than the gateway keeps in memory and more than socket buffers hold."""
 DEADLINE_S = 60.0
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux: /proc, namespaces, capabilities")
+pytestmark = [
+    pytest.mark.long,  # `make test-deploy` runs it, too
+    pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux: /proc, namespaces, capabilities"),
+]
 
 
 class Confined:

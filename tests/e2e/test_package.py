@@ -82,6 +82,7 @@ def test_the_package_contains_all_its_files(installed: Path, tmp_path: Path) -> 
     assert served(installed, tmp_path)
 
 
+@pytest.mark.long  # `make test-install` does the same with packages from nothing
 def test_the_installed_command_generates_migrates_and_serves_an_application(installed: Path, tmp_path: Path) -> None:
     """The application has row rules, which the gateway loads at its start."""
     resources = tmp_path / "schema" / "resources"
@@ -98,6 +99,7 @@ def test_the_installed_command_generates_migrates_and_serves_an_application(inst
     assert served(installed, tmp_path)
 
 
+@pytest.mark.long  # `make test-install` does the same with packages from nothing
 def test_the_package_contains_the_starter_application(installed: Path, tmp_path: Path) -> None:
     for arguments in (("init",), ("generate",), ("migrate", "--seed")):
         done = command(installed, tmp_path, *arguments)

@@ -57,7 +57,7 @@ def server_folder() -> Path:
 
     Raises Unusable.
     """
-    below = MEMORY if _has_memory() else temporary()
+    below = MEMORY if has_memory() else temporary()
     if below is None:
         raise Unusable(
             f"PostgreSQL runs as the user {NOBODY} (nobody), who may not enter {tempfile.gettempdir()}: "
@@ -131,7 +131,8 @@ def _all_above(target: Path) -> Iterable[Path]:
     return target.parent, target, *(path for path in target.rglob("*") if not path.is_symlink())
 
 
-def _has_memory() -> bool:
+def has_memory() -> bool:
+    """Whether `MEMORY` is there for the server's user, and has enough free."""
     if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or (identity() and not _may_enter(str(MEMORY))):
         return False
     return shutil.disk_usage(MEMORY).free >= MEMORY_BYTES

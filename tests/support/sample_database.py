@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tidegate.store.epochs import fresh_epoch
 
-RENEWED = {"epoch": fresh_epoch, "identity_secret": lambda: secrets.token_hex(32)}
+RENEWED: Mapping[str, Callable[[], str]] = {"epoch": fresh_epoch, "identity_secret": lambda: secrets.token_hex(32)}
 """What a migration makes by chance."""
 
 

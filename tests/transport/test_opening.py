@@ -13,6 +13,7 @@ from tests.support.waiting import until
 from tests.transport.raw import PING, PONG, TEXT, Echo, Frame, frame, listening, push, upgrade
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings, text_frame
 from tidegate.transport.handshake import Upgrade, _answer, answer, server_protocol
+from tidegate.transport.late_answers import Late
 from tidegate.transport.late_protocol import LateProtocol
 from tidegate.transport.opening import plain_opening
 from tidegate.transport.peers import UNKNOWN
@@ -72,13 +73,14 @@ def heads(count: int, seed: int) -> Iterator[bytes]:
         yield (end.join([start, *lines]) + "\r\n\r\n").encode("latin-1")
 
 
-def outcome(way: Callable[..., Upgrade | bytes], head: bytes, asked: ConnectionContext) -> object:
+def outcome(way: Callable[..., Upgrade | bytes | Late], head: bytes, asked: ConnectionContext) -> object:
     """What the client is sent, and the token and the extensions of the connection."""
     ws = server_protocol(asked.settings)
     answered = way(ws, head, asked, Guest())
     if isinstance(answered, Upgrade):
         response = answered.response or b"".join(ws.data_to_send())
         return answered.token, len(ws.extensions), DATE.sub(b"", response)
+    assert not isinstance(answered, Late)
     return DATE.sub(b"", answered)
 
 

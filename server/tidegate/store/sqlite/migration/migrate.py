@@ -170,20 +170,23 @@ def _left(database: APSWDatabase, resources: Mapping[str, Resource]) -> list[Col
     return Tables(database, resources, None, _silent).left.names()
 
 
-def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> list[str]:
+def check(url: str, resources: Mapping[str, Resource], *, durable: bool = False) -> None:
     """Raises Unmigrated when the database lacks anything that serving needs, and NeedsManualMigration when it needs an
     unsafe change. Both errors say what differs and what to type. `durable`: the application has durable rooms.
-
-    Returns what a gateway's log says of the tables of other programs.
     """
-    path, missing = sqlite_path(url), ["it is not there yet"]
+    checked(url, resources, durable=durable)
+
+
+def checked(url: str, resources: Mapping[str, Resource], *, durable: bool) -> list[str]:
+    """As `check`. Returns what a gateway's log says of the tables of other programs."""
+    path, missing, said = sqlite_path(url), ["it is not there yet"], list[str]()
     if path.exists():
         with _only_read(url) as database:
             missing = in_words(_plan(database, resources, None, _silent, serving=True, rooms=durable))
             if not missing:
-                return _notes_of_others(database, resources)
+                said = _notes_of_others(database, resources)
     refuse_to_serve(str(path), missing, url)
-    return []
+    return said
 
 
 def _in_one_transaction(

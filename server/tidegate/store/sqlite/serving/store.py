@@ -18,7 +18,7 @@ from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sql.large_integers import notes
 from tidegate.store.sqlite import large_integers
 from tidegate.store.sqlite.connection import connect, sqlite_path
-from tidegate.store.sqlite.migration.migrate import check
+from tidegate.store.sqlite.migration.migrate import checked
 from tidegate.store.sqlite.program_needs import all_unwritable
 from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
 from tidegate.store.sqlite.serving.epoch import EpochGuard, refuse_spoiled
@@ -117,7 +117,7 @@ def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> tup
     """The lock of this gateway, and the guard of a database that is ready to be served. Raises StoreError."""
     if sqlite_path(url).exists():
         refuse_spoiled(sqlite_path(url).absolute())
-    of_others = check(url, resources, durable=durable)
+    of_others = checked(url, resources, durable=durable)
     # Handlers of the application may change the working directory.
     path = sqlite_path(url).absolute()
     # Open until the guard's connection is: the last one that is closed deletes the write-ahead log.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gateway.test_http_routes import get
 from tests.support.deadlines import DEADLINE_S
 from tests.transport.inside import running
-from tidegate import served_documents
+from tidegate import documents
 from tidegate.gateway.late_documents import LateDocument
 from tidegate.transport import Request, Response
 
@@ -22,13 +23,18 @@ async def test_a_gateway_makes_no_document_before_a_client_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
+
+    def counted(name: str) -> None:
+        make = getattr(documents, name)
+
+        def counting(bundle: dict[str, Any], **options: Any) -> Any:
+            made.append(name)
+            return make(bundle, **options)
+
+        monkeypatch.setattr(documents, name, counting)
+
     for name in ("published", "asyncapi", "openapi", "console", "protocol_page"):
-        make = getattr(served_documents.documents, name)
-        monkeypatch.setattr(
-            served_documents.documents,
-            name,
-            lambda *a, _n=name, _make=make, **kw: (made.append(_n), _make(*a, **kw))[1],
-        )
+        counted(name)
     async with running(tmp_path, console=True) as inside:
         assert (await get(inside, "/healthz"))[0] == 200
         assert made == []

@@ -6,13 +6,12 @@ Invariant: a copy is what a migration makes. It has a new epoch and a new secret
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.support.sqlite import foreign
 from tidegate.store.epochs import fresh_epoch
 
 RENEWED: Mapping[str, Callable[[], str]] = {"epoch": fresh_epoch, "identity_secret": lambda: secrets.token_hex(32)}
@@ -22,7 +21,7 @@ RENEWED: Mapping[str, Callable[[], str]] = {"epoch": fresh_epoch, "identity_secr
 def copied(file: Path, migrate: Callable[[str], object]) -> None:
     """Make `file`, which is not there yet. `migrate` gives the database at a URL its tables."""
     file.write_bytes(_template(migrate))
-    with closing(sqlite3.connect(file)) as connection, connection:
+    with foreign(file) as connection:
         connection.execute("PRAGMA synchronous = off")
         for name, made in RENEWED.items():
             connection.execute("UPDATE tidegate_meta SET value = ? WHERE name = ?", (made(), name))

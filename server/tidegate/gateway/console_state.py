@@ -5,18 +5,20 @@ Invariant: the answer is bounded, and has no token, no payload and no content of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from tidegate.gateway import inspection
 from tidegate.gateway.inspection import Lines, session_of
-from tidegate.transport import Answer, Response
+from tidegate.transport import Response
 
 PATH = "/console/state.json"
 MOST = 50
 """Connections, rooms and groups that are shown, the most costly first."""
 
 
-def answer(lines: Lines) -> Answer:
+def answer(lines: Lines) -> Callable[[object], Response]:
     """{connections, rooms, subscriptions}; `names` has the names of the users by their ids."""
 
     def respond(_: object) -> Response:

@@ -110,7 +110,8 @@ test-all: setup-tests setup-node ## everything that takes long: installs, every 
 	$(MAKE) test-packaging
 	$(MAKE) test-deploy
 	$(BIN)/python -m tests.install.every_python -n $(JOBS) --maxprocesses 8 --dist worksteal --asyncio-debug
-	$(MAKE) contract fuzz
+	$(MAKE) contract fuzz autobahn
+	$(MAKE) autobahn COMPRESSION=off
 	$(MAKE) simulate
 	$(MAKE) chaos reconnects patience
 	$(MAKE) twin

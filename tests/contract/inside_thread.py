@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tidegate.auth.tokens import sign
 from tidegate.checks.gateway_process import Address
 
 START_S = DEADLINE_S
+LIFE_S = 3600.0
 
 
 @contextlib.contextmanager
@@ -45,7 +47,7 @@ def gateway_in_a_thread(folder: Path, schema: Path = ROOT / "schema") -> Iterato
     try:
         assert begun.wait(START_S), "the gateway did not start"
         assert found, trouble
-        token = sign(SECRET, "contract-check", "Contract check", ["admin"], 1_767_225_600, 3_000_000_000)
+        token = sign(SECRET, "contract-check", "Contract check", ["admin"], time.time(), LIFE_S)
         yield Address(found[0], token)
     finally:
         ended.set()

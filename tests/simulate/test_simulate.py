@@ -38,6 +38,7 @@ def test_no_history_of_rooms_has_a_gap_a_duplicate_or_a_ghost() -> None:
         pytest.param(702919, id="the answer to the first beat after FLUSHALL is lost"),
         pytest.param(801368, id="the second join of a session is answered before its first one"),
         pytest.param(7201585, id="the first join of a session is refused after its second one is answered"),
+        pytest.param(9507118, id="a member leaves before the first join of a session is refused"),
         pytest.param(5051, id="another hub does not know a worker that left"),
         pytest.param(5037, id="a join is given up before the hub is back"),
         pytest.param(5106, id="rooms are asked for without a connection"),

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
-from tests.core.rooms.kit import as_read, members_listed, raw
+from tests.core.rooms.kit import as_read, members_listed, pushed, raw
 from tidegate.core import effects as fx
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
@@ -73,6 +74,14 @@ def sent(effects: Iterable[fx.Effect]) -> list[msgspec.Struct | bytes]:
             assert isinstance(effect, fx.Reply)
             messages.append(as_read(effect.message))
     return messages
+
+
+def listed(effects: Iterable[fx.Effect]) -> list[str]:
+    """The members that the only list, or `joined` with a list, names, each with its status."""
+    read = [as_read(message) for message in sent(effects) if isinstance(message, Joined | PresenceList)]
+    named = [message.users for message in read if isinstance(message.users, list)]
+    assert len(named) <= 1
+    return [f"{member.id} {member.status}" for users in named for member in users]
 
 
 def sinks(room: Room | None) -> list[Any]:
@@ -189,9 +198,77 @@ def test_a_refused_join_leaves_no_trace(rooms: Rooms) -> None:
 
 def test_a_refused_second_join_leaves_the_session_in_the_room(rooms: Rooms) -> None:
     ada = client("1")
-    rooms.opened(join(rooms, ada), Opened(HEAD, None))
-    assert list(rooms.not_opened(join(rooms, ada))) == []
+    rooms.opened(join(rooms, ada, presence="none"), Opened(HEAD, None))
+    assert list(rooms.not_opened(join(rooms, ada, presence="none"))) == []
     assert sinks(rooms.delivered("chat", 6, b"6")) == [ada.sink]
+
+
+@pytest.mark.parametrize("mode", ["full", "diff"])
+def test_a_session_that_a_refused_join_held_is_told_who_is_present(rooms: Rooms, mode: str) -> None:
+    """Its other `join` named bob, who left before this one was refused; held sessions are told no difference."""
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, bob), Opened(HEAD, None))
+    first, waited = held(rooms, join(rooms, ada, ref=1, presence=mode))
+    second, _ = held(rooms, join(rooms, ada, ref=2, presence=mode))
+    assert listed(rooms.opened(second, Opened(HEAD, None), waited)) == ["2 online", "1 online"]
+    rooms.leave(bob, LeaveRequest(room="chat"), 0.0)
+    assert listed(rooms.not_opened(first, waited)) == ["1 online"]
+
+
+@pytest.mark.parametrize("mode", ["full", "diff"])
+def test_a_session_is_told_what_its_refused_join_said_of_its_user(rooms: Rooms, mode: str) -> None:
+    """The difference goes to the others: the session itself waits for the list."""
+    ada = client("1")
+    rooms.opened(join(rooms, ada, presence=mode), Opened(HEAD, None))
+    assert listed(rooms.not_opened(join(rooms, ada, presence=mode, status="away"))) == ["1 away"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_refused_join_does_not_change_how_a_session_follows_presence(rooms: Rooms, at_once: bool) -> None:
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, ada, presence="diff"), Opened(HEAD, None))
+    again = join(rooms, ada, presence="none")
+    assert listed(rooms.not_opened(again, None if at_once else rooms.hold(again))) == ["1 online"]
+    assert pushed(rooms.join(bob, JoinRequest(room="chat"), 0.0), ada) != []
+
+
+def test_a_session_that_asked_for_no_answer_is_told_who_is_present(rooms: Rooms) -> None:
+    """It gets differences from here on, and while it was held it got none."""
+    ada = client("1")
+    replay, waited = held(rooms, join(rooms, ada, presence="diff"))
+    assert listed(rooms.opened(replay, Opened(HEAD, None), waited)) == ["1 online"]
+
+
+def test_the_first_join_of_a_session_may_be_answered_last(rooms: Rooms) -> None:
+    """Then that answer says how the session follows presence, and who left in between is not shown."""
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, bob), Opened(HEAD, None))
+    first, waited = held(rooms, join(rooms, ada, presence="full", ref=1))
+    second, _ = held(rooms, join(rooms, ada, presence="none", ref=2))
+    assert listed(rooms.opened(second, Opened(HEAD, None), waited)) == []
+    rooms.leave(bob, LeaveRequest(room="chat"), 0.0)
+    assert listed(rooms.opened(first, Opened(HEAD, None), waited)) == ["1 online"]
+
+
+@pytest.mark.parametrize("ref", [UNSET, 1])
+def test_a_session_is_told_who_is_present_when_it_has_what_it_missed(rooms: Rooms, ref: Any) -> None:
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, bob), Opened(HEAD, None))
+    *_, replay = rooms.opened(join(rooms, ada, ref=ref, presence="diff"), Opened(HEAD, [b"5" * (REPLAY_BYTES + 1)]))
+    assert isinstance(replay, room_fx.ReplayMessages)
+    rooms.leave(bob, LeaveRequest(room="chat"), 0.0)
+    assert listed(rooms.replayed(replay)) == ["1 online"]
+
+
+def test_a_join_names_no_members_to_a_session_that_may_not_see_them_by_then() -> None:
+    rules = RoomRules("chat", access={"join": "anyone", "presence": "authenticated"})
+    rooms, ada = Rooms({"chat": rules}.get, RoomLimits(), Ledger()), client("1")
+    replay, waited = held(rooms, join(rooms, ada, presence="diff", ref=1))
+    guest = Principal(id="guest", name="Guest", roles=[], anonymous=True)
+    rooms.change_user(ada, guest, {}, 0.0)
+    ada.user = guest
+    assert listed(rooms.opened(replay, Opened(HEAD, None), waited)) == []
+    assert pushed(rooms.join(client("2"), JoinRequest(room="chat"), 0.0), ada) == []
 
 
 def test_a_refused_first_join_leaves_a_session_that_the_second_one_let_in(rooms: Rooms) -> None:

@@ -21,7 +21,7 @@ from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ghosts import GRACE_S, RELOAD_GRACE_S
 from tidegate.core.rooms.ports import Opened
-from tidegate.core.rooms.room import RoomRules
+from tidegate.core.rooms.room import Held, RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.session import Session
 from tidegate_protocol import (
@@ -55,11 +55,15 @@ class History:
         """The users of connections that ended, and until when each stands for its user."""
         self.seen: dict[Any, dict[str, Member]] = {}
         """What each client shows, by its sink."""
+        self.mode: dict[Session, str] = {}
+        """How each client follows presence, as of its last `join` that was not refused."""
+        self.unanswered: list[tuple[room_fx.JoinReplay, Held]] = []
 
     def step(self) -> None:
         inside = list(self.inside)
-        action = self.random.choice([self.join, self.join, self.end, self.become, self.say, self.leave, self.wait])
-        if action in (self.join, self.wait):
+        of_all = [self.join, self.join, self.answer, self.wait]
+        action = self.random.choice([*of_all, self.end, self.become, self.say, self.leave])
+        if action in of_all:
             action(None)
         elif inside:
             action(self.random.choice(inside))
@@ -74,10 +78,16 @@ class History:
             session = Session(f"c{self.count}", f"sink-{self.count}", self.principal(user))
             self.take_ghost(user)
         about = self.about()
-        mode: Any = self.random.choice(["full", "diff"])
-        request = JoinRequest(room="room", ref=1, presence=mode, **about)
+        mode: Any = self.random.choice(["full", "diff", "full", "diff", "none"])
+        request = JoinRequest(room="room", ref=self.random.choice((1, UNSET)), presence=mode, **about)
         self.inside[session] = {**self.inside.get(session, {}), **about}
         self.carry(self.protocol.receive(session, request, self.now))
+
+    def answer(self, _: Session | None) -> None:
+        """The engine answers one of the `join`s that it did not answer at once, or refuses it."""
+        if self.unanswered:
+            join, held = self.unanswered.pop(self.random.randrange(len(self.unanswered)))
+            self.answered(join, held)
 
     def say(self, session: Session | None) -> None:
         assert session is not None
@@ -131,10 +141,13 @@ class History:
             self.ghosts.remove(min(own, key=lambda ghost: ghost[1]))
 
     def carry(self, effects: Any) -> None:
-        """What the gateway does, with an engine that answers at once."""
+        """What the gateway does, with an engine that answers at once, later or in another order."""
         for effect in effects:
             if isinstance(effect, room_fx.JoinReplay):
-                self.carry(self.protocol.rooms.opened(effect, Opened(RoomPosition(epoch="e", offset=0), None)))
+                if self.random.random() < 0.4:
+                    self.unanswered.append((effect, self.protocol.rooms.hold(effect)))
+                else:
+                    self.answered(effect, None)
             elif isinstance(effect, fx.Reply):
                 self.hear(effect.session.sink, effect.message)
             elif isinstance(effect, room_fx.ListMembers):
@@ -143,6 +156,18 @@ class History:
             elif isinstance(effect, fx.Push):
                 for sink in effect.sinks:
                     self.hear(sink, effect.message)
+
+    def answered(self, join: room_fx.JoinReplay, held: Held | None) -> None:
+        session, room = join.session, join.room
+        there = room.goes_on(session, held)
+        if self.random.random() < 0.3:
+            self.carry(self.protocol.rooms.not_opened(join, held))
+            if there and session not in room.sessions:
+                del self.inside[session]
+                self.seen.pop(session.sink, None)
+        elif there:
+            self.mode[session] = join.mode
+            self.carry(self.protocol.rooms.opened(join, Opened(RoomPosition(epoch="e", offset=0), None), held))
 
     def hear(self, sink: Any, message: Any) -> None:
         message = as_read(message)
@@ -175,7 +200,9 @@ class History:
                 assert (member.info or None) in [None, *(about.get("info") for about in said)]
         waits = bool(rooms and rooms["room"].unlisted)
         for session in self.inside:
-            if not waits or rooms["room"].sessions[session] == "diff":
+            if session in rooms["room"].held:
+                continue
+            if self.mode[session] == "diff" or (self.mode[session] == "full" and not waits):
                 assert self.seen[session.sink] == members
 
 
@@ -188,7 +215,7 @@ def test_every_follower_shows_who_is_there(seed: int) -> None:
     for session in list(history.inside):
         history.carry(history.protocol.ended(session, 1000, history.now))
         del history.inside[session]
-        del history.seen[session.sink]
+        history.seen.pop(session.sink, None)
     history.carry(history.protocol.tick(history.now + GRACE_S))
     assert not history.protocol.rooms._rooms
     assert not history.protocol.rooms._memberships._of

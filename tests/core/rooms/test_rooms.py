@@ -16,11 +16,13 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms import effects as room_fx
 from tidegate.core.rooms.ghosts import GRACE_S
+from tidegate.core.rooms.ports import Opened
 from tidegate.core.rooms.room import FULL_PRESENCE_LIMIT, RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.session import Session
 from tidegate_protocol import (
     HistoryRequest,
+    Joined,
     JoinRequest,
     LeaveRequest,
     Left,
@@ -63,6 +65,11 @@ def replay_of(effects: Iterable[fx.Effect]) -> room_fx.JoinReplay:
     return replay
 
 
+def answered(protocol: Protocol, replay: room_fx.JoinReplay) -> Sequence[fx.Effect]:
+    """What follows from the engine's answer to a `join`."""
+    return protocol.rooms.opened(replay, Opened(RoomPosition(epoch="e", offset=0), None))
+
+
 def visible(effects: Iterable[fx.Effect]) -> list[fx.Effect]:
     """Those of `effects` that some client gets."""
     return [
@@ -80,9 +87,9 @@ def test_joining_asks_for_what_was_missed(protocol: Protocol) -> None:
     ada = client("1")
     since = RoomPosition(epoch="e", offset=4)
     replay = replay_of(join(protocol, ada, ref="r", since=since))
-    assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == ("r", since, True, False)
+    assert (replay.ref, replay.since, replay.mode) == ("r", since, "full")
     replay = replay_of(join(protocol, ada, "chat-2", presence="diff"))
-    assert (replay.ref, replay.since, replay.with_presence, replay.with_users) == (None, None, False, True)
+    assert (replay.ref, replay.since, replay.mode) == (None, None, "diff")
 
 
 def test_followers_of_differences_get_each_difference_at_once(protocol: Protocol) -> None:
@@ -195,8 +202,10 @@ def test_a_presence_request_is_answered_with_the_list(protocol: Protocol) -> Non
 def test_a_room_without_presence_pushes_no_presence(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, "quiet", presence="diff")
-    replay = replay_of(join(protocol, bob, "quiet", presence="diff"))
-    assert not replay.with_users
+    replay = replay_of(join(protocol, bob, "quiet", ref=1, presence="diff"))
+    (joined,) = pushed(answered(protocol, replay), bob)
+    assert isinstance(joined, Joined)
+    assert joined.users is UNSET
     assert refused(protocol, ada, PresenceRequest(room="quiet")).code == "forbidden"
     assert pushed(protocol.receive(bob, LeaveRequest(room="quiet"), 0.0), ada) == []
 
@@ -261,9 +270,9 @@ def test_joining_again_says_status_and_info_again(protocol: Protocol) -> None:
 def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -> None:
     ada, bob = client("1"), client("2")
     join(protocol, ada, presence="full")
-    join(protocol, ada, presence="none")
+    answered(protocol, replay_of(join(protocol, ada, presence="none")))
     assert pushed(join(protocol, bob), ada) == []
-    assert list(protocol.tick(60.0)) == []
+    assert pushed(protocol.tick(60.0), ada) == []
     room = protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert len(room.sinks) == 2

@@ -12,7 +12,7 @@ from tidegate.core.effects import Effect, Ref
 from tidegate.core.optional import given_ref
 from tidegate.core.rooms.grants import Grant
 from tidegate.core.rooms.ports import HistoryPage, Opened, PresenceEntry
-from tidegate.core.rooms.room import Held, Room
+from tidegate.core.rooms.room import Held, Mode, Room
 from tidegate.core.session import Session
 from tidegate_protocol import Joined, JoinRequest, MessageRequest, Messages, RoomPosition, Sent
 
@@ -45,10 +45,8 @@ class JoinReplay(Effect, frozen=True, gc=False):
     room: Room
     ref: Ref
     since: RoomPosition | None
-    with_users: bool
-    """The reply names who is present."""
-    with_presence: bool
-    """The list of who is present follows."""
+    mode: Mode
+    """How the client wants to follow presence. A session that is in the room already does so from the answer on."""
     again: bool
     """The session was in the room already."""
     now: float
@@ -116,6 +114,11 @@ class ListMembers(Effect, frozen=True, gc=False):
     ref: Ref
     after: int | None = None
     """The client has the members up to this number already; None for none."""
+
+
+def listing(session: Session, room: Room) -> list[Effect]:
+    """Tell `session`, which is in `room`, who is there, unless it does not follow that."""
+    return [] if room.sessions[session] == "none" else [ListMembers(session, room, None)]
 
 
 class CloseRoom(Effect, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.rooms.effects import AskRows
 from tidegate.core.rooms.grants import Grant, Grants
 from tidegate.core.rooms.occupants import Occupants
-from tidegate.core.rooms.room import Room, RoomRules
+from tidegate.core.rooms.room import Mode, Room, RoomRules
 from tidegate.core.session import Session
 from tidegate.core.watches.watch import Changed
 from tidegate_protocol import JoinRequest, Left, Principal
@@ -76,6 +76,10 @@ class Guard:
             return action in room.rules.anyone_may or allows(room.rules.access, action, session.user)
         grant = self.grants.of(session, room.name)
         return grant is not None and grant.may(action)
+
+    def mode(self, session: Session, room: Room, asked: Mode) -> Mode:
+        """How `session` follows presence: as it `asked`, unless it may not, or the room keeps none."""
+        return asked if room.rules.presence and self.may(session, room, "presence") else "none"
 
     def require(self, session: Session, room: Room, action: str) -> None:
         """Raises Refused where `session`, which is in `room`, may not do `action`."""

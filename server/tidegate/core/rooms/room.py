@@ -165,6 +165,11 @@ class Room:
             self.sinks[session.sink] = None
             self.listeners[mode][session.sink] = None
 
+    def follow(self, session: Session, mode: Mode) -> None:
+        """`session`, which is in the room, follows presence by `mode`."""
+        if self.sessions[session] != mode:
+            self.add(session, mode)
+
     def hold(self, session: Session) -> Held:
         """Keep back what the room has for `session`."""
         held = self.held.get(session)

@@ -18,7 +18,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.optional import given, given_ref
 from tidegate.core.rooms import identity_changes
 from tidegate.core.rooms.beginnings import before_answer, began_again, begun, unless_older
-from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages
+from tidegate.core.rooms.effects import JoinReplay, ListMembers, PublishMessage, ReadHistory, ReplayMessages, listing
 from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.grants import EARLIER_JOIN, Grants
 from tidegate.core.rooms.guard import Guard
@@ -89,8 +89,6 @@ class Rooms:
 
     def _enter(self, session: Session, room: Room, request: JoinRequest, now: float) -> list[Effect]:
         mode: Mode = request.presence if request.presence is not UNSET else "full"
-        if not self.guard.may(session, room, "presence"):
-            mode = "none"
         again = session in room.sessions
         if again and session in room.held and room.held[session].replays:
             raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
@@ -99,7 +97,7 @@ class Rooms:
             self._memberships.says(session, room, info)
         else:
             self.occupants.enter(session, room, info, now)
-        room.add(session, mode)
+            room.add(session, self.guard.mode(session, room, mode))
         difference = NOTHING
         if room.rules.presence:
             difference = room.presence.enter(
@@ -115,8 +113,7 @@ class Rooms:
             room=room,
             ref=given_ref(request.ref),
             since=given(request.since) if self.guard.may(session, room, "history") else None,
-            with_users=mode == "diff" and room.rules.presence,
-            with_presence=mode == "full" and room.rules.presence,
+            mode=mode,
             again=again,
             now=now,
         )
@@ -181,12 +178,16 @@ class Rooms:
             opened = unless_older(opened, held.began)
             effects += before_answer(join, opened, held)
         self.occupants.watch.joined(session, room)
+        mode = self.guard.mode(session, room, join.mode)
+        room.follow(session, mode)
         missed = opened.missed or ()
         further: int | None = None
+        listed = mode == "none"
         joined = join.reply(opened)
         if joined is not None:
-            if join.with_users:
+            if mode == "diff":
                 further = room.list_in(joined)
+                listed = further is None
             effects.append(Reply(session, joined))
         if sum(map(len, missed)) > REPLAY_BYTES:
             held = room.hold(session)
@@ -196,7 +197,7 @@ class Rooms:
             effects.append(SendEncoded(session, missed))
         if held is not None and not held.waiting:
             effects += room.release(session, opened.head.offset)
-        if join.with_presence or further is not None:
+        if not listed:
             effects.append(ListMembers(session, room, None, further))
         return effects
 
@@ -209,14 +210,13 @@ class Rooms:
             held.take(replay.head)
         if not held.waiting:
             effects += room.release(session, -1)
-        if replay.join.with_presence or replay.join.with_users:
-            effects.append(ListMembers(session, room, None))
-        return effects
+        return [*effects, *listing(session, room)]
 
     def not_opened(self, join: JoinReplay, waited: Held | None = None) -> Sequence[Effect]:
         """The engine refused a `join`: the session is not in the room, unless another `join` let it in, or still may.
 
-        `waited`: as for `opened`.
+        One that stays is told who is present: it was not told what changed while it was held, nor what the refused
+        `join` said of its user. `waited`: as for `opened`.
         """
         session, room = join.session, join.room
         if not room.goes_on(session, waited):
@@ -226,9 +226,11 @@ class Rooms:
             held.answered(join)
         if not (join.again if held is None else held.stays):
             return self.guard.exit(session, room, join.now)
-        if held is None or held.waiting or held.replays:
+        if held is None:
+            return listing(session, room)
+        if held.waiting or held.replays:
             return []
-        return [*begun(session, room, held), *room.release(session, -1)]
+        return [*begun(session, room, held), *room.release(session, -1), *listing(session, room)]
 
     def delivered(self, name: str, offset: int, text: bytes) -> Room | None:
         """A message was published in a room: the room, to whose sinks it is to be sent."""

@@ -40,6 +40,7 @@ RULES = {
     "chat-1": RoomRules("chat-*", access=OPEN),
     "chat-2": RoomRules("chat-*", access=OPEN),
     "quiet": RoomRules("quiet", presence=False, access=OPEN),
+    "watched": RoomRules("watched", access={"join": "anyone", "presence": "authenticated"}),
     "members": RoomRules("members", access={"join": "authenticated", "send": "role:speaker"}),
 }
 
@@ -276,6 +277,15 @@ def test_joining_again_changes_only_how_presence_is_pushed(protocol: Protocol) -
     room = protocol.rooms._rooms.get("chat-1")
     assert room is not None
     assert len(room.sinks) == 2
+
+
+def test_a_user_that_may_not_see_who_is_present_is_not_shown_it_after_authenticate(protocol: Protocol) -> None:
+    ada, bob = client("1"), client("2")
+    join(protocol, ada, "watched", presence="diff")
+    guest = Principal(id="guest", name="Guest", roles=[], anonymous=True)
+    assert pushed(protocol.identified(ada, None, VerifiedIdentity(guest, None), 0.0), ada) == []
+    assert pushed(join(protocol, bob, "watched"), ada) == []
+    assert pushed(protocol.receive(bob, LeaveRequest(room="watched"), 0.0), ada) == []
 
 
 def test_rooms_that_no_pattern_covers_or_no_rule_allows(protocol: Protocol) -> None:

@@ -73,7 +73,7 @@ class Guard:
     def may(self, session: Session, room: Room, action: str) -> bool:
         """Whether `session`, which may join `room`, may do `action` there."""
         if room.rules.bound is None:
-            return action in room.rules.anyone_may or allows(room.rules.access, action, session.user)
+            return _may(room.rules, action, session.user)
         grant = self.grants.of(session, room.name)
         return grant is not None and grant.may(action)
 
@@ -146,7 +146,11 @@ class Guard:
         """`session`, which is in `room`, is about to become `user`: why it has to leave; None if it may stay."""
         grant = self.grants.of(session, room.name)
         if grant is None:
-            return None if allows(room.rules.access, "join", user) else "forbidden"
+            if not _may(room.rules, "join", user):
+                return "forbidden"
+            if not _may(room.rules, "presence", user):
+                room.follow(session, "none")
+            return None
         try:
             grant = self.grants.renew(grant, user, claims)
         except Refused as error:
@@ -180,8 +184,13 @@ class Guard:
 
     def _hide_members(self, grant: Grant) -> None:
         """A member that may not see who is present any more follows presence no longer."""
-        if not grant.may("presence") and grant.room.sessions.get(grant.session, "none") != "none":
-            grant.room.add(grant.session, "none")
+        if not grant.may("presence") and grant.session in grant.room.sessions:
+            grant.room.follow(grant.session, "none")
+
+
+def _may(rules: RoomRules, action: str, user: Principal) -> bool:
+    """Whether `user` may do `action` where the rules look at the user alone."""
+    return action in rules.anyone_may or allows(rules.access, action, user)
 
 
 def unavailable() -> Refused:

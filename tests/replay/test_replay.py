@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
+from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tidegate import cli
@@ -141,6 +143,28 @@ def test_an_entry_that_another_program_of_the_user_shares_is_not_compared(
 ) -> None:
     frames = in_a_room({"status": "busy", "connections": 2})
     assert replay(frames) == (0, "2 messages sent, all 3 answers are as recorded\n")
+
+
+def test_an_entry_that_another_program_of_the_user_shares_now_is_not_compared(
+    seeded: GatewayProcess, replay: Callable[..., tuple[int, str]]
+) -> None:
+    member = {"id": "1", "name": "Ada", "status": "busy", "connections": 1, "since": 1}
+    joined = {"position": {"epoch": "e", "offset": 0}, "recovered": False, "replayed": 0, "users": [member]}
+    frames = [
+        *example()[:3],
+        client(type="join", room="chat-shared", presence="diff", ref="a"),
+        answer(type="joined", room="chat-shared", **joined, ref="a"),
+    ]
+    code, printed = replay(frames, "--dev", "--timeout", "0.5")
+    assert code == 1
+    assert '  /users/0/status\n    - "busy"\n    + "online"\n' in printed
+    token = seeded.token("1", "--name", "Ada")
+    with connect(seeded.url, proxy=None) as other:
+        for message in ({"type": "authenticate", "token": token}, {"type": "join", "room": "chat-shared", "ref": "a"}):
+            other.send(json.dumps(message))
+        while json.loads(other.recv(DEADLINE_S))["type"] != "joined":
+            pass
+        assert replay(frames, "--dev")[0] == 0
 
 
 def test_a_second_connection_replaces_the_first(replay: Callable[..., tuple[int, str]]) -> None:

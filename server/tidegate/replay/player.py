@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from tidegate.replay.compare import Difference, compare, compare_entries
 from tidegate.replay.heard import Heard, Stream, is_open_snapshot, joined_pages, stream_of
 from tidegate.replay.names import Names
-from tidegate.replay.presence import Own
+from tidegate.replay.presence import Own, is_shared
 from tidegate.replay.recording import HIDDEN, Frame, Message, Recording
 
 PROTOCOL = Subprotocol("tidegate.v1")
@@ -138,13 +138,13 @@ class _Player:
     async def _entry(
         self, frame: Frame, heard: Heard, entry: tuple[str, Message], finding: Finding | None
     ) -> Finding | None:
-        """Wait until the client's own entry in a room is the recorded one."""
+        """Wait until the client's own entry in a room is the recorded one, or is shared with another program."""
         pointer, recorded = entry
         user = self._names.now(recorded["id"])
 
         def differences() -> list[Difference]:
             now = heard.members.entry(frame.message.get("room"), user)
-            return compare_entries(recorded, now, self._names, pointer)
+            return [] if is_shared(now) else compare_entries(recorded, now, self._names, pointer)
 
         place = (frame.connection, ("entry", str(frame.message.get("room"))))
         if await heard.until(lambda: not differences(), 0.0 if place in self._silent else self._patience):

@@ -29,6 +29,11 @@ def entries(message: Message) -> Iterator[tuple[str, Message]]:
                 yield f"/{name}/{index}", entry
 
 
+def is_shared(entry: Message) -> bool:
+    """Whether another program of the user has a part in it: status and info are those of all together."""
+    return int(entry.get("connections", 1)) > 1
+
+
 class Own:
     """Who the recorded client is on its connection, and which entries of it must come back."""
 
@@ -53,7 +58,7 @@ class Own:
         if self._unanswered:
             return None
         own = [(pointer, entry) for pointer, entry in entries(message) if entry.get("id") == self.user]
-        return own[-1] if own and own[-1][1].get("connections") == 1 else None
+        return own[-1] if own and not is_shared(own[-1][1]) else None
 
 
 class Members:

@@ -41,15 +41,15 @@ class Work:
         self._sender = sender
         self._pending: dict[Session, int] = {}
         self._under_way: set[Future[Any]] = set()
-        self._reading: dict[Session, set[Task[None]]] = {}
-        """The tasks of a session that only read."""
+        self._reading: dict[Session, dict[Task[None], None]] = {}
+        """The tasks of a session that only read, in their order: they end in the same one each time."""
 
     def spawn_reading(
         self, session: Session, refs: Sequence[Ref], work: Coroutine[Any, Any, None], keys: int = 0
     ) -> None:
         """As `spawn`, for work that changes nothing: it ends with its session. `keys`: how many rows it names."""
         task = self.spawn(session, refs, work, PENDING_BYTES + keys * KEY_BYTES)
-        self._reading.setdefault(session, set()).add(task)
+        self._reading.setdefault(session, {})[task] = None
         task.add_done_callback(partial(self._read, session, work))
 
     def spawn(
@@ -144,7 +144,7 @@ class Work:
         work.close()  # a task that was cancelled before its first step has not begun it
         tasks = self._reading.get(session)
         if tasks is not None:
-            tasks.discard(task)
+            tasks.pop(task, None)
             if not tasks:
                 del self._reading[session]
 

@@ -497,7 +497,8 @@ def connect(
     `wait`: keep trying when the first attempt fails.
     `request_timeout` (time offline included), `open_timeout` (for a token function, and until `welcome`): seconds.
     `buffer`: unread items that each iterator keeps. `max_waiting`: requests and messages that may wait at once.
-    `compression`: offer to compress messages, which a gateway with the setting `compression` takes.
+    `compression`: offer to compress messages, which a gateway with the setting `compression` takes. The client
+    compresses those of 512 bytes or more.
     `headers`, `ssl`, `proxy`: for the opening handshake. `clock`, `random`: time and chance, for tests.
     Raises InvalidOption, Unreachable or ConnectionRefused.
 

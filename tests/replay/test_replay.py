@@ -73,7 +73,8 @@ def test_the_recording_of_the_documents_is_answered_as_it_was(
     seeded: GatewayProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["replay", str(EXAMPLE), "--url", seeded.http, "--dev"]) == 0
-    assert "10 messages sent, all 16 answers are as recorded" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("10 messages sent, all 16 answers are as recorded\n", "")
 
 
 def test_a_row_that_gets_another_key_in_this_run_is_followed(replay: Callable[..., tuple[int, str]]) -> None:

@@ -96,7 +96,7 @@ test("the same page works through a proxy that lets no WebSocket through", async
     await page.goto(url);
     await shows("Dan");
     expect((await posted).headers().authorization).toMatch(/^Bearer /);
-    await expect.poll(() => upgrades, "twice before it takes events, and once beside them").toBe(3);
+    await expect.poll(() => upgrades).toBe(3); // twice before it takes events, and once beside them
     gateway.sql("insert into users (name, email, status) values ('Eve', 'eve@example.com', 'active')");
     await shows("Dan", "Eve");
     const joined = page.waitForRequest((sent) => sent.postData()?.includes('"join"') === true);

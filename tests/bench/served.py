@@ -16,10 +16,11 @@ Process = TypeVar("Process", bound=GatewayProcess)
 
 @contextmanager
 def served(make: Callable[[Path], Process]) -> Iterator[Process]:
-    """What `make` makes in a new folder: migrated, started, and stopped at the end."""
+    """What `make` makes in a new folder: migrated, started as a new Python, and stopped at the end."""
     with tempfile.TemporaryDirectory() as folder:
         process = make(Path(folder))
         process.migrate()
+        process.forks = False
         process.start()
         try:
             yield process

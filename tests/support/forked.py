@@ -119,9 +119,13 @@ def start(
     streams: Streams,
     *,
     session: bool = False,
+    fork: bool = True,
 ) -> Forked | subprocess.Popen[bytes]:
-    """Start `tidegate` with `arguments`; in a new session if `session`, with its input as the terminal if it is one."""
-    if _possible(environment):
+    """Start `tidegate` with `arguments`; in a new session if `session`, with its input as the terminal if it is one.
+
+    Without `fork` it is a new Python: what a fork shares with its parent counts as its memory once it is used.
+    """
+    if fork and _possible(environment):
         request = {
             "arguments": list(arguments),
             "folder": str(folder),

@@ -106,6 +106,8 @@ class GatewayProcess:
         self.folder = folder
         self.port = 0
         self.log_file = folder / "gateway.log"
+        self.forks = True
+        """It may be a fork of a process that has imported the gateway. Measures of memory want a new Python."""
         self._options = options
         self._environment = environment or {}
         self._process: forked.Forked | subprocess.Popen[bytes] | None = None
@@ -159,7 +161,7 @@ class GatewayProcess:
         reads, writes = os.pipe()
         self._output = os.fdopen(reads)
         with Path(os.devnull).open() as nothing, self.log_file.open("a") as log, os.fdopen(writes, "w") as output:
-            self._process = forked.start(command, self.folder, environment, (nothing, output, log))
+            self._process = forked.start(command, self.folder, environment, (nothing, output, log), fork=self.forks)
         assert int(self._first_line(self._process, self._output)) == self.port
 
     def kill(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.transport.http_requests import chunked, post, request
 from tidegate.transport.chunks import Chunks
 from tidegate.transport.http_head import BadRequest, Head, for_api, read_head
@@ -73,3 +75,19 @@ def test_bytes_behind_a_request_stay() -> None:
     incoming.take(data, read_head(data))
     assert incoming.body(read_head(data)) == b"abc"
     assert incoming.clear() == b"next"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("body", [None, b"", b"abc"], ids=["no body", "an empty body", "a body"])
+def test_client_that_sends_its_last_request_says_so_whether_it_has_a_body(method: str, body: bytes | None) -> None:
+    table = {
+        (): True,
+        ("Connection: keep-alive",): True,
+        ("Connection: closed",): True,
+        ("Connection: close",): False,
+        ("connection: Keep-Alive , CLOSE",): False,
+        ("Connection: keep-alive", "Connection: close"): False,
+    }
+    for lines, keep_alive in table.items():
+        sent = request(method, "/api/echo", *lines, body=body)
+        assert read_head(sent[: sent.index(b"\r\n\r\n") + 4]).keep_alive is keep_alive, lines

@@ -118,9 +118,15 @@ def read_head(data: bytes) -> Head:
         headers,
         _length(headers, version),
         version,
-        version == "1.1" and parser.should_keep_alive(),
+        version == "1.1" and not _closes(headers),
         _expects(headers),
     )
+
+
+def _closes(headers: dict[str, str]) -> bool:
+    # llhttp forgets what it read of `Connection` at the end of a request, which a head without a body is.
+    options = headers.get("connection")
+    return options is not None and "close" in [option.strip() for option in options.lower().split(",")]
 
 
 def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -164,11 +164,7 @@ class Door:
             if self._told and not visitor.peer.limited:
                 UNNAMED(proxy.address)
             self._count(visitor, now)
-        if visitor.refused is TOO_MANY and self._residents < self._limit:
-            self._guests.discard(visitor)
-            visitor.refused = None
-            self._count(visitor, now)
-        return visitor.refused
+        return self.still_refused(visitor, now)
 
     def behind(self, proxy: Peer, forwarded: str) -> Peer:
         """Who sends one of many requests over a connection of a trusted proxy.
@@ -178,7 +174,7 @@ class Door:
         return self._peers.forwarded(proxy, [forwarded])
 
     def still_refused(self, visitor: Visitor, now: float) -> Response | None:
-        """The answer to one of many requests of a connection, where it is refused. There may be a place now."""
+        """The answer to a request of a connection, where it is refused. There may be a place now."""
         if visitor.refused is TOO_MANY and self._residents < self._limit:
             self._guests.discard(visitor)
             visitor.refused = None

@@ -23,14 +23,13 @@ from tidegate.admin.answering import OperationError
 from tidegate.admin.gathered import Gathered
 from tidegate.admin.tasks import Tasks
 from tidegate.counted import Counted
-from tidegate.transport import Exchange, Response
+from tidegate.transport import JSON_HEADERS, Exchange, Response
 
 log = logging.getLogger("tidegate.admin")
 REFUSED = Counted(log, logging.WARNING, "%s asked for the admin address without the right secret", name="admin_refused")
 UNSENT = 262_144
 """Bytes of a tail that may wait for the operator."""
 BEARER = "bearer "
-JSON: Mapping[str, str] = {"Content-Type": "application/json"}
 LINES = Response(200, {"Content-Type": "application/jsonl"})
 DOCUMENTS = frozenset({"bundle", "asyncapi", "openapi"})
 """Of the contract, with the rules that are not published."""
@@ -106,7 +105,7 @@ class AdminApi:
 
     def refusal(self, status: HTTPStatus, text: str, headers: Mapping[str, str]) -> Response:
         known = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
-        return Response(status, {**JSON, **known, **headers}, json.dumps({"error": text}).encode() + b"\n")
+        return Response(status, {**JSON_HEADERS, **known, **headers}, json.dumps({"error": text}).encode() + b"\n")
 
     def _may(self, authorization: str) -> bool:
         if self._secret is None:
@@ -118,7 +117,7 @@ class AdminApi:
         try:
             if route.operation in DOCUMENTS:
                 made = await asyncio.to_thread(self._document, route.operation)
-                exchange.respond(Response(200, JSON, made))
+                exchange.respond(Response(200, JSON_HEADERS, made))
                 return
             answer = await self._gathered.ask(route.operation, asked)
             if route.operation == "disconnect" and asked.get("connection"):
@@ -137,7 +136,7 @@ class AdminApi:
             page = exposition.text(answer).encode()
             exchange.respond(Response(200, {"Content-Type": exposition.CONTENT_TYPE}, page))
         else:
-            exchange.respond(Response(200, JSON, msgspec.json.encode(answer) + b"\n"))
+            exchange.respond(Response(200, JSON_HEADERS, msgspec.json.encode(answer) + b"\n"))
 
     async def _follow(self, exchange: Exchange, asked: dict[str, Any]) -> None:
         begun = False

@@ -18,10 +18,9 @@ import msgspec
 from tidegate.core.rooms.ports import Engine
 from tidegate.core.rows.ports import Store
 from tidegate.gateway.late_documents import LateDocument, Make
-from tidegate.transport import Answer, Request, Response, Routes
+from tidegate.transport import JSON_HEADERS, Answer, Request, Response, Routes
 
 HTML = "text/html; charset=utf-8"
-_JSON = {"Content-Type": "application/json"}
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": HTML,
@@ -73,7 +72,9 @@ def routes(documents: Documents, draining: Callable[[], bool], store: Store, eng
     for path, (make, headers) in _documents(documents).items():
         table.add(path, LateDocument(path, make, headers, turn) if documents.public else _fixed(NO_DOCUMENTS))
     about, no_console = "/console/application.json", _fixed(NO_CONSOLE)
-    table.add(about, no_console if documents.console is None else LateDocument(about, documents.console, _JSON, turn))
+    table.add(
+        about, no_console if documents.console is None else LateDocument(about, documents.console, JSON_HEADERS, turn)
+    )
     for path, response in _files():
         for_console = path == "/" or path.startswith("/console/")
         table.add(path, no_console if for_console and documents.console is None else _fixed(response))
@@ -84,8 +85,8 @@ def _documents(documents: Documents) -> Mapping[str, tuple[Make, Mapping[str, st
     """The forms of the contract that programs and people read, with their headers."""
     return {
         "/schema/bundle.json": (documents.bundle, {"Content-Type": "application/schema+json"}),
-        "/asyncapi.json": (documents.asyncapi, _JSON),
-        "/openapi.json": (documents.openapi, _JSON),
+        "/asyncapi.json": (documents.asyncapi, JSON_HEADERS),
+        "/openapi.json": (documents.openapi, JSON_HEADERS),
         "/docs": (documents.protocol_page, {"Content-Type": HTML, "Content-Security-Policy": READ_ONLY}),
     }
 

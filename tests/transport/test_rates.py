@@ -249,14 +249,40 @@ async def test_no_request_waits_where_connections_are_scarce() -> None:
         assert at.slowed == 0
 
 
-async def test_body_in_chunks_counts_for_its_client_too() -> None:
+async def test_heads_count_for_their_client_too() -> None:
     limits = door_with(received=Rate(10, 10_000), trusted=PROXY)
     async with gate("http, forwarded", limits) as at, at.door.tcp() as raw:
-        large = chunked(b"x" * 20_000).replace(b"\r\n\r\n", f"\r\nX-Forwarded-For: {ADDRESS}\r\n\r\n".encode(), 1)
         for _ in range(2):
-            await raw.send_apart(large[:200], large[200:])
+            raw.send(post(b"x", f"X-Forwarded-For: {ADDRESS}", "X: " + "x" * 10_000))
+            assert (await response(raw)).status == 200
+        raw.send(forwarded())
+        await at.until_slowed()
+        raw.writer.transport.abort()
+
+
+def in_chunks(body: bytes, address: str = ADDRESS) -> bytes:
+    return chunked(body).replace(b"\r\n\r\n", f"\r\nX-Forwarded-For: {address}\r\n\r\n".encode(), 1)
+
+
+@pytest.mark.parametrize("first", [200, 21_000], ids=["after its head", "with its head"])
+async def test_body_in_chunks_counts_for_its_client_too(first: int) -> None:
+    limits = door_with(received=Rate(10, 10_000), trusted=PROXY)
+    async with gate("http, forwarded", limits) as at, at.door.tcp() as raw:
+        large = in_chunks(b"x" * 20_000)
+        for _ in range(2):
+            await raw.send_apart(large[:first], large[first:])
             assert (await response(raw)).status == 200
         raw.send(forwarded())
         await at.until_slowed()
         await at.pass_time()
         assert (await response(raw)).status == 429
+
+
+async def test_what_another_client_sends_after_a_body_in_chunks_does_not_count_for_the_client_of_the_chunks() -> None:
+    limits = door_with(received=Rate(10, 10_000), trusted=PROXY)
+    async with gate("http, forwarded", limits) as at, at.door.tcp() as raw:
+        small, large = in_chunks(b"x"), forwarded(OTHER, b"x" * 20_000)
+        for sent in (small, large, small, large, small):
+            raw.send(sent)
+            assert (await response(raw)).status == 200
+        assert at.slowed == 0

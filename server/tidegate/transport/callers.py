@@ -27,7 +27,7 @@ When = Literal["now", "later", "never"]
 class Callers:
     """Of one connection. `rate` and `peer` are those of the client whose request is here."""
 
-    __slots__ = ("_context", "_in_chunks", "_line", "_own", "_rates", "_waits_since", "peer", "rate")
+    __slots__ = ("_context", "_line", "_own", "_rates", "_waits_since", "peer", "rate")
 
     def __init__(self, context: ConnectionContext, line: Visitor, now: float) -> None:
         self._context = context
@@ -35,15 +35,11 @@ class Callers:
         self.peer = line.peer
         self.rate = self._own = RequestRate(UNLIMITED if line.peer.trusted else context.door.traffic(line, now))
         self._rates: dict[str, RequestRate] = {}
-        self._in_chunks = False
-        """What a client of a proxy sends now is a body whose length its head did not say."""
         self._waits_since: float | None = None
         """A request waits at the connection of a proxy, and is counted."""
 
     def receive(self, size: int, now: float) -> bool:
         """So many bytes have arrived. Returns whether they may be handled now."""
-        if self._in_chunks:
-            self.rate.owe(size)
         return self._own.receive(size, now)
 
     def asks(self, head: Head, size: int, now: float) -> When:
@@ -51,8 +47,8 @@ class Callers:
         if not self._line.peer.trusted:
             return "now" if self.rate.request(now) else "later"
         self.peer = self._context.door.behind(self._line.peer, head.headers.get("x-forwarded-for", ""))
-        self.rate, self._in_chunks = self._rate_of(now), head.chunked
-        if self.rate.request(now, size + min(max(head.length, 0), self._context.settings.max_size)):
+        self.rate = self._rate_of(now)
+        if self.rate.request(now, size + max(head.length, 0)):
             self._waits_no_more()
             return "now"
         if self._waits_since is None and self._context.waiting.begin(self.peer.address):
@@ -62,6 +58,11 @@ class Callers:
             self.rate.exceeded = False
             return "never"
         return "later"
+
+    def took_chunks(self, size: int) -> None:
+        """So many bytes were of the body of the request that is here: its head did not say how many come."""
+        if self._line.peer.trusted:
+            self.rate.owe(size)
 
     def look(self, now: float) -> Literal["idle", "read", "wait", "close"]:
         """What to do with a client that waits because it was over its rate; `idle`: none does.

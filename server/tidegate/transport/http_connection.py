@@ -108,8 +108,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._output.resume_writing()
         self._count()
-        if self._phase is not HttpPhase.ANSWERING:
-            self._next()
+        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -168,7 +167,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         exchange = self._exchange
         if self._phase is not HttpPhase.BODY or exchange is None:
             return None
-        body = self._incoming.body(exchange.head)
+        before, body = len(self._incoming), self._incoming.body(exchange.head)
+        if exchange.head.chunked:
+            self._callers.took_chunks(before - len(self._incoming))
         if body is None:
             return None
         self._phase = HttpPhase.ANSWERING
@@ -243,7 +244,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _next(self) -> None:
         """Go on with what was sent ahead, in a later turn, or read on."""
-        if self._output.paused or self._callers.rate.exceeded:
+        if self._phase is HttpPhase.ANSWERING or self._output.paused or self._callers.rate.exceeded:
             return
         if self._incoming:
             self._output.pause_reading()
@@ -261,8 +262,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._refuse(BadRequest(HTTPStatus.TOO_MANY_REQUESTS, TOO_MUCH))
         elif verdict != "idle":
             self._since = now
-            if phase is not HttpPhase.ANSWERING:
-                self._next()
+            self._next()
         elif phase is HttpPhase.IDLE and passed > settings.http_idle:
             self._output.transport.close()
         elif phase is HttpPhase.LINGERING and self._output.unsent:

@@ -14,6 +14,7 @@ from tidegate.core import effects as fx
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.errors import Refused
 from tidegate.core.rooms import effects as room_fx
+from tidegate.core.rooms import room as of_room
 from tidegate.core.rooms.limits import RoomLimits
 from tidegate.core.rooms.ports import HistoryPage, Opened
 from tidegate.core.rooms.room import REPLAY_BYTES, Held, Room, RoomRules
@@ -26,6 +27,7 @@ from tidegate_protocol import (
     LeaveRequest,
     MessageRequest,
     Messages,
+    PresenceDiff,
     PresenceList,
     PresenceRequest,
     Principal,
@@ -250,6 +252,18 @@ def test_the_first_join_of_a_session_may_be_answered_last(rooms: Rooms) -> None:
     assert listed(rooms.opened(first, Opened(HEAD, None), waited)) == ["1 online"]
 
 
+def test_members_for_which_a_reply_has_no_room_follow_it(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_room, "LIST_BYTES", 10)
+    ada, bob = client("1"), client("2")
+    rooms.opened(join(rooms, bob, presence="none"), Opened(HEAD, None))
+    joined, further = sent(rooms.opened(join(rooms, ada, presence="diff", ref=1), Opened(HEAD, None)))
+    assert isinstance(joined, Joined)
+    assert isinstance(further, PresenceDiff)
+    assert isinstance(joined.users, list)
+    assert ([member.id for member in joined.users], joined.more) == (["2"], True)
+    assert [member.id for member in as_read(further).joined] == ["1"]
+
+
 @pytest.mark.parametrize("ref", [UNSET, 1])
 def test_a_session_is_told_who_is_present_when_it_has_what_it_missed(rooms: Rooms, ref: Any) -> None:
     ada, bob = client("1"), client("2")
@@ -308,6 +322,26 @@ def test_a_refused_first_join_does_not_end_the_replay_of_the_second(rooms: Rooms
     assert list(rooms.not_opened(first, waited)) == []
     rooms.delivered("chat", 6, b"6")
     assert sent(rooms.replayed(replay)) == [b"6"]
+
+
+def test_a_join_during_a_replay_is_refused_and_says_nothing_of_its_user(rooms: Rooms) -> None:
+    ada = client("1")
+    (replay,) = rooms.opened(join(rooms, ada, presence="none"), Opened(HEAD, [b"5" * (REPLAY_BYTES + 1)]))
+    assert isinstance(replay, room_fx.ReplayMessages)
+    with pytest.raises(Refused) as refused:
+        join(rooms, ada, status="away")
+    assert (refused.value.code, refused.value.pointer) == ("limit_reached", "/room")
+    assert [member.status for member in map(as_read, replay.join.room.presence.members())] == ["online"]
+
+
+def test_a_session_that_a_refused_join_held_is_told_that_the_room_began_again(rooms: Rooms) -> None:
+    ada = client("1")
+    rooms.opened(join(rooms, ada, presence="none"), Opened(HEAD, None))
+    again, waited = held(rooms, join(rooms, ada, presence="none"))
+    rooms.restarted("chat", at(6))
+    rooms.delivered("chat", 7, b"7")
+    began = Joined(room="chat", position=at(6), recovered=False, replayed=0)
+    assert sent(rooms.not_opened(again, waited)) == [began, b"7"]
 
 
 @pytest.mark.parametrize("waits", [True, False])

@@ -37,7 +37,7 @@ class OccupancyOfRooms:
         """By room of these: its last change."""
         self._gone: dict[str, None] = {}
         self._waits = waits
-        """Workers come back to this hub, which is new."""
+        """Workers come back to this hub, which is new to them."""
         self._claims: dict[str, set[Change]] = {}
         """By room: the changes by earlier hubs that workers remember."""
         self._numbers: dict[str, Numbers] = {}
@@ -45,7 +45,7 @@ class OccupancyOfRooms:
 
     def last(self, room: str) -> Change | None:
         """The change by which `room` was told to be occupied, as far as is known; None if it was not."""
-        return self._told.get(room) or (self._claimed(room) if self._waits else None)
+        return self._told.get(room) or self._claimed(room)
 
     def changed(self, room: str, node: str | None) -> tuple[Occupancy, Change | None]:
         """Users of `room` came or went. What is new, and the last change, for the worker `node` that said so.
@@ -114,11 +114,12 @@ class OccupancyOfRooms:
     # -- a new hub ---------------------------------------------------------------------------------------------------
 
     def earlier(self, node: str, numbers: Numbers, changes: Iterable[tuple[str, Change]]) -> None:
-        """What `node` remembers from earlier hubs."""
+        """What `node` remembers from earlier hubs. The node may come late: then what it knows is waited for again."""
         self._numbers[node] = numbers
         for room, change in changes:
             if change.number <= self._began:  # it knows its own
                 self._claims.setdefault(room, set()).add(change)
+                self._waits = True
 
     def all_back(self) -> None:
         """The workers that come back have said what they remember. Rooms that are otherwise become due."""

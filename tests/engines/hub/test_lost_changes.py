@@ -84,9 +84,9 @@ class Worker:
         self.at_hub: WorkerOfHub | None = None
         self._walk = walk
         self._settles = 0.0
-        self._calls = Calls(walk.loop)
+        self.calls = Calls(walk.loop)
         self._answers: dict[int, tuple[str, asyncio.Future[Occupancy]]] = {}
-        self._presence = OwnPresence(self._calls, node, lambda: walk.now)
+        self._presence = OwnPresence(self.calls, node, lambda: walk.now)
         self._listener = self._presence.occupancy.listener = Listener()  # type: ignore[assignment]  # as far as it is used
 
     def toggle(self, room: str) -> None:
@@ -196,18 +196,24 @@ class Walk:
         for worker in self.workers:
             for room in list(worker.users):
                 worker.toggle(room)
+            worker.lose(noticed=True)  # a worker that comes back says what it has
         self._settle()
         yield from self._compared()
         occupancy = self.hub.members.occupancy
-        for left in (occupancy._told, occupancy._due, occupancy._claims):
+        for left in (occupancy._told, occupancy._due, occupancy._claims, occupancy._last):
             if left:
                 yield f"left behind: {left}"
+        if any(len(worker.calls) for worker in self.workers):
+            yield "left behind: calls"
 
     def _compared(self) -> Iterator[str]:
         for room in ROOMS:
             occupied = any(room in worker.users for worker in self.workers)
+            told = self.told.of[room]
             if self.told.last(room) != occupied:
-                yield f"{room} has users: {occupied}, and was told: {self.told.of[room]}"
+                yield f"{room} has users: {occupied}, and was told: {told}"
+            if len(set(told)) < len(told):
+                yield f"{room} was told a change twice: {told}"
 
     def _new_hub(self, *, again: bool) -> RoomsOfHub:
         return RoomsOfHub(Ledger(), "run", lambda: self.now, GRACE_S, began=int(self.now * 1e9), again=again)

@@ -1,4 +1,4 @@
-"""Messages of the application that cannot be answered, or that nothing sends.
+"""Messages of the application that cannot be answered, or that look like replies and answer nothing.
 
 A request is answered by its `ref`: the client chooses it, and the gateway puts it into the reply. So both schemas must
 let it through.
@@ -40,7 +40,7 @@ def message_hints(schemas: Schemas) -> Iterator[Problem]:
     for item in own(schemas):
         if item.kind != "server" or not item.is_file or item.protocol or item.message_type in replies:
             continue
-        if "ref" in resolved(item.schema, schemas.by_key).get("properties", {}):
+        if "ref" in item.schema.get("properties", {}):
             reason = (
                 "this message has a `ref`, and no request has it as its reply: name it in a file of client/, as "
                 f'"x-reply": "{item.message_type}", or leave out `ref` if the application pushes it'

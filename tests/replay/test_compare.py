@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tests.support.cases import every_case
+from tests.support.deadlines import DEADLINE_S
 from tidegate.replay.compare import Difference, compare
 from tidegate.replay.heard import Heard, is_open_snapshot, joined_pages, stream_of
 from tidegate.replay.names import Names
@@ -105,6 +107,18 @@ async def test_messages_are_found_by_what_they_belong_to() -> None:
     snapshot = stream_of({"type": "snapshot", "subscription": "s1"})
     assert snapshot is not None
     assert await heard.wait(snapshot, 0, 0.0) is None, "its last page is not there"
-    heard.end("closed")
-    assert await heard.wait(("answer", "2"), 0, 60.0) is None, "nothing more can come"
+
+
+async def test_a_wait_ends_with_what_comes_or_with_the_connection() -> None:
+    heard = Heard()
+    member = {"id": "1", "status": "online"}
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
+        present = tasks.create_task(heard.until(lambda: heard.members.entry("a", "1") == member, 2 * DEADLINE_S))
+        await asyncio.sleep(0)
+        heard.add({"type": "presence", "room": "a", "users": [member]})
+        assert await present
+        answer = tasks.create_task(heard.wait(("answer", "2"), 0, 2 * DEADLINE_S))
+        await asyncio.sleep(0)
+        heard.end("closed")
+        assert await answer is None, "nothing more can come"
     assert heard.ended == "closed"

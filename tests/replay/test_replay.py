@@ -125,6 +125,7 @@ def in_a_room(shown: Recorded) -> list[Recorded]:
         client(type="join", room="chat-replayed", presence="diff", ref="a"),
         answer(type="joined", **joined, users=[other, member], ref="a"),
         client(type="presence", room="chat-replayed", status="away", ref="b"),
+        answer(type="presence_diff", room="chat-replayed", joined=[], left=[], changed=[member]),  # of before
         answer(type="presence", room="chat-replayed", users=[other, now], ref="b"),
         answer(type="presence_diff", room="chat-replayed", joined=[], left=[other], changed=[now]),
     ]
@@ -137,6 +138,24 @@ def test_what_others_see_of_the_client_is_compared(replay: Callable[..., tuple[i
     assert 'answer `presence` to `presence`:\n  /users/1/status\n    - "busy"\n    + "away"\n' in printed
     assert 'message `presence_diff` of `chat-replayed`:\n  /changed/0/status\n    - "busy"\n    + "away"\n' in printed
     assert "2 of 4 answers are as recorded" in printed
+
+
+def test_an_answer_and_the_own_entry_in_it_are_compared_together(replay: Callable[..., tuple[int, str]]) -> None:
+    frames = in_a_room({})[:3]
+    frames[-1]["message"] |= {"replayed": 3}
+    code, printed = replay(frames)
+    assert (code, "answer `joined` to `join`:\n  /replayed\n    - 3\n    + 0\n" in printed) == (1, True)
+    frames[-1]["message"]["users"][1]["status"] = "busy"
+    _, printed = replay(frames, "--timeout", "0.2")
+    found = '/replayed\n    - 3\n    + 0\n  /users/1/status\n    - "busy"\n    + "online"\n'
+    assert (found in printed, "1 of 2 answers are as recorded" in printed) == (True, True)
+
+
+def test_an_answer_that_does_not_come_has_no_entry(replay: Callable[..., tuple[int, str]]) -> None:
+    frames = in_a_room({})
+    never = answer(type="presence", room="chat-replayed", users=[frames[2]["message"]["users"][1]], ref="c")
+    code, printed = replay([*frames, never], "--timeout", "0.2")
+    assert (code, "it did not come within 0.2 s" in printed, "/users" in printed) == (1, True, False)
 
 
 def test_an_entry_that_another_program_of_the_user_shares_is_not_compared(

@@ -55,6 +55,20 @@ def test_many_accounts_take_bounded_memory_and_the_oldest_are_forgotten() -> Non
     assert not used_up(budget, "user 0", 2.0)
 
 
+def test_of_too_many_accounts_the_quarter_whose_days_began_first_is_forgotten() -> None:
+    budget, forgotten = DailyBudget(size=1, number=9), ACCOUNTS // 4
+    budget.add("again", 1, 0.0)
+    for number in range(ACCOUNTS - 1):
+        budget.add(f"user {number}", 1, 1.0)
+    budget.add("again", 1, DAY_S)  # its second day begins after the others' first one
+    budget.add("one more", 1, DAY_S)
+    assert len(budget) == ACCOUNTS + 1 - forgotten
+    kept = [number for number in range(ACCOUNTS - 1) if used_up(budget, f"user {number}", DAY_S)]
+    assert kept == list(range(forgotten, ACCOUNTS - 1))
+    assert used_up(budget, "again", DAY_S)
+    assert used_up(budget, "one more", DAY_S)
+
+
 def test_no_random_history_stores_more_than_the_limits_and_one_thing_a_day() -> None:
     chance = random.Random(2)
     for _ in range(50):

@@ -7,39 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.core.budgets.threads import ADA, BOB, EVE, Threads
 from tidegate.core.budgets.costs import Cost
-from tidegate.core.budgets.fair_queue import AGING, HEAD_START_S, LEAD_S, FairQueue
+from tidegate.core.budgets.fair_queue import AGING, HEAD_START_S, LEAD_S
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.budgets.turns import CrowdedError, Shares, Turn
-
-ADA, BOB, EVE = Payer("ada", "a1"), Payer("bob", "b1"), Payer("eve", "e1")
-FOUR = Shares.of(4)
-
-
-class Threads:
-    """A queue, and what runs in its threads."""
-
-    def __init__(self, shares: Shares = FOUR) -> None:
-        self.queue: FairQueue[str] = FairQueue(shares)
-        self.shares = shares
-        self.now = 100.0
-        self.running: dict[str, Turn[str]] = {}
-
-    def add(self, job: str, payer: Payer, cost: Cost = Cost.SCAN, table: str = "tasks") -> Turn[str]:
-        return self.queue.add(job, payer, cost, table, self.now)
-
-    def begin(self) -> list[str]:
-        """Give work to the free threads; what has begun, in order."""
-        begun = []
-        while len(self.running) < self.shares.threads and (turn := self.queue.next(self.now)) is not None:
-            self.running[turn.job] = turn
-            begun.append(turn.job)
-        return begun
-
-    def end(self, job: str, seconds: float = 0.0) -> list[str]:
-        self.now += seconds
-        self.queue.end(self.running.pop(job), self.now)
-        return self.begin()
 
 
 def test_a_read_by_key_does_not_wait_for_the_lists_of_others() -> None:
@@ -390,6 +362,21 @@ def test_many_accounts_with_much_work_do_not_hold_up_a_new_one() -> None:
     assert "mine" in begun
 
 
+def test_an_account_that_had_the_threads_alone_is_behind_a_new_one_by_the_head_start() -> None:
+    threads = Threads(Shares.of(1))
+    for number in range(100):
+        threads.add(f"ada {number}", ADA)
+        assert threads.begin() == [f"ada {number}"]
+        assert threads.end(f"ada {number}", seconds=0.1) == []
+    for number in range(30):
+        threads.add(f"ada {number}", ADA)
+        threads.add(f"bob {number}", BOB)
+    begun = threads.begin()
+    while not begun[-1].startswith("ada"):
+        begun += threads.end(begun[-1], seconds=0.1)
+    assert len(begun) - 1 <= HEAD_START_S / 0.1 + 2
+
+
 def test_outdated_entries_of_a_heap_are_removed() -> None:
     threads = Threads(Shares.of(2))
     threads.add("held 0", BOB, Cost.INDEXED)
@@ -401,79 +388,3 @@ def test_outdated_entries_of_a_heap_are_removed() -> None:
         assert threads.end(f"get {number}", seconds=0.001) == []
     assert sum(map(len, threads.queue._heaps.values())) < 100
     assert threads.end("held 0") == ["held 1"]
-
-
-def test_reads_by_key_of_all_accounts_may_go_along_with_one_that_begins() -> None:
-    threads = Threads()
-    for number in range(3):
-        threads.add(f"ada {number}", ADA, Cost.KEY)
-        threads.add(f"bob {number}", BOB, Cost.KEY)
-    threads.add("list", EVE, Cost.INDEXED)
-    threads.add("elsewhere", EVE, Cost.KEY, "other")
-    leader = threads.queue.next(threads.now)
-    assert leader is not None
-    along = []
-    while (turn := threads.queue.beside(leader, threads.now)) is not None:
-        along.append(turn)
-    assert [leader.job, *(turn.job for turn in along)] == ["ada 0", "bob 0", "ada 1", "bob 1", "ada 2", "bob 2"]
-    for turn in (*along, leader):
-        threads.queue.end(turn, threads.now, 0.0)
-    assert sorted(threads.begin()) == ["elsewhere", "list"]
-
-
-def test_reads_that_go_along_take_no_thread_of_their_account() -> None:
-    threads = Threads()
-    for number in range(4):
-        threads.add(f"get {number}", ADA, Cost.KEY)
-    leader = threads.queue.next(threads.now)
-    assert leader is not None
-    assert threads.queue.beside(leader, threads.now) is not None
-    assert threads.begin() == ["get 2"], "one more: an account has two threads"
-
-
-def test_the_time_of_reads_that_go_along_is_paid_by_their_account() -> None:
-    threads = Threads()
-    for number in range(3):
-        threads.add(f"ada {number}", ADA, Cost.KEY)
-        threads.add(f"bob {number}", BOB, Cost.KEY)
-    leader = threads.queue.next(threads.now)
-    assert leader is not None
-    along = threads.queue.beside(leader, threads.now)
-    assert along is not None
-    assert [leader.job, along.job] == ["ada 0", "bob 0"]
-    threads.queue.end(along, threads.now, 1.5)
-    threads.queue.end(leader, threads.now, 0.0)
-    assert threads.begin()[:2] == ["ada 1", "ada 2"]
-
-
-def test_nothing_goes_along_with_a_list_or_at_a_table_that_is_held_up() -> None:
-    threads = Threads()
-    for number in range(2):
-        threads.add(f"list {number}", ADA, Cost.INDEXED)
-        threads.add(f"get {number}", BOB, Cost.KEY)
-    listing, get = threads.queue.next(threads.now), threads.queue.next(threads.now)
-    assert listing is not None
-    assert get is not None
-    if listing.job != "list 0":
-        listing, get = get, listing
-    assert threads.queue.beside(listing, threads.now) is None
-    threads.queue.block("tasks", True)
-    assert threads.queue.beside(get, threads.now) is None
-    threads.queue.block("tasks", False)
-    assert (along := threads.queue.beside(get, threads.now)) is not None
-    assert along.job == "get 1"
-
-
-def test_an_account_whose_reads_go_along_is_remembered_until_they_end() -> None:
-    threads = Threads()
-    threads.add("ada's", ADA, Cost.KEY)
-    threads.add("bob's", BOB, Cost.KEY)
-    leader = threads.queue.next(threads.now)
-    assert leader is not None
-    along = threads.queue.beside(leader, threads.now)
-    assert along is not None
-    threads.now += 100.0
-    threads.add("eve's", EVE, Cost.KEY)
-    threads.queue.end(along, threads.now, 0.001)
-    threads.queue.end(leader, threads.now, 0.001)
-    assert threads.begin() == ["eve's"]

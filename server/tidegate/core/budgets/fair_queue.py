@@ -103,10 +103,10 @@ class FairQueue(Generic[Job]):
         turn.payers = {}
         self._settle(account, now)
 
-    def again(self, turn: Turn[Job], now: float) -> None:
-        """The work that runs could not be done yet: it waits once more. Its account pays for the time."""
+    def again(self, turn: Turn[Job], now: float, took: float | None = None) -> None:
+        """The work that runs could not be done yet: it waits once more. Its account pays for the time, as in `end`."""
         (payer,) = turn.payers
-        account = self._stop(turn, now)
+        account = self._stop(turn, now, took)
         turn.payers = {}
         self._put(account, turn, payer, now)
         self.waiting += 1

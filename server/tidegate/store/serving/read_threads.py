@@ -252,7 +252,7 @@ class ReadThreads:
         if blocked and not job.future.done():
             now = self._loop.time()
             job.blocked = True
-            self._queue.again(turn, now)
+            self._queue.again(turn, now, took)
             if self._timeout:
                 job.until = job.due = job.until or now + self._timeout
                 if now >= job.until:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import apsw
 import pytest
 
 from tests.hooks.receiver import SECRET, Receiver, receiving
-from tests.support.gateway import ROOT
+from tests.support.gateway import ROOT, migrate
 from tests.support.postgres import PostgresServer
 from tidegate.cli import main
 from tidegate.config import ConfigError
-from tidegate.hooks import retries
+from tidegate.hooks import retries, sender
 from tidegate.hooks.events import Event
 from tidegate.hooks.sender import HookSender
 from tidegate.store.hook_outbox import HookOutbox
@@ -96,6 +96,45 @@ def test_a_new_webhook_is_told_what_is_committed_after_the_start_and_goes_on_the
     assert receiver.types() == ["row.created"]
 
 
+def test_a_hook_is_new_once_and_keeps_its_position(database: str) -> None:
+    migrate(database, SCHEMA)
+    with closing(HookOutbox(database)) as outbox:
+        outbox.create()
+        outbox.disable("crm", "its receiver answered HTTP 410")
+        assert outbox.position("crm") is None
+        outbox.begin("crm", "epoch", 0)
+        outbox.begin("other", "epoch", 4)
+        for name, seq in (("crm", 0), ("other", 4)):
+            assert outbox.position(name) == ("epoch", seq)
+            outbox.begin(name, "later", 5)
+            assert outbox.position(name) == ("epoch", seq)
+        assert list(outbox.disabled()) == ["crm"]
+
+
+def test_a_gateway_whose_outbox_fails_at_the_start_notes_later_where_its_webhooks_begin(
+    database: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, logged = list[HookOutbox](), list[str]()
+    begin = HookOutbox.begin
+
+    def fails_first(outbox: HookOutbox, name: str, epoch: str, seq: int) -> None:
+        asked.append(outbox)
+        if len(asked) == 1:
+            raise OSError
+        begin(outbox, name, epoch, seq)
+
+    monkeypatch.setattr(HookOutbox, "begin", fails_first)
+    monkeypatch.setattr(sender, "BROKEN", logged.append)
+    with ExitStack() as stack:
+        client = stack.enter_context(gateway(stack, database, hook(receiver, "row.*")).blocking_client())
+        until(lambda: _position(database) is not None)
+        client.resource("users").create(user(1))
+        until(lambda: receiver.taken)
+    assert receiver.types() == ["row.created"]
+    assert asked[0] is not asked[1], "its connection may be broken"
+    assert logged == ["OSError"]
+
+
 def test_what_happens_to_rooms_and_connections_arrives(database: str, receiver: Receiver) -> None:
     with ExitStack() as stack:
         running_gateway = gateway(stack, database, hook(receiver, "room.*", "member.*", rooms=["chat-*"]))
@@ -104,6 +143,7 @@ def test_what_happens_to_rooms_and_connections_arrives(database: str, receiver: 
             ann.join("lobby")
         running_gateway.pass_time_blocking(15)
         until(lambda: len(receiver.taken) >= 4)
+        assert _position(database) is None, "once it wants rows, too, it is new for them"
     assert sorted(receiver.types()) == ["member.joined", "member.left", "room.occupied", "room.vacated"]
     assert {event["data"]["room"] for event in receiver.taken} == {"chat-1"}
     assert {event["data"]["user"]["name"] for event in receiver.taken if "user" in event["data"]} == {"Ann"}

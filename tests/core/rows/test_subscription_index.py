@@ -10,7 +10,7 @@ from tests.core.filters.filter_cases import CASES
 from tidegate.core.filters.index_keys import INDEXED_VALUES
 from tidegate.core.filters.tree import EVERYTHING, NOTHING, compile_filters
 from tidegate.core.rows.ports import Change
-from tidegate.core.rows.subscription_index import SubscriptionGroup, SubscriptionIndex
+from tidegate.core.rows.subscription_index import CROWDED, SubscriptionGroup, SubscriptionIndex
 from tidegate.core.session import Session
 from tidegate_protocol import Principal
 
@@ -262,3 +262,19 @@ def test_a_row_that_leaves_the_permission_leaves_the_group() -> None:
     update = group.update(change(ACTIVE, INACTIVE | {"name": "secret"}), "e")
     assert update is not None
     assert (update.action, update.data) == ("delete", {"id": 1})
+
+
+def test_what_a_new_group_counts_is_known_before_it_is_kept() -> None:
+    index, told = SubscriptionIndex(), list[int]()
+
+    def subscribe(number: int) -> SubscriptionGroup:
+        filters = {"status": "active", "name": {"contains": f"{number:03}"}}
+        return index.acquire("users", compile_filters(filters), None, check=told.append)
+
+    each = subscribe(0).points
+    crowd = CROWDED // each
+    assert crowd * each == CROWDED, "the last one that the index finds fills it exactly"
+    for number in range(1, crowd + 2):
+        assert subscribe(number).counted == told[-1]
+        subscribe(number)
+    assert told == [0] * crowd + [each] * 2, "only new groups are checked"

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tidegate.core.budgets.costs import Cost
 from tidegate.core.budgets.payer import Payer
+from tidegate.core.budgets.spent import Spent
 from tidegate.core.budgets.turns import Shares
 from tidegate.core.errors import Refused
-from tidegate.store.serving.jobs import Blocked, Purpose
+from tidegate.store.serving import jobs
+from tidegate.store.serving.jobs import Blocked, Job, Outcome, Purpose, Worker
 from tidegate.store.serving.read_threads import ReadThreads
 from tidegate.store.serving.together import LONG_S, SHORT_S, Together
 
 MOST = 4
+SLOW, QUICK = LONG_S + 0.1, SHORT_S / 2
 
 
 @dataclass
@@ -39,11 +46,36 @@ def by_key(number: int) -> Purpose:
     return Purpose(Payer(f"user {number}", f"c{number}"), Cost.KEY, "users")
 
 
-def run(play: Callable[[ReadThreads, Database], object], timeout: float = 0.0) -> None:
+class Clock:
+    """Seconds that only the work of threads lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    return clock
+
+
+def run(
+    play: Callable[[ReadThreads, Database], object],
+    timeout: float = 0.0,
+    *,
+    spent: Spent | None = None,
+    together: int = MOST,
+) -> None:
     async def main() -> None:
-        database = Database()
-        shares = Shares.of(4, each=2)
-        threads = ReadThreads(database, asyncio.get_running_loop(), shares, timeout, "test", together=MOST)
+        database, shares = Database(), Shares.of(4, each=2)
+        threads = ReadThreads(database, asyncio.get_running_loop(), shares, timeout, "test", spent, together)
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await play(threads, database)  # type: ignore[misc]  # a coroutine function
@@ -127,6 +159,7 @@ def test_a_read_that_is_late_in_its_thread_is_not_begun() -> None:
         assert all(isinstance(each, Refused) and each.code == "unavailable" for each in found), found
         release.set()
         assert await threads.run(lambda: "later", by_key(0)) == "later"
+        assert database.restored == MOST, "each of them was interrupted, or might have been"
 
     run(play, timeout=0.2)
 
@@ -143,12 +176,100 @@ def test_a_client_that_leaves_takes_only_its_read_with_it() -> None:
     run(play)
 
 
+def test_after_slow_reads_threads_get_fewer_at_a_time(clock: Clock) -> None:
+    async def play(threads: ReadThreads, _: Database) -> None:
+        async def took(*seconds: float) -> None:
+            await asyncio.gather(
+                *(threads.run(partial(clock.work, each), by_key(number)) for number, each in enumerate(seconds))
+            )
+
+        await took(0.0, 0.0, 0.0, SLOW)
+        assert threads._together.size == MOST // 2, "the time of all counts, also of the last one"
+        await took(0.0)
+        assert threads._together.size == MOST
+        await took(0.0, 0.0, SLOW)
+        assert threads._together.size == 1, "half of those that were too slow together"
+        await took(0.0)
+        await took(0.0)
+        await threads.run(partial(clock.work, SLOW), Purpose(Payer("ada", "c"), Cost.INDEXED, "users"))
+        assert threads._together.size == MOST, "a list is slow for itself"
+
+    run(play)
+
+
+def test_each_account_pays_for_its_own_read(clock: Clock) -> None:
+    spent = Spent()
+
+    async def play(threads: ReadThreads, _: Database) -> None:
+        works = (threads.run(partial(clock.work, number / 8), by_key(number)) for number in range(MOST))
+        await asyncio.gather(*works)
+        assert [spent.of(f"c{number}") for number in range(MOST)] == [number / 8 for number in range(MOST)]
+        used = [threads._queue._accounts[f"user {number}"].used for number in range(MOST)]
+        assert [each - used[1] for each in used[1:]] == pytest.approx([0.0, 1 / 8, 2 / 8])
+
+    run(play, spent=spent)
+
+
+def test_a_read_that_was_not_tried_because_of_a_lock_is_not_paid_for(clock: Clock) -> None:
+    tried: list[str] = []
+
+    def locked() -> None:
+        tried.append("first")
+        if len(tried) == 1:
+            clock.work(1.0)
+            raise Blocked
+
+    async def play(threads: ReadThreads, _: Database) -> None:
+        await asyncio.gather(threads.run(locked, by_key(0)), threads.run(lambda: tried.append("second"), by_key(1)))
+        assert tried == ["first", "second", "first"]
+
+    run(play)
+
+
+@pytest.mark.parametrize(("cost", "together"), [(Cost.KEY, 1), (Cost.INDEXED, MOST)])
+def test_a_read_that_has_its_thread_alone_does_not_wait_for_the_loop(cost: Cost, together: int) -> None:
+    async def play(threads: ReadThreads, _: Database) -> None:
+        begun = threading.Event()
+        job = threads.submit(begun.set, Purpose(Payer("ada", "c"), cost, "users"))
+        assert begun.wait(DEADLINE_S)
+        await job.future
+
+    run(play, together=together)
+
+
+async def test_a_thread_that_has_nothing_to_do_is_not_interrupted_and_keeps_nothing() -> None:
+    database, told = Database(), queue.SimpleQueue[Sequence[Outcome]]()
+    worker = Worker("test", database, lambda _, outcomes: told.put(outcomes))
+    job = Job(Database, by_key(0), asyncio.get_running_loop().create_future())
+    worker.inbox.put([job])
+    (outcome,) = told.get(timeout=DEADLINE_S)
+    worker.interrupt(job)
+    assert database.interrupted == []
+    left = weakref.ref(outcome.result)
+    del outcome
+    await until(lambda: left() is None)
+    worker.inbox.put(None)
+    worker.thread.join(DEADLINE_S)
+    assert not worker.thread.is_alive()
+
+
 @pytest.mark.parametrize(
-    ("seconds", "size"),
-    [([], 16), ([LONG_S + 0.1], 8), ([LONG_S + 0.1] * 9, 1), ([LONG_S + 0.1, SHORT_S / 2], 16), ([SHORT_S * 1.5], 16)],
+    ("taken", "size"),
+    [
+        ([], 16),
+        ([(16, SLOW)], 8),
+        ([(16, LONG_S)], 16),
+        ([(6, SLOW)], 3),
+        ([(1, SLOW)], 1),
+        ([(16, SLOW), (8, QUICK)], 16),
+        ([(16, SLOW), (8, SHORT_S)], 8),
+        ([(6, SLOW), (3, QUICK)], 6),
+        ([(10, SLOW), *[(1, QUICK)] * 2], 16),
+        ([(16, QUICK)], 16),
+    ],
 )
-def test_slow_reads_are_done_by_fewer_at_a_time(seconds: list[float], size: int) -> None:
+def test_slow_reads_are_done_by_fewer_at_a_time(taken: list[tuple[int, float]], size: int) -> None:
     together = Together(16)
-    for took in seconds:
-        together.took(together.size, took)
+    for reads, seconds in taken:
+        together.took(reads, seconds)
     assert together.size == size

@@ -119,3 +119,17 @@ def test_a_refusal_of_a_property_named_like_a_keyword_or_an_index(tmp_path: Path
         with pytest.raises(Refused) as refused:
             contract.decode(json.dumps({"type": "odd", **sent}).encode())
         assert (refused.value.pointer, refused.value.keyword) == (pointer, keyword)
+
+
+def test_a_refused_push_names_the_messages_that_can_be_pushed(tmp_path: Path) -> None:
+    sale = {"title": "Sale", "type": "object", "properties": {"type": {"const": "sale"}}, "required": ["type"]}
+    words = []
+    for name, pushes in (("without", {}), ("with", {"server/sale.schema.json": sale})):
+        for path, content in (APPLICATION | pushes).items():
+            (tmp_path / name / path).parent.mkdir(exist_ok=True, parents=True)
+            (tmp_path / name / path).write_text(json.dumps(content))
+        with pytest.raises(Refused) as refused:
+            Contract(schema.bundle(schema.load(tmp_path / name))).push(b'{"type": "sent"}')
+        assert (refused.value.code, refused.value.pointer) == ("unknown_type", "/type")
+        words.append(refused.value.message.rpartition("; ")[2])
+    assert words == ["there are none", "these can: sale"]

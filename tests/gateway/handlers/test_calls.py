@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tidegate import application_threads, handlers
 from tidegate.application_threads import ApplicationThreads
 from tidegate.contract import ApplicationRequest
 from tidegate.core.errors import Refused, internal
 from tidegate.gateway.calls.calls import HandlerCalls
+from tidegate.gateway.calls.loop import HandlerLoop
+from tidegate.handlers.function import function_of
 from tidegate_protocol import Principal
 
 CALL = handlers.Call(Principal(id="1", name="Ada", roles=[], anonymous=False), "connection")
@@ -62,6 +65,38 @@ async def test_the_log_names_the_line_at_which_a_late_async_handler_waits(caplog
             await made.call(handler(ask_the_bank), REQUEST, CALL)
     (line,) = [each for each in caplog.messages if "did not answer within" in each]
     assert "in ask_the_bank\n    await asyncio.Event().wait()" in line
+
+
+async def test_where_the_loop_is_busy_the_log_names_what_keeps_it_so() -> None:
+    blocked, released = threading.Event(), threading.Event()
+
+    async def ask_the_bank() -> None:
+        await asyncio.Event().wait()
+
+    async def block() -> None:
+        blocked.set()
+        released.wait(DEADLINE_S)
+
+    loop = HandlerLoop()
+    first = loop.start(ask_the_bank, lambda: None)
+    await until(lambda: loop.where_of(first).endswith("in ask_the_bank\n    await asyncio.Event().wait()"))
+    loop.start(block, lambda: None)
+    await asyncio.to_thread(blocked.wait, DEADLINE_S)
+    for work in (first, loop.start(ask_the_bank, lambda: None)):
+        assert "in block\n    released.wait(DEADLINE_S)" in loop.where_of(work)
+    released.set()
+    loop.end()
+    assert await asyncio.to_thread(loop.ended.wait, DEADLINE_S)
+
+
+async def test_the_failure_of_a_late_function_names_the_line_at_which_it_waits() -> None:
+    async def ask_the_bank() -> None:
+        await asyncio.Event().wait()
+
+    async with calls(DEADLINE_S) as made:
+        outcome = await made.functions.outcome(function_of(ask_the_bank), seconds=0.1)
+    assert isinstance(outcome.error, TimeoutError)
+    assert "in ask_the_bank\n    await asyncio.Event().wait()" in str(outcome.error)
 
 
 async def test_a_call_that_waits_behind_a_blocked_one_moves_to_another_loop() -> None:

@@ -79,7 +79,7 @@ async def test_where_the_loop_is_busy_the_log_names_what_keeps_it_so() -> None:
 
     loop = HandlerLoop()
     first = loop.start(ask_the_bank, lambda: None)
-    await until(lambda: loop.where_of(first).endswith("in ask_the_bank\n    await asyncio.Event().wait()"))
+    await until(lambda: "in ask_the_bank\n    await asyncio.Event().wait()" in loop.where_of(first))
     loop.start(block, lambda: None)
     await asyncio.to_thread(blocked.wait, DEADLINE_S)
     for work in (first, loop.start(ask_the_bank, lambda: None)):

@@ -109,7 +109,7 @@ def test_a_read_that_could_not_be_done_yet_costs_its_account_what_it_took() -> N
     threads.add("ada's", ADA, Cost.KEY)
     threads.add("bob's", BOB, Cost.KEY)
     leader, (along,) = begun_together(threads)
-    threads.now += 1.0  # a lock held the first one up, and nobody tried the second one
+    threads.now += 1.0  # a lock held the first one up, and the second one was not tried
     threads.queue.again(leader, threads.now, 1.0)
     threads.queue.again(along, threads.now, 0.0)
     threads.add("bob's later", BOB, Cost.KEY)

@@ -143,7 +143,7 @@ def test_a_worker_that_is_gone_before_it_said_all_is_waited_for_no_longer() -> N
     assert "two" in hub.rooms.members.occupancy._gone, "it may come back, and lacks what it was given"
 
 
-def test_a_worker_hears_nothing_of_its_own_standing() -> None:
+def test_a_worker_is_told_the_standing_of_the_others_alone() -> None:
     hub = Hub()
     hub.worker("one")
     two = Worker(hub.rooms, "two")

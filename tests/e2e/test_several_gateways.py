@@ -143,7 +143,9 @@ async def test_a_user_whose_gateway_stops_and_who_comes_back_at_the_other_one_ne
                 assert await asyncio.to_thread(one.stop) == 0
             async with wire(two_.url, **user(two_, "ada")) as ada:
                 reply = await join(ada)
-                assert connections(reply) == {"ada": 1, "bob": 1}, "the ghost of the gateway that stopped does not count"
+                assert connections(reply) == {"ada": 1, "bob": 1}, (
+                    "the ghost of the gateway that stopped does not count"
+                )
                 await bob.settle()
                 assert not [m for m in bob.heard if m["type"] == "presence_diff" and (m["joined"] or m["left"])]
 

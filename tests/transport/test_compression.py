@@ -215,7 +215,7 @@ async def test_client_pays_for_what_its_messages_become_and_parts_of_one_are_cou
         assert before - side.traffic.bytes > 50_000
         part = deflated(os.urandom(30_000), 15)
         raw.send(squeezed(part, fin=False))
-        await until(lambda: side._unfinished.counted >= len(part))
+        await until(lambda: side._unfinished is not None and side._unfinished.counted >= len(part))
         raw.send(frame(CLOSE))
         await raw.ended()
         await until(lambda: side.inflater.parts is None)

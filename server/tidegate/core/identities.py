@@ -5,11 +5,11 @@ It does not know what a token looks like.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
+from tidegate.core.access.claims import NO_CLAIMS, Claims
 from tidegate.core.errors import Refused
 from tidegate_protocol import Principal
 
@@ -47,7 +47,7 @@ class VerifiedIdentity(msgspec.Struct, frozen=True):
     user: Principal
     expires_at: float | None
     """When the token ends, in seconds since the Unix epoch; None for one that does not end."""
-    claims: Mapping[str, Any] = {}
+    claims: Claims = msgspec.field(default_factory=lambda: NO_CLAIMS)
     """The token's other claims by name: row rules may name them."""
     proof: Proof = NO_PROOF
 

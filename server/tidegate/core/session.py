@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.core.access.claims import Claims
+from tidegate.core.access.claims import NO_CLAIMS, Claims
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.identities import NO_PROOF, Proof
 from tidegate_protocol import Principal
@@ -46,7 +46,7 @@ class Session:
 
         An anonymous client whose address is not limited pays for itself.
         """
-        self.claims: Claims = {}
+        self.claims = NO_CLAIMS
         """What the user's token says beside the identity, by the claims' names."""
         self.expires_at: float | None = None
         """When the user's token expires, in seconds since the Unix epoch; None for a user without a token."""

@@ -86,7 +86,7 @@ class InflatingReadSide(ReadSide):
         if self.inflater.parts is None:
             super()._count()
         else:
-            self._unfinished.count(len(self._buffer) + len(self.inflater.parts))
+            self._hold(len(self._buffer) + len(self.inflater.parts))
 
     def _accept(self, frame: Frame) -> None:
         grown, self.inflater.grown = self.inflater.grown, 0

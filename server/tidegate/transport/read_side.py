@@ -14,6 +14,7 @@ from collections.abc import Callable
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+from tidegate.transport.context import UNCOUNTED_BYTES
 from tidegate.transport.frames import MASKED, TEXT, apply_mask, frame_size, lone_text
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.receiver import ENDED_RECEIVER, MessageReceiver
@@ -66,7 +67,8 @@ class ReadSide:
         self._after_close = 0
         """Bytes that arrived after this side sent its close frame."""
         self._pings_after_close = 0
-        self._unfinished = Unfinished(write_side, self._drop)
+        self._unfinished: Unfinished | None = None
+        """Made where there was enough to count, which most clients never send."""
 
     def take_lone(self, buffer: bytearray, size: int, now: float) -> bool:
         """Handle the first `size` bytes of `buffer`, if they are one small text frame that nothing is in the way of.
@@ -115,7 +117,7 @@ class ReadSide:
             taken = self._cut(data, now)
             if taken == len(data) and self._fragments is None:
                 self._unfinished_since = None
-                if self._unfinished.counted:
+                if self._unfinished is not None:
                     self._count()
                 return
             self._buffer += data[taken:]
@@ -131,8 +133,16 @@ class ReadSide:
         """Tell how much is here that is not handled: of an unfinished message, or of messages that wait for their turn.
         While reading is paused for another reason, they wait for the client: they are not counted.
         """
-        if self._unfinished.counted or not self._write_side.paused_by & ~BY_TURN:
-            self._unfinished.count(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
+        if not self._write_side.paused_by & ~BY_TURN or (self._unfinished is not None and self._unfinished.counted):
+            self._hold(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
+
+    def _hold(self, size: int) -> None:
+        """So many bytes are here that count as memory."""
+        if self._unfinished is None:
+            if size < UNCOUNTED_BYTES:
+                return
+            self._unfinished = Unfinished(self._write_side, self._drop)
+        self._unfinished.count(size)
 
     @property
     def waiting(self) -> int:
@@ -186,14 +196,15 @@ class ReadSide:
     def ended(self) -> None:
         """The TCP connection has ended: keep nothing of what arrived, nor the receiver."""
         self._drop()
-        self._unfinished.ended()
+        if self._unfinished is not None:
+            self._unfinished.ended()
         self._receiver = ENDED_RECEIVER
 
     def _drop(self) -> None:
         """Keep nothing of what arrived. A message that is handled at the moment is not disturbed."""
         self._buffer = bytearray()
         self._fragments = None
-        self._unfinished.count(0)
+        self._hold(0)
 
     def _wait_for_turn(self) -> None:
         self._write_side.pause_reading(BY_TURN)

@@ -18,6 +18,9 @@ PARAMETER = "$room."
 
 Claims = Mapping[str, Any]
 
+NO_CLAIMS: Claims = {}
+"""Of a user whose token says nothing further; one for all of them."""
+
 
 class Known:
     """What is known of a user, and of a room where a rule is about one."""

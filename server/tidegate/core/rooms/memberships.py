@@ -17,13 +17,11 @@ from tidegate.core.session import Session
 class _Memberships:
     """Of one session."""
 
-    __slots__ = ("account", "infos", "rooms")
+    __slots__ = ("account", "rooms")
 
     def __init__(self, account: str) -> None:
         self.account = account
         self.rooms: dict[str, Room] = {}
-        self.infos: dict[str, int] = {}
-        """Bytes of the info that it said, by room."""
 
 
 class Memberships:
@@ -32,6 +30,8 @@ class Memberships:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._of: dict[Session, _Memberships] = {}
+        self._infos: dict[tuple[Session, str], int] = {}
+        """Bytes of the info that a session said, by it and its room. Most say none."""
 
     def __contains__(self, session: Session) -> bool:
         return session in self._of
@@ -58,7 +58,7 @@ class Memberships:
         size = MEMBER_BYTES + (ROOM_BYTES if new else 0)
         self._ledger.take(of.account, "rooms", size)
         try:
-            self._say(of, room, info)
+            self._say(session, of, room, info)
         except Refused:
             self._ledger.give(of.account, "rooms", size)
             raise
@@ -69,14 +69,14 @@ class Memberships:
 
     def says(self, session: Session, room: Room, info: Info | None) -> None:
         """`session`, which is in `room`, says its info; None says nothing. Raises Refused(limit_reached)."""
-        self._say(self._of[session], room, info)
+        self._say(session, self._of[session], room, info)
 
     def leave(self, session: Session, room: Room) -> None:
         """`session` no longer counts as one of `room`."""
         of = self._of[session]
         del of.rooms[room.name]
         self._ledger.give(of.account, "rooms", MEMBER_BYTES)
-        if info := of.infos.pop(room.name, 0):
+        if info := self._infos.pop((session, room.name), 0):
             self._ledger.give(of.account, "presence", info)
         if not of.rooms:
             del self._of[session]
@@ -91,17 +91,18 @@ class Memberships:
         if of is None or of.account == session.account:
             return
         before, of.account = of.account, session.account
-        held: dict[Kind, int] = {"rooms": len(of.rooms) * MEMBER_BYTES, "presence": sum(of.infos.values())}
+        infos = sum(self._infos.get((session, room), 0) for room in of.rooms)
+        held: dict[Kind, int] = {"rooms": len(of.rooms) * MEMBER_BYTES, "presence": infos}
         for kind, size in held.items():
             self._ledger.give(before, kind, size)
             self._ledger.add(of.account, kind, size)
 
-    def _say(self, of: _Memberships, room: Room, info: Info | None) -> None:
+    def _say(self, session: Session, of: _Memberships, room: Room, info: Info | None) -> None:
         if info is None or not room.rules.presence:
             return
-        size, before = INFO_COPIES * len(bytes(info)), of.infos.get(room.name, 0)
+        size, before = INFO_COPIES * len(bytes(info)), self._infos.get((session, room.name), 0)
         if size > before:
             self._ledger.take(of.account, "presence", size - before)
         elif size < before:
             self._ledger.give(of.account, "presence", before - size)
-        of.infos[room.name] = size
+        self._infos[session, room.name] = size

@@ -47,6 +47,10 @@ class Said(msgspec.Struct, frozen=True):
     info: Info | None = None
 
 
+SAID_NOTHING = Said()
+"""As most connections say; one for all of them."""
+
+
 class _Present:
     """One user in the room. `said` has an entry for each connection; the one that said its info last comes last."""
 
@@ -70,10 +74,11 @@ class _Present:
     def say(self, connection: Hashable, status: Status | None, info: Info | None) -> None:
         """What is None stays as the connection said it before."""
         self.text = None
-        before = self.said.get(connection, Said())
+        before = self.said.get(connection, SAID_NOTHING)
         if info is not None:
             self.said.pop(connection, None)
-        self.said[connection] = Said(status or before.status, before.info if info is None else info)
+        now = Said(status or before.status, before.info if info is None else info)
+        self.said[connection] = SAID_NOTHING if now == SAID_NOTHING else now
 
     def newer(self, now: int) -> None:
         """What is said here now is newer than all that is known."""

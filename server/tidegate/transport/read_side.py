@@ -14,14 +14,13 @@ from collections.abc import Callable
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from tidegate.transport.context import UNCOUNTED_BYTES
 from tidegate.transport.frames import MASKED, TEXT, apply_mask, frame_size, lone_text
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.receiver import ENDED_RECEIVER, MessageReceiver
 from tidegate.transport.state import OPEN
 from tidegate.transport.traffic import LONG_S, UNLIMITED, Traffic
 from tidegate.transport.turns import SMALL_BYTES, TURN_S
-from tidegate.transport.unfinished import Unfinished
+from tidegate.transport.unfinished import Unfinished, counted
 from tidegate.transport.write_side import WriteSide
 
 CLOSE, PING = 0x88, 0x89
@@ -138,11 +137,7 @@ class ReadSide:
 
     def _hold(self, size: int) -> None:
         """So many bytes are here that count as memory."""
-        if self._unfinished is None:
-            if size < UNCOUNTED_BYTES:
-                return
-            self._unfinished = Unfinished(self._write_side, self._drop)
-        self._unfinished.count(size)
+        self._unfinished = counted(self._unfinished, size, self._write_side, self._drop)
 
     @property
     def waiting(self) -> int:

@@ -58,3 +58,14 @@ class Unfinished:
         # The connection may end later: a client that does not read is given time to learn why it is closed.
         self._drop()
         self._write_side.fail(TRY_AGAIN_LATER, "the gateway has no memory left for unfinished messages")
+
+
+def counted(
+    unfinished: Unfinished | None, size: int, write_side: WriteSide, drop: Callable[[], None]
+) -> Unfinished | None:
+    """Count that `size` bytes are held. Returns what counts them: None as long as it was never enough to count."""
+    if unfinished is None and size >= UNCOUNTED_BYTES:
+        unfinished = Unfinished(write_side, drop)
+    if unfinished is not None:
+        unfinished.count(size)
+    return unfinished

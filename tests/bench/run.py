@@ -50,7 +50,8 @@ UVLOOP, OTHER = "tidegate, uvloop", "tidegate, other Python"
 _US = "server_us"
 _LATENCY = "100 clients, 50 messages a second: message to client, {} (us)"
 ROWS = {
-    "memory": Row({"idle memory (KB a connection)": "server_kb"}, "connect", 2000, 1, 1, once=True),
+    "memory": Row({"idle memory (KB a connection)": "server_kb"}, "connect", 5000, 1, 1, once=True),
+    "greet": Row({"connect, with what a server tells its client then (us)": _US}, "greet", 1000, 1, 1),
     "connect": Row({"connect and join a room (us)": _US}, "connect", 1000, 1, 1),
     "fanout-100": Row({"fan-out 1 -> 100 (us a delivery)": _US}, "fanout", 100, 1, 300),
     "fanout-100-16": Row({"fan-out 1 -> 100, 16 in flight (us a delivery)": _US}, "fanout", 100, 16, 100),
@@ -66,7 +67,7 @@ ROWS = {
     ),
 }
 """The rows of the load generator in C, by name."""
-QUICK = ("memory", "connect", "fanout-100", "fanout-100-16", "fanout-1000", "fanout-1000-16", "ping", "message")
+QUICK = ("memory", "greet", "connect", "fanout-100", "fanout-100-16", "fanout-1000", "fanout-1000-16", "ping", "message")
 SETS = {"quick": QUICK, "own": (*ROWS, *product_rows.ROWS), "peers": (*ROWS, *product_rows.ROWS)}
 """The rows of each command, in their order: memory first, while nothing can be reused."""
 

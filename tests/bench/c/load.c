@@ -3,7 +3,8 @@
    load PORT PID DIALECT GREETING MODE CLIENTS IN_FLIGHT ROUNDS LIMIT
    PID is the server, whose processor time comes from /proc/PID/task. DIALECT is one of dialects.h, and GREETING the
    number of units that a client gets by connecting. Clients mask with the zero key, which is valid. MODE is
-     connect   every client joins the room
+     greet     every client connects, and gets what a server tells it then
+     connect   the same, and every client joins the room
      fanout    one client sends IN_FLIGHT messages at a time to all
      slow      the same, and the last client reads nothing
      ping, message   each client has IN_FLIGHT requests on the way; a message goes to a room with its sender alone
@@ -38,7 +39,7 @@ struct client {
 
 static struct client *clients;
 static const struct dialect *dialect;
-static int epoll, count, greeting;
+static int epoll, count, greeting, joins = 1; /* joins: 0 where clients join no room */
 static unsigned long long all; /* units of all clients */
 static double *delays, due, interval; /* rate: the delay of each delivery, when the first message is due, and the time between two */
 static int server;                                           /* its process */
@@ -173,13 +174,13 @@ static void enter(int number, int port, const char *room, int stuck) {
   epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event);
   put(c, out, (size_t)snprintf(out, sizeof out, hello, dialect->path));
   while (!c->open) turn(SILENCE_MS);
-  unsigned long long here = (unsigned long long)number * (unsigned)(dialect->opening_units + greeting + 1);
-  if (dialect->opening) {
-    put(c, out, frame(out, dialect->opening, room, ""));
-    until(here + (unsigned)(dialect->opening_units + greeting));
+  unsigned long long here = (unsigned long long)number * (unsigned)(dialect->opening_units + greeting + joins);
+  if (dialect->opening) put(c, out, frame(out, dialect->opening, room, ""));
+  if (dialect->opening || !joins) until(here + (unsigned)(dialect->opening_units + greeting));
+  if (joins) {
+    put(c, out, frame(out, dialect->join, room, ""));
+    until(here + (unsigned)(dialect->opening_units + greeting + 1));
   }
-  put(c, out, frame(out, dialect->join, room, ""));
-  until(here + (unsigned)(dialect->opening_units + greeting + 1));
   if (stuck) epoll_ctl(epoll, EPOLL_CTL_DEL, c->fd, NULL);
 }
 
@@ -228,8 +229,9 @@ int main(int argc, char **argv) {
   int port = atoi(argv[1]), pid = server = atoi(argv[2]), in_flight = atoi(argv[7]), rounds = atoi(argv[8]);
   const char *mode = argv[5];
   int slow = !strcmp(mode, "slow"), rate = !strcmp(mode, "rate"), ping = !strcmp(mode, "ping");
-  int fanout = slow || rate || !strcmp(mode, "fanout"), idle = !strcmp(mode, "connect");
+  int fanout = slow || rate || !strcmp(mode, "fanout"), idle = !strcmp(mode, "connect") || !strcmp(mode, "greet");
   struct rlimit files;
+  joins = strcmp(mode, "greet") != 0;
   dialect = dialect_of(argv[3]);
   greeting = atoi(argv[4]);
   count = atoi(argv[6]);

@@ -482,7 +482,7 @@ async def test_the_sessions_of_a_user_are_found_until_they_end(house: House) -> 
     assert (house.kinds(ada), house.kinds(bob)) == (["goodbye"], ["goodbye"])
     for sink in (ada, bob):
         house.end(sink)
-    assert sessions._of_user == {}
+    assert not sessions._users._sessions
 
 
 async def test_what_another_gateway_says_and_cannot_be_shown_ends_nothing(

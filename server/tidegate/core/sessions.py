@@ -19,6 +19,7 @@ from tidegate.core.protocol import Protocol
 from tidegate.core.renewals import GiveIdentity, Renewals
 from tidegate.core.session import Session
 from tidegate.core.unproven import Unproven
+from tidegate.core.users import Users
 from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Welcome
 
 _TURNED_AWAY: dict[str, CloseCode] = {"unauthenticated": UNAUTHENTICATED, "internal": INTERNAL_ERROR}
@@ -57,8 +58,8 @@ class Sessions:
         self._renewals = Renewals(identity)
         self._unproven = Unproven(authenticate_within)
         self._sessions: dict[Session, None] = {}
-        self._of_user: dict[str, dict[Session, None]] = {}
-        """By the user's id; a session that was turned away is of no user."""
+        self._users = Users()
+        """A session that was turned away is of no user."""
 
     @property
     def contract(self) -> str:
@@ -76,7 +77,7 @@ class Sessions:
 
     def of_user(self, user: str) -> Collection[Session]:
         """The sessions of one user."""
-        return self._of_user.get(user, {}).keys()
+        return self._users.sessions(user)
 
     def connected(self, session: Session, identity: VerifiedIdentity | None, now: float) -> Sequence[Effect]:
         """A client connected; `identity` is what its token proved, None for a client without one."""
@@ -84,7 +85,7 @@ class Sessions:
         if identity is not None:
             session.become(identity.user, identity.claims)
             session.expires_at, session.proof = identity.expires_at, identity.proof
-        self._of_user.setdefault(session.user.id, {})[session] = None
+        self._users.add(session.user.id, session)
         self.heartbeats.add(session)
         welcome = Welcome(
             protocol=PROTOCOL_VERSION,
@@ -116,8 +117,8 @@ class Sessions:
         effects = self.protocol.identified(session, ref, identity, now, token)
         self._unproven.discard(session)
         if session.user.id != before and session in self._sessions:
-            self._forget_user(session, before)
-            self._of_user.setdefault(session.user.id, {})[session] = None
+            self._users.discard(before, session)
+            self._users.add(session.user.id, session)
         self.heartbeats.renew(session)
         return effects
 
@@ -129,7 +130,7 @@ class Sessions:
     def ended(self, session: Session, code: int | None, now: float) -> Sequence[Effect]:
         """The connection is gone. `code`: see `Protocol.ended`."""
         self._sessions.pop(session, None)
-        self._forget_user(session, session.user.id)
+        self._users.discard(session.user.id, session)
         self.heartbeats.discard(session)
         self._renewals.discard(session)
         self._unproven.discard(session)
@@ -186,10 +187,3 @@ class Sessions:
     def shift(self, seconds: float) -> None:
         """Every deadline but the ends of tokens moves: the clock was set, or the gateway stood still."""
         self.protocol.rooms.shift(seconds)
-
-    def _forget_user(self, session: Session, user: str) -> None:
-        sessions = self._of_user.get(user)
-        if sessions is not None:
-            sessions.pop(session, None)
-            if not sessions:
-                del self._of_user[user]

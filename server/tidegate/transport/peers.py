@@ -48,11 +48,14 @@ class Peers:
 
     def direct(self, peername: object) -> Peer:
         """The other end of a TCP connection, as the operating system names it."""
-        address = parse(peername[0]) if isinstance(peername, tuple) and peername else None
+        named = peername[0] if isinstance(peername, tuple) and peername else ""
+        address = parse(named)
         if address is None:
             return UNKNOWN  # a Unix socket has no address
-        trusted = self._is_trusted(address)
-        return Peer(_key(address), limited=not trusted and not _is_shared(address), trusted=trusted)
+        trusted, key = self._is_trusted(address), _key(address)
+        if key == named:
+            key = named  # the event loop keeps this text anyway
+        return Peer(key, limited=not trusted and not _is_shared(address), trusted=trusted)
 
     def proxied(self, address: IPAddress) -> Peer:
         """The client that a trusted proxy named in its PROXY header. It may be a trusted proxy itself."""

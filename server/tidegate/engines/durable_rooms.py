@@ -13,11 +13,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.ports import Answer, EngineListener, Opened
+from tidegate.core.rooms.ports import Answer, EngineListener, Opened, Ready
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import Record, Records, RoomLog
 from tidegate.engines.following import Ask, Following
-from tidegate.engines.memory import Ready
 from tidegate.engines.texts import Halves, whole
 from tidegate_protocol import RoomPosition
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from asyncio import TimerHandle
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -27,6 +27,7 @@ from tidegate.core.rooms.ports import (
     Opened,
     OtherGateway,
     PresenceEntry,
+    Ready,
 )
 from tidegate.core.rooms.room import RoomRules
 from tidegate_protocol import RoomMessage, RoomPosition, Sender
@@ -36,24 +37,6 @@ SWEEP_S = 10.0
 DIGEST_BYTES = 16
 SPARE = 16
 """Where histories give way, they give one part in so many of the budget more than is needed at the moment."""
-
-Value = TypeVar("Value")
-
-
-class Ready(msgspec.Struct, Generic[Value], frozen=True, gc=False):
-    """An answer that is there already: cheaper than an asyncio.Future, and bound to no loop."""
-
-    value: Value
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> Value:
-        return self.value
-
-    def __await__(self) -> Generator[Any, None, Value]:
-        yield from ()
-        return self.value
 
 
 NOTHING_CHANGED: Ready[Occupancy] = Ready(None)

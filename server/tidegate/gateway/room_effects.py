@@ -23,7 +23,7 @@ from tidegate.core.rooms.effects import (
     ReadHistory,
     ReplayMessages,
 )
-from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened
+from tidegate.core.rooms.ports import Answer, Engine, HistoryPage, Opened, Ready
 from tidegate.core.rooms.room import REPLAY_BYTES, Held
 from tidegate.core.rooms.rooms import Rooms
 from tidegate.gateway.pace import Pace
@@ -52,10 +52,11 @@ class RoomEffects:
         user, key = session.user, None if request.key is UNSET else request.key
         author = Author(id=user.id, name=user.name)
         answer = self._engine.publish(room.name, room.rules, author, request.data, key, effect.now, session.account)
-        if answer.done():
-            position = answer.result()
+        if isinstance(answer, Ready):  # as the engine of this process answers: it costs no call
             if request.ref is not UNSET:
-                self._published(effect, position)
+                self._published(effect, answer.value)
+        elif answer.done():
+            self._published(effect, answer.result())
         elif isinstance(answer, Future):
             self._work.after(session, [effect.ref], answer, partial(self._published, effect))
         else:

@@ -100,14 +100,16 @@ class Outbox:
             return
         self._scheduled = False
         alone, dirty = self._alone, self._dirty
-        if _only(alone, sink) and _only(dirty, sink):
-            alone.clear()
-            dirty.clear()
-            sink.flush()
-            if sink.frames:
-                alone.append(sink)
-                self._schedule()
-        elif alone or dirty:
+        if not alone and not dirty:
+            return
+        if (alone and (len(alone) > 1 or alone[0] is not sink)) or (dirty and (len(dirty) > 1 or dirty[0] is not sink)):
+            self._schedule()
+            return
+        alone.clear()
+        dirty.clear()
+        sink.flush()
+        if sink.frames:
+            alone.append(sink)
             self._schedule()
 
     def _schedule(self) -> None:
@@ -158,8 +160,3 @@ class Outbox:
             if clock() > until:
                 return [*sinks[number:], *more]
         return more
-
-
-def _only(sinks: list[Sink], sink: Sink) -> bool:
-    """Whether `sinks` has nothing but `sink`, once at most."""
-    return not sinks or (len(sinks) == 1 and sinks[0] is sink)

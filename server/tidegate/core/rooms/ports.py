@@ -9,7 +9,7 @@ Invariant of every engine: within a room and epoch, `delivered` is called once f
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -27,10 +27,12 @@ __all__ = [
     "Opened",
     "OtherGateway",
     "PresenceEntry",
+    "Ready",
     "RemoteMember",
     "Standing",
 ]
 
+Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
 Occupancy = Literal["occupied", "vacated"] | None
 """Whether the first user appeared in a room, the last one vanished, or neither (None), in all gateways together."""
@@ -50,6 +52,22 @@ class Answer(Protocol[Value_co]):
         """The value; raises what the engine failed with."""
 
     def __await__(self) -> Generator[Any, None, Value_co]: ...
+
+
+class Ready(msgspec.Struct, Generic[Value], frozen=True, gc=False):
+    """An answer that is there already: cheaper than an asyncio.Future, and bound to no loop."""
+
+    value: Value
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> Value:
+        return self.value
+
+    def __await__(self) -> Generator[Any, None, Value]:
+        yield from ()
+        return self.value
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -23,12 +23,13 @@ from tidegate.core.rooms.ports import (
     Opened,
     OtherGateway,
     PresenceEntry,
+    Ready,
 )
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.round_trips import RoundTrips
 from tidegate.engines import texts
 from tidegate.engines.leases import Beat, Leases
-from tidegate.engines.memory import DIGEST_BYTES, Ready
+from tidegate.engines.memory import DIGEST_BYTES
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.attaching import Attached

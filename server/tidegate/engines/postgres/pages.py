@@ -6,9 +6,8 @@ from asyncio import Future, get_running_loop
 from collections.abc import Sequence
 
 from tidegate.core.rooms.history import PAGE_BYTES
-from tidegate.core.rooms.ports import Answer, HistoryPage
+from tidegate.core.rooms.ports import Answer, HistoryPage, Ready
 from tidegate.core.rooms.room import RoomRules
-from tidegate.engines.memory import Ready
 from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link
 from tidegate.engines.postgres.open_room import kept, milliseconds

@@ -11,10 +11,9 @@ from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from tidegate.core.rooms.ports import Answer, EngineListener, Opened
+from tidegate.core.rooms.ports import Answer, EngineListener, Opened, Ready
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
-from tidegate.engines.memory import Ready
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.link import StatementFailed

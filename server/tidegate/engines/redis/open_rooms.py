@@ -13,10 +13,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tidegate.core.rooms.ports import Answer, EngineListener, Opened
+from tidegate.core.rooms.ports import Answer, EngineListener, Opened, Ready
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
-from tidegate.engines.memory import Ready
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.followed import FollowedRoom, Opening, Reply, entry_of
 from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, STREAM, text_of

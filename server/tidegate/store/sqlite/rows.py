@@ -64,13 +64,21 @@ class RowReader:
 
 def to_column(prop: Property, value: Any) -> Any:
     """A wire value as SQLite keeps it."""
-    if value is None:
-        return None
+    write = column_writer(prop)
+    return value if value is None or write is None else write(value)
+
+
+def column_writer(prop: Property) -> Callable[[Any], Any] | None:
+    """What makes of wire values other than null what SQLite keeps; None where that is the same."""
     if prop.type in JSON_TYPES:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _compact
     if prop.type == "boolean":
-        return int(value)
-    return number(value) if prop.is_int64 else value
+        return int
+    return number if prop.is_int64 else None
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def unmarked(value: Any) -> Any:

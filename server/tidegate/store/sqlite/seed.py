@@ -36,7 +36,7 @@ def seed(url: str, resources: Mapping[str, Resource], rows: SampleRows) -> dict[
                     kind="create", resource=name, rows=tuple(map(dict, rows[name])), user="seed", array=True
                 )
                 try:
-                    counts[name] = len(mutations.carry_out(connection, mutation).rows)
+                    counts[name] = len(mutations.carry_out(connection.cursor(), mutation).rows)
                 except Refused as refused:
                     raise misfit(name, refused) from None
     finally:

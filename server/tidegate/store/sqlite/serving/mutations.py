@@ -1,6 +1,7 @@
 """Mutations inside a transaction of SQLite: the statements, the author in the change log, the memory of requests.
 
-It begins and ends no transaction, and leaves the rule of a mutation to `store.serving.mutations`.
+It begins and ends no transaction, and leaves the rule of a mutation to `store.serving.mutations`. The statements of a
+transaction share one cursor: making a cursor takes apsw longer than SQLite takes for most of them.
 Invariant: a mutation that returns has done everything it was asked; one that raises has to be rolled back.
 """
 
@@ -20,19 +21,24 @@ from tidegate.store.serving import refusals
 from tidegate.store.serving.answers import Answers, again
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
+from tidegate.store.sql.filters import Condition
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import fold
 from tidegate.store.sqlite.changelog import LOG, REQUESTS, TABLES
 from tidegate.store.sqlite.filters import ALIAS
 from tidegate.store.sqlite.program_needs import KeyLookups
-from tidegate.store.sqlite.rows import RowReader, to_column
+from tidegate.store.sqlite.rows import RowReader, column_writer
+from tidegate.store.sqlite.serving.clauses import key_is_one_of
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
 from tidegate.store.sqlite.serving.reader import head, one_value, select
 
 log = logging.getLogger("tidegate.store")
 
 KEPT_STATEMENTS = 64
-"""Texts of statements that are kept for each table; a client may leave out any property that has a default."""
+"""Texts of one kind that are kept for each table: a client may send any of the properties, in any order."""
+ANSWERED = f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?"
+REMEMBER = f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)"
+NOTE_AUTHOR = f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?"
 
 
 class SqliteTable:
@@ -44,71 +50,75 @@ class SqliteTable:
         self.rules = row_rules(resource)
         self._reader = RowReader(resource)
         self._whole = RowReader(resource, whole=True)
+        self._writers = {name: column_writer(prop) for name, prop in resource.properties.items()}
         self._name = quoted(resource.table)
         # Each name of a column is qualified: without its column, a bare one would be text.
         self._returning = f"RETURNING {', '.join(f'{self._name}.{quoted(name)}' for name in self._reader.columns)}"
         self._lookups = KeyLookups()
         self._inserts: dict[tuple[str, ...], str] = {}
         """The statements that were used lately, by the properties of their rows."""
+        self._sets: dict[tuple[str, ...], str] = {}
+        """What comes before the key in the updates that were used lately, by the properties that they change."""
 
-    def insert(self, connection: apsw.Connection, context: StatementContext) -> Row | None:
+    def insert(self, cursor: apsw.Cursor, context: StatementContext) -> Row | None:
         row = context.row
         statement = self._inserts.get(names := tuple(row)) or self._insert(names)
-        return self._run(connection, statement, self._values(row), context)
+        return self._run(cursor, statement, self._values(row), context)
 
     def _insert(self, names: tuple[str, ...]) -> str:
         marks = ", ".join("?" * len(names))
         into = f"({', '.join(map(quoted, names))}) VALUES ({marks})" if names else "DEFAULT VALUES"
-        if len(self._inserts) >= KEPT_STATEMENTS:
-            self._inserts.clear()
-        statement = self._inserts[names] = f"INSERT INTO {self._name} {into} {self._returning}"
-        return statement
+        return _keep(self._inserts, names, f"INSERT INTO {self._name} {into} {self._returning}")
 
-    def locked(self, connection: apsw.Connection, key: Key) -> Row | None:
+    def locked(self, cursor: apsw.Cursor, key: Key) -> Row | None:
         # The transaction is the only one that writes.
-        return self._one(connection, self._reader, key)
+        return self._one(cursor, self._reader, key)
 
-    def whole(self, connection: apsw.Connection, key: Key) -> Row | None:
-        return self._one(connection, self._whole, key)
+    def whole(self, cursor: apsw.Cursor, key: Key) -> Row | None:
+        return self._one(cursor, self._whole, key)
 
-    def _one(self, connection: apsw.Connection, reader: RowReader, key: Key) -> Row | None:
-        where, values = self._key_is(connection, key)
-        found = select(connection, self.resource, reader, f" WHERE {where}", values)
+    def _one(self, cursor: apsw.Cursor, reader: RowReader, key: Key) -> Row | None:
+        where = self._key_is(cursor, key)
+        found = select(cursor, self.resource, reader, f" WHERE {where.sql}", where.values)
         return found[0] if found else None
 
-    def update(self, connection: apsw.Connection, key: Key, context: StatementContext) -> Row | None:
-        sets = ", ".join(f"{quoted(name)} = ?" for name in context.row)
-        where, values = self._key_is(connection, key)
-        sql = f"UPDATE {self._name} AS {ALIAS} SET {sets} WHERE {where} {self._returning}"
-        return self._run(connection, sql, self._values(context.row) + values, context)
+    def update(self, cursor: apsw.Cursor, key: Key, context: StatementContext) -> Row | None:
+        row, where = context.row, self._key_is(cursor, key)
+        sets = self._sets.get(names := tuple(row)) or self._set(names)
+        sql = f"{sets} WHERE {where.sql} {self._returning}"
+        return self._run(cursor, sql, self._values(row) + where.values, context)
 
-    def delete(self, connection: apsw.Connection, key: Key, context: StatementContext) -> None:
-        where, values = self._key_is(connection, key)
-        self._run(connection, f"DELETE FROM {self._name} AS {ALIAS} WHERE {where}", values, context)
+    def _set(self, names: tuple[str, ...]) -> str:
+        sets = ", ".join(f"{quoted(name)} = ?" for name in names)
+        return _keep(self._sets, names, f"UPDATE {self._name} AS {ALIAS} SET {sets}")
 
-    def _run(self, connection: apsw.Connection, sql: str, values: list[Any], context: StatementContext) -> Row | None:
+    def delete(self, cursor: apsw.Cursor, key: Key, context: StatementContext) -> None:
+        where = self._key_is(cursor, key)
+        self._run(cursor, f"DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql}", where.values, context)
+
+    def _run(self, cursor: apsw.Cursor, sql: str, values: list[Any], context: StatementContext) -> Row | None:
         """The row that the statement returns, if any. Raises Refused."""
         try:
-            found = connection.execute(sql, values).fetchall()
+            found = cursor.execute(sql, values).fetchall()
         except apsw.ConstraintError as error:
-            raise refusal(connection, self._resources, error, context) from None
+            raise refusal(cursor.connection, self._resources, error, context) from None
         return self._reader.row(found[0]) if found else None
 
     def _values(self, row: Row) -> list[Any]:
-        return [to_column(self.resource.properties[name], value) for name, value in row.items()]
+        writers = self._writers
+        return [
+            value if value is None or (write := writers[name]) is None else write(value) for name, value in row.items()
+        ]
 
-    def _key_is(self, connection: apsw.Connection, key: Key) -> tuple[str, list[Any]]:
-        """By the collation of the columns, which their index has, and then exactly."""
-        resource = self.resource
-        conditions, values = [], []
-        for name in resource.key:
-            column, value = f"{ALIAS}.{quoted(name)}", to_column(resource.properties[name], key[name])
-            compared = [f"{column} COLLATE BINARY = ?"]
-            if self._lookups.by_collation(connection, resource):
-                compared.insert(0, f"{column} = ?")
-            conditions += compared
-            values += [value] * len(compared)
-        return " AND ".join(conditions), values
+    def _key_is(self, cursor: apsw.Cursor, key: Key) -> Condition:
+        return key_is_one_of(self.resource, [key], self._lookups.by_collation(cursor.connection, self.resource))
+
+
+def _keep(statements: dict[tuple[str, ...], str], names: tuple[str, ...], statement: str) -> str:
+    if len(statements) >= KEPT_STATEMENTS:
+        statements.clear()
+    statements[names] = statement
+    return statement
 
 
 class Mutations:
@@ -125,12 +135,12 @@ class Mutations:
         """A transaction has begun: other programs may have written since the last one."""
         self._mark = None
 
-    def carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
+    def carry_out(self, cursor: apsw.Cursor, mutation: Mutation) -> WriteResult:
         """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
         try:
-            return self._carry_out(connection, mutation)
+            return self._carry_out(cursor, mutation)
         except apsw.SQLError as error:
-            if not self._lacks_own(connection, self._resources[mutation.resource]):
+            if not self._lacks_own(cursor.connection, self._resources[mutation.resource]):
                 raise
             log.warning("a mutation cannot be done while a table or a column is gone: %s", error)
             raise refusals.unavailable() from error
@@ -146,41 +156,34 @@ class Mutations:
         own = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN (?, ?, ?, ?)"
         return bool(one_value(connection, own, *TABLES) < len(TABLES))
 
-    def _carry_out(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult:
-        if mutation.idempotency_key is not None and (answer := self._answered_before(connection, mutation)) is not None:
+    def _carry_out(self, cursor: apsw.Cursor, mutation: Mutation) -> WriteResult:
+        if mutation.idempotency_key is not None and (answer := self._answered_before(cursor, mutation)) is not None:
             return answer
         self._answers.check(mutation)
-        mark, self._mark = head(connection) if self._mark is None else self._mark, None
-        rows = carry_out(connection, self._tables[mutation.resource], mutation)
+        mark, self._mark = head(cursor) if self._mark is None else self._mark, None
+        rows = carry_out(cursor, self._tables[mutation.resource], mutation)
         # COMMIT would fail, for all mutations that share the transaction.
-        if connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
-            raise deferred_refusal(connection, self._resources, mutation)
-        seq = head(connection)
+        if cursor.connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:
+            raise deferred_refusal(cursor.connection, self._resources, mutation)
+        seq = head(cursor)
         if seq > mark:
-            connection.execute(
-                f"UPDATE {LOG} SET origin = ?, actor = ? WHERE seq > ?", (mutation.idempotency_key, mutation.user, mark)
-            )
+            cursor.execute(NOTE_AUTHOR, (mutation.idempotency_key, mutation.user, mark))
         result = WriteResult(rows, seq)
         if mutation.idempotency_key is not None:
-            self._remember(connection, mutation, result)
+            self._remember(cursor, mutation, result)
         self._mark = seq
         return result
 
-    def _answered_before(self, connection: apsw.Connection, mutation: Mutation) -> WriteResult | None:
-        found = connection.execute(
-            f"SELECT digest, reply FROM {REQUESTS} WHERE user = ? AND key = ?",
-            (mutation.user, mutation.idempotency_key),
-        ).fetchone()
-        if found is None:
+    def _answered_before(self, cursor: apsw.Cursor, mutation: Mutation) -> WriteResult | None:
+        found: list[Any] = cursor.execute(ANSWERED, (mutation.user, mutation.idempotency_key)).fetchall()
+        if not found:
             return None
-        check_same_request(mutation, found[0])
-        kept, table = msgspec.json.decode(found[1]), self._tables[mutation.resource]
-        return WriteResult(again(mutation, kept["rows"], lambda key: table.locked(connection, key)), kept["seq"])
+        ((digest, reply),) = found
+        check_same_request(mutation, digest)
+        kept, table = msgspec.json.decode(reply), self._tables[mutation.resource]
+        return WriteResult(again(mutation, kept["rows"], lambda key: table.locked(cursor, key)), kept["seq"])
 
-    def _remember(self, connection: apsw.Connection, mutation: Mutation, result: WriteResult) -> None:
+    def _remember(self, cursor: apsw.Cursor, mutation: Mutation, result: WriteResult) -> None:
         rows = self._answers.kept(mutation, result.rows, self._resources[mutation.resource].key)
         reply, now = f'{{"rows":{rows},"seq":{result.seq}}}', int(time.time() * 1000)
-        connection.execute(
-            f"INSERT INTO {REQUESTS} (user, key, digest, reply, time) VALUES (?, ?, ?, ?, ?)",
-            (mutation.user, mutation.idempotency_key, mutation.digest, reply, now),
-        )
+        cursor.execute(REMEMBER, (mutation.user, mutation.idempotency_key, mutation.digest, reply, now))

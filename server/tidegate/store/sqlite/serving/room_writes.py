@@ -20,7 +20,7 @@ from tidegate.store.serving.retention import REQUESTS_KEEP_MS
 from tidegate.store.serving.room_state import COUNT, GENERATION, STEP, RoomState
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.room_tables import KEYS, MESSAGES, ROOM_TABLES, ROOMS
-from tidegate.store.sqlite.serving.reader import one_value
+from tidegate.store.sqlite.serving.reader import Statements, one_value
 from tidegate_protocol import RoomPosition
 
 log = logging.getLogger("tidegate.store")
@@ -59,7 +59,7 @@ class RoomWrites:
         self.kept = 0
         """Messages in the transaction under way."""
 
-    def carry_out(self, connection: apsw.Connection, work: NewMessage | ForgetRoom) -> Kept:
+    def carry_out(self, connection: Statements, work: NewMessage | ForgetRoom) -> Kept:
         """Keep a message or forget a room, in a transaction of the caller. Raises Refused."""
         try:
             return self._append(connection, work) if isinstance(work, NewMessage) else self._forget(connection, work)
@@ -69,12 +69,12 @@ class RoomWrites:
             log.warning("a message cannot be kept while a table is gone: %s", error)
             raise refusals.unavailable() from error
 
-    def finish(self, connection: apsw.Connection) -> None:
+    def finish(self, connection: Statements) -> None:
         """To be called before the transaction is committed."""
         if self.kept:
             connection.execute(COUNTED, (self.kept,))
 
-    def _append(self, connection: apsw.Connection, message: NewMessage) -> Kept:
+    def _append(self, connection: Statements, message: NewMessage) -> Kept:
         room = message.room
         state = _state(connection, room)
         if state.lost(self.epoch, message.known):
@@ -103,7 +103,7 @@ class RoomWrites:
         self.kept += 1
         return kept
 
-    def _forget(self, connection: apsw.Connection, work: ForgetRoom) -> Kept:
+    def _forget(self, connection: Statements, work: ForgetRoom) -> Kept:
         state = _state(connection, work.room)
         if state.head:
             state.begin(_next_generation(connection))
@@ -111,7 +111,7 @@ class RoomWrites:
         return Kept(RoomPosition(epoch=f"{self.epoch}.{state.generation}", offset=state.head), state.time)
 
 
-def lacks_tables(connection: apsw.Connection) -> bool:
+def lacks_tables(connection: Statements) -> bool:
     """Whether a table of durable rooms is not there."""
     marks = ", ".join("?" * len(ROOM_TABLES))
     sql = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"
@@ -158,18 +158,18 @@ def _sweep(connection: apsw.Connection, now_ms: int) -> bool:
     return left <= 0 or len(due) == ROOMS_A_STEP or connection.changes() == STEP
 
 
-def _state(connection: apsw.Connection, room: str) -> RoomState:
+def _state(connection: Statements, room: str) -> RoomState:
     found: Any = connection.execute(STATE, (room,)).fetchone()
     if found is not None:
         return RoomState(*found)
     return RoomState(int(one_value(connection, NEW_STATE)))
 
 
-def _keep_state(connection: apsw.Connection, room: str, state: RoomState) -> None:
+def _keep_state(connection: Statements, room: str, state: RoomState) -> None:
     values = (room, state.generation, state.head, state.gone, state.time, state.ttl, state.due)
     connection.execute(KEEP_STATE, values)
 
 
-def _next_generation(connection: apsw.Connection) -> int:
+def _next_generation(connection: Statements) -> int:
     found: Any = connection.execute(NEXT_GENERATION).fetchall()
     return int(found[0][0])

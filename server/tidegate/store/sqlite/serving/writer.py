@@ -215,38 +215,39 @@ class Writer:
         """The outcomes of the first mutations, as many as there was time for."""
         self._committing = False
         self.rooms.kept = 0
-        connection.execute("BEGIN IMMEDIATE")
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
         self._mutations.begin()
         outcomes: list[Outcome] = []
         until = time.monotonic() + BATCH_S
         for write in batch:
             if self._is_ended:
                 raise Ended
-            connection.execute("SAVEPOINT one")
+            cursor.execute("SAVEPOINT one")
             try:
-                outcomes.append(self._carry_out(connection, write.job))
+                outcomes.append(self._carry_out(cursor, write.job))
             except Exception as error:
                 if is_temporary(error):
                     raise
                 if connection.get_autocommit():
                     raise TransactionEnded(len(outcomes), _refusal(error)) from error
-                connection.execute("ROLLBACK TO one")
+                cursor.execute("ROLLBACK TO one")
                 outcomes.append(_refusal(error))
-            connection.execute("RELEASE one")
+            cursor.execute("RELEASE one")
             if time.monotonic() > until:
                 break
-        self.rooms.finish(connection)
+        self.rooms.finish(cursor)
         if not self._queue.begin_commit(batch[: len(outcomes)]):
             self._queue.overdue = True
             raise Ended
         self._committing = True
-        connection.execute("COMMIT")
+        cursor.execute("COMMIT")
         return outcomes
 
-    def _carry_out(self, connection: apsw.Connection, work: Job) -> Outcome:
+    def _carry_out(self, cursor: apsw.Cursor, work: Job) -> Outcome:
         if isinstance(work, Mutation):
-            return self._mutations.carry_out(connection, work)
-        return self.rooms.carry_out(connection, work)
+            return self._mutations.carry_out(cursor, work)
+        return self.rooms.carry_out(cursor, work)
 
     def _housekeeping(self, connection: apsw.Connection) -> bool:
         """One step; returns whether so much is left that it should go on as soon as no mutation waits."""

@@ -36,11 +36,11 @@ class MutationPermission:
             self._check_sent(self._mutation.data, "/data")
         return row
 
-    def written(self, row: Row, at: str) -> Row:
-        """The row as the database wrote it, if the user may make it so. `at`: the pointer of what the client sent."""
-        if not self._allows(row):
+    def written(self, row: Row, at: str) -> None:
+        """The database wrote the row so, and the user has to be allowed that. `at`: the pointer of what the client
+        sent."""
+        if not (self._free or self._allows(row)):
             raise refusals.forbidden_values(self._mutation, at)
-        return row
 
     def _allows(self, row: Row) -> bool:
         return self._free or predicate(self._mutation.allowed)(row)

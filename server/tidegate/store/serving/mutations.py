@@ -9,8 +9,8 @@ it is in the table, with defaults and with what triggers of other programs made 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from tidegate.contract import Resource, RowRules
 from tidegate.core.filters.predicate import token
@@ -21,6 +21,9 @@ from tidegate.store.serving.mutation_permission import MutationPermission
 from tidegate.store.serving.refusals import StatementContext, row_pointer
 
 Connection_contra = TypeVar("Connection_contra", contravariant=True)
+
+
+NOTHING_FILLED = frozenset[str]()
 
 
 class Table(Protocol[Connection_contra]):
@@ -52,18 +55,19 @@ def carry_out(
     connection: Connection_contra,
     table: Table[Connection_contra],
     mutation: Mutation,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], None] | None = None,
 ) -> list[Row]:
     """Do `mutation`; returns the rows as they are in the table, of a delete their keys. `check` is called before each.
 
     Raises Refused, what `check` raises, and whatever `table` raises where the database refuses a statement.
     """
     work = _Work(connection, table, mutation)
-    one = {"create": work.create, "update": work.update, "delete": work.delete}[mutation.kind]
+    one = _ONE[mutation.kind]
     rows = []
     for number in range(len(mutation.rows) + len(mutation.keys)):
-        check()
-        rows.append(one(number))
+        if check is not None:
+            check()
+        rows.append(one(work, number))
     return rows
 
 
@@ -85,7 +89,7 @@ class _Work(Generic[Connection_contra]):
     def create(self, number: int) -> Row:
         mutation, table = self._mutation, self._table
         at = row_pointer(mutation, number)
-        filled = mutation.filled[number] if mutation.filled else frozenset[str]()
+        filled = mutation.filled[number] if mutation.filled else NOTHING_FILLED
         context = StatementContext(table.resource, "create", mutation.rows[number], at, filled)
         return self._written(table.insert(self._connection, context), context)
 
@@ -118,8 +122,8 @@ class _Work(Generic[Connection_contra]):
         if row is None:
             raise refusals.not_written(context)
         self._permission.written(row, context.at)
-        if self._table.rules is not None:
-            self._check_rules(self._table.rules, row, context)
+        if (rules := self._table.rules) is not None:
+            self._check_rules(rules, row, context)
         return row
 
     def _check_rules(self, rules: RowRules, written: Row, context: StatementContext) -> None:
@@ -128,3 +132,11 @@ class _Work(Generic[Connection_contra]):
         row = self._table.whole(self._connection, key)
         if row is not None and (found := rules.violations(row, context.sent, context.at)):
             raise refusals.breaks_rules(found)
+
+
+_ONE: Mapping[str, Callable[[_Work[Any], int], Row]] = {
+    "create": _Work.create,
+    "update": _Work.update,
+    "delete": _Work.delete,
+}
+"""What is done for each row, by the kind of the mutation."""

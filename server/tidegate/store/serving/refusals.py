@@ -9,7 +9,9 @@ other rows; what an owner's trigger says with RAISE is written for the client an
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from tidegate.contract import Resource, escape
 from tidegate.core.errors import PermanentFailure, Refused
@@ -23,7 +25,7 @@ FAILED = "the row cannot be written; the gateway's log says why"
 NOT_ACCEPTED = "the database does not accept this row"
 
 
-class StatementContext(NamedTuple):
+class StatementContext(msgspec.Struct, frozen=True, gc=False):
     """One statement of a mutation: what it does to which table, and where its values stand in the client's message."""
 
     resource: Resource

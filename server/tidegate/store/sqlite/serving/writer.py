@@ -172,7 +172,8 @@ class Writer:
                 return
             outcomes = [failure(error) if isinstance(error, apsw.Error) else unavailable()] * len(batch)
         self._queue.report(list(zip(batch, outcomes, strict=False)))
-        self._queue.put_back(batch[len(outcomes) :])
+        if len(outcomes) < len(batch):
+            self._queue.put_back(batch[len(outcomes) :])
         if any(isinstance(write.job, Mutation) for write in batch):
             self._committed()
 

@@ -38,6 +38,19 @@ ROW_DATA = (
     '{"name":"a","name":1}',
     '{"nam":"a"}',
 )
+TIMES = (
+    "null", "1", '"2026-01-31T12:00:00Z"', '"2026-01-31t13:00:00.1234567+01:00"', '"2026-01-31"',
+    '"2016-12-31T23:59:60Z"', '"0000-01-01T00:00:00Z"', '"0001-01-01T00:00:00+01:00"', '"9999-12-31T23:59:59-01:00"',
+    '"2026-01-31T12:00:00.000000Z"',
+)  # fmt: skip
+TASK = '{"user_id":1,"title":"t"'
+CREATED = (
+    "{}", "[]", f"{TASK}}}", f'{TASK},"priority":2.0}}', f'{TASK},"priority":1e0}}', f"[{TASK}}},{TASK}}}]",
+    f'[{TASK},"priority":2.0}},{{"title":"u","user_id":1.0}}]', f'[{TASK}}},{{"user_id":1,"titel":"u"}}]',
+    f"[[{TASK}}}]]", *(f'{TASK},"due_at":{time}}}' for time in TIMES),
+    f'[{TASK},"due_at":"2026-01-31T13:00:00+01:00"}},{TASK},"due_at":"2016-12-31T23:59:60Z"}}]', f'{TASK},"id":1}}',
+    '{"title":"t","user_id":9007199254740992}', '{"user_id":1,"title":"\\u0000"}', f'{TASK},"title":1}}',
+)  # fmt: skip
 ROWS = (
     ("subscribe", "filters"), ("subscribe", "since"), ("subscribe", "order"), ("subscribe", "limit"),
     ("subscribe", "snapshot"), ("list", "filters"), ("list", "limit"), ("list", "after"), ("list", "order"),
@@ -77,6 +90,8 @@ def _edges() -> Iterator[bytes]:
     more = [f'{{"type":"join","room":{room},"ref":' for room in ROOMS]
     more += (f'{{"type":"join","room":"chat-1","{name}":{data},"ref":' for name in JOINING for data in REFS)
     more += (f'{{"type":"{kind}","resource":"users","{name}":{data},"ref":' for kind, name in ROWS for data in ROW_DATA)
+    for kind in ("users", "tasks", "nothing", "task\\u0000"):
+        more += (f'{{"type":"create","resource":"{kind}","data":{data},"ref":' for data in CREATED)
     # Answers of these may come in another order than their requests: each has a `ref` that no other has.
     texts += (f"{text}{number}}}" for number, text in enumerate(more, 1000))
     return (text.encode() for text in texts)

@@ -1,4 +1,4 @@
-"""The quick way of `ping` and `message` makes the same requests as the whole way, and refuses nothing itself."""
+"""The quick way of `ping`, `message` and `create` makes the requests that the whole way makes, and refuses nothing."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ def test_the_quick_way_and_the_whole_way_agree(contract: Contract) -> None:
         seen[whole[0]] += 1
     assert seen["PingRequest"] >= 10
     assert seen["MessageRequest"] >= 50
+    assert seen["CreateRequest"] >= 20
     assert sum(seen[code] for code in ("invalid_json", "invalid_message", "invalid_data")) > PAYLOADS // 3
 
 
-def test_most_pings_and_messages_go_the_quick_way(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_pings_messages_and_new_rows_go_the_quick_way(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(self: Contract, message: dict[str, Any]) -> Any:
         raise AssertionError(f"the whole way: {message}")
 
@@ -52,6 +53,8 @@ def test_most_pings_and_messages_go_the_quick_way(contract: Contract, monkeypatc
         '{"type":"message","room":"chat-1","data":{"text":"hello"}}',
         '{"type":"message","room":"chat-1","data":{"text":"at 1732752000123456"},"key":"k","ref":1}',
         '{"type":"message","room":"anything","data":{"at":1732752000123456,"share":0.12345678901234567}}',
+        '{"type":"create","resource":"users","data":{"name":"n","email":"n@example.com"},"key":"k","ref":1}',
+        '{"type":"create","resource":"tasks","data":[{"title":"t","due_at":"2026-01-31T13:00:00+01:00","user_id":1}]}',
     ):
         contract.decode(text.encode())
 

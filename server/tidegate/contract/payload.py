@@ -64,6 +64,8 @@ class Payloads:
 
     def __init__(self, schemas: Schemas, compiler: Compiler) -> None:
         self._rows = {name: _row_contract(resource, compiler) for name, resource in schemas.resources.items()}
+        self.rows: Callable[[str], RowContract | None] = self._rows.get
+        """The contract of the rows of the resource with this name. None if there is none."""
         kinds = [_room_contract(room, compiler) for room in schemas.rooms.values()]
         self.room = lru_cache(maxsize=ROOM_NAMES)(_finder(kinds))
         """The contract of the room with this name. None if no pattern matches it."""

@@ -1,4 +1,4 @@
-"""The quick way of the most frequent requests, `ping` and `message`: few calls, and no object but the request.
+"""The quick way of frequent requests, `ping`, `message` and `create`: few calls, and no object but the request.
 
 JSON Schema decides here too, with the validators of `Contract.accept`. A function of this module never refuses: what is
 not plainly right goes the whole way, which knows the reason, and the spelling of everything else.
@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from tidegate.contract.canonical import NotCanonical, canonicalise
 from tidegate.contract.hazards import NUL, suspicious
-from tidegate.contract.payload import RoomContract
-from tidegate_protocol import MessageRequest, PingRequest
+from tidegate.contract.payload import RoomContract, RowContract
+from tidegate_protocol import CreateRequest, MessageRequest, PingRequest
 
 SMALL_BYTES = 16_384
 """A larger payload goes the whole way at once, so that a refusal does not read much twice."""
@@ -52,3 +53,25 @@ def quick_message(is_valid: Valid, room_of: Callable[[str], RoomContract | None]
         return MessageRequest(room=name, data=data, key=message.get("key", UNSET), ref=ref)
 
     return said
+
+
+def quick_create(is_valid: Valid, rows_of: Callable[[str], RowContract | None]) -> Quick:
+    """`rows_of`: the contract of a resource's rows by its name."""
+
+    def created(message: dict[str, Any], payload: bytes) -> CreateRequest | None:
+        ref = message.get("ref", UNSET)
+        if type(ref) is float or not is_valid(message) or suspicious(payload):
+            return None
+        name, data = message["resource"], message["data"]
+        rows, many = rows_of(name), type(data) is list
+        if rows is None or not (rows.create_many if many else rows.create).is_valid(data):
+            return None
+        if rows.spelling:
+            try:
+                for row in data if many else (data,):
+                    canonicalise(row, rows.spelling)
+            except NotCanonical:  # what is changed by now does no harm: the whole way reads the payload again
+                return None
+        return CreateRequest(resource=name, data=data, key=message.get("key", UNSET), ref=ref)
+
+    return created

@@ -15,7 +15,7 @@ from tidegate.config import Settings
 from tidegate.gateway.http_routes import routes
 from tidegate.store import open_store
 from tidegate.testing.clock import ShiftedClock
-from tidegate.transport import Connection, ConnectionContext, EventStream, Listener, Outbox, Tickers
+from tidegate.transport import Connection, ConnectionContext, Listener, Outbox, Tickers
 from tidegate.transport.state import OPEN
 
 STEP_S = 1.0
@@ -52,9 +52,9 @@ class Serving:
             await self._pings_answered()
 
     def _ping(self) -> None:
-        """Ask every client whether it is there; a stream of events has no answer."""
+        """Ask every client whether it is there."""
         for each in self._context.connections:
-            if isinstance(each, Connection) and not isinstance(each, EventStream) and each.write_side.state is OPEN:
+            if isinstance(each, Connection) and each.write_side.state is OPEN:
                 each.ping(self._clock.steady())
 
     async def _pings_answered(self) -> None:

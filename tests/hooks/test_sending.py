@@ -211,12 +211,13 @@ def test_the_list_says_why_a_message_waits_and_until_when(
     monkeypatch.setenv("TIDEGATE_HOOKS", json.dumps([hook(receiver, "connected")]))
     outbox = HookOutbox("sqlite:///x.db")
     outbox.create()
-    outbox.add([Event("crm", "c1", "connected", b"{}"), Event("crm", "c2", "connected", b"{}")], 0)
+    outbox.add([Event("crm", f"c{number}", "connected", b"{}") for number in (1, 2, 3)], 0)
     outbox.failed(2, 1, 1_800_000_000_000, "the receiver answered HTTP 500")
+    outbox.failed(3, 1, 1_700_000_000_000, "the receiver answered HTTP 404")
     outbox.close()
     assert main(["hooks", "list"]) == 0
     words = "not taken: the receiver answered HTTP 500; sent again at 2027-01-15T08:00:00Z"
-    assert capsys.readouterr().out == f"crm: 2 waiting, 0 given up  {words}\n"
+    assert capsys.readouterr().out == f"crm: 3 waiting, 0 given up  {words}\n"
 
 
 def test_a_receiver_that_wants_nothing_any_more_gets_nothing(database: str, receiver: Receiver) -> None:

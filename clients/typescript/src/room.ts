@@ -277,9 +277,8 @@ export class Room<T = unknown> {
 
   /** The gateway cannot let this client in for the moment: join again a little later. */
   #later(refused: TidegateError): void {
-    const joined = this.#joined;
     this.#port.link.again(refused, () => {
-      if (joined === this.#joined && this.status === "behind") this.opened();
+      if (this.status === "behind") this.opened();
     });
   }
 

@@ -19,6 +19,7 @@ export const INTERNAL = [
   "calls",
   "changesOnly",
   "closed",
+  "deadline",
   "emit",
   "end",
   "ended",
@@ -37,6 +38,7 @@ export const INTERNAL = [
   "kept",
   "keyOf",
   "lived",
+  "load",
   "lost",
   "made",
   "make",
@@ -68,10 +70,12 @@ export const INTERNAL = [
   "timer",
   "touch",
   "touched",
+  "unblocked",
   "until",
   "version",
   "watch",
   "withdraw",
+  "worked",
   "writes",
 ];
 

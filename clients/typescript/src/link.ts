@@ -138,10 +138,9 @@ export class Link {
     try {
       token = bearer(typeof given === "function" ? await given() : given);
       this.#fresh = !!token && typeof given === "function";
-      if (this.#transport.events) Events = (await import("./sse/index.js")).EventSocket;
+      Events = await this.#transport.load();
     } catch (error) {
-      failed(error);
-      return;
+      return failed(error);
     }
     if (attempt !== this.#attempts) return;
     clock.clearTimeout(this.#timer as never);

@@ -202,6 +202,21 @@ describe("the transport", () => {
     await eventually(() => expect(one.status).toBe("open"));
   });
 
+  it("is a WebSocket where the code of events cannot be loaded any more", async () => {
+    vi.stubGlobal("WebSocket", Blocked);
+    vi.doMock("../src/sse/index.js", () => {
+      throw new Error("404 Not Found");
+    });
+    const one = client();
+    const told: unknown[] = [];
+    one.on("status", ({ error }) => error && told.push(error.code));
+    await eventually(() => expect(attempts).toBeGreaterThan(3));
+    vi.doUnmock("../src/sse/index.js");
+    vi.stubGlobal("WebSocket", WebSocket);
+    await one.ping();
+    expect(told).toEqual([]);
+  });
+
   it("refuses another word", () => {
     expect(() => connect(gateway.url, { transport: "SSE" as never })).toThrow(InvalidOption);
   });

@@ -157,4 +157,13 @@ describe("after a break", () => {
     expect(gateway.line.welcome().unread).toEqual(["ping", "history", "wave"]);
     expect(await ended(joined)).toMatchObject({ code: "too_large" });
   });
+
+  it("what a listener asks while waiting messages go out is sent after them, and not on the next connection", async () => {
+    const client = gateway.connect();
+    await turn();
+    client.on("error", () => quiet(client.ping()));
+    client.send({ type: "message", room: "a", data: "x".repeat(70_000) });
+    client.send({ type: "leave", room: "a" });
+    expect(gateway.line.welcome().unread).toEqual(["leave", "ping"]);
+  });
 });

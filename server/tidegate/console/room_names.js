@@ -1,8 +1,10 @@
 // Which kind of room covers a name.
 
 const ANY = "*";
-/** What stands for characters in a pattern: `*`, and parameters such as `{id}`. */
-const VARIES = /\*|\{[A-Za-z_]\w*\}/;
+/** Such as `{id}`. */
+const PARAMETER = /\{[A-Za-z_]\w*\}/;
+/** What stands for characters in a pattern. */
+const VARIES = new RegExp(`\\*|${PARAMETER.source}`);
 
 /** The kinds of rooms as they are shown: the one that covers every name comes last. */
 export function sortedPatterns(patterns) {
@@ -11,17 +13,17 @@ export function sortedPatterns(patterns) {
 
 /** A name that this pattern covers, to begin with. */
 export function exampleName(pattern) {
-  return pattern.replaceAll(/\{[A-Za-z_]\w*\}/g, "1").split(ANY).join("lobby");
+  return pattern.split(PARAMETER).join("1").split(ANY).join("lobby");
 }
 
 /** Whether the names have parameters, which usually are keys of rows that may not be there. */
 export function hasParameters(pattern) {
-  return pattern.replaceAll(ANY, "").split(VARIES).length > 1;
+  return PARAMETER.test(pattern);
 }
 
 /** Whether one name alone fits. */
 export function isFixed(pattern) {
-  return pattern.split(VARIES).length === 1;
+  return !VARIES.test(pattern);
 }
 
 /** The pattern that covers this name: any other goes before `*`. */

@@ -2,8 +2,8 @@
 
 import { element } from "./dom.js";
 import { resolved } from "./fields.js";
-import { fieldFor, UNREADABLE } from "./inputs.js";
-import { Parts } from "./parts.js";
+import { fieldFor } from "./inputs.js";
+import { Parts, UNREADABLE } from "./parts.js";
 import { hide, show } from "./problems_shown.js";
 
 export class Form {
@@ -101,7 +101,7 @@ export class Form {
         .slice(this.#base.length + 1)
         .split("/")
         .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-      if (inside && this.#whole) this.#whole.complain(pointer === this.#base ? [] : steps, message, pointer);
+      if (inside && this.#whole) this.#whole.complain(steps, message, pointer);
       else if (!inside || !this.#parts.complain(steps, message, pointer)) show(this.#status, message, pointer);
     }
   }

@@ -3,7 +3,7 @@
 
 import { element } from "./dom.js";
 import { resolved } from "./fields.js";
-import { partsOf } from "./parts.js";
+import { partsOf, UNREADABLE } from "./parts.js";
 import { hide, problemOf, requiredMark, show } from "./problems_shown.js";
 import { fits } from "./shapes.js";
 
@@ -29,23 +29,28 @@ class Fieldset {
   }
 }
 
+/** What an object or a list without parts stands for; undefined leaves it out. */
+function emptyValue(isNull, required, empty) {
+  if (isNull) return null;
+  return required ? empty : undefined;
+}
+
 export class Frame extends Fieldset {
   #parts;
-  #required;
   #empty;
 
   constructor(about) {
     super(about);
     const { schema, nullable, definitions, make, required, editing, value, depth } = about;
-    this.#required = required;
-    this.#empty = editing && nullable ? null : undefined;
-    this.#parts = partsOf(schema, definitions, make, { required, value, depth });
+    const mayBeNull = editing && nullable;
+    this.#empty = emptyValue(mayBeNull, required, {});
+    this.#parts = partsOf(schema, definitions, make, { required: required && !mayBeNull, value, depth });
     this.line.append(element("div", { className: "fields" }, ...this.#parts.lines));
   }
 
   read() {
     const found = this.#parts.read();
-    return this.#required || Object.keys(found).length ? found : this.#empty;
+    return Object.keys(found).length ? found : this.#empty;
   }
 
   complain(steps, message, pointer) {
@@ -72,8 +77,7 @@ export class List extends Fieldset {
     super(about);
     const { name, nullable, required, editing, value } = about;
     this.#about = about;
-    const absent = editing && nullable ? null : undefined;
-    this.#empty = required || Array.isArray(value) ? [] : absent;
+    this.#empty = Array.isArray(value) ? [] : emptyValue(editing && nullable, required, []);
     const text = { type: "button", className: "quiet small", textContent: "Add", "aria-label": `Add to ${name}` };
     const add = element("button", { ...text, onclick: () => this.#add(undefined, true) });
     this.line.append(this.#list, add);
@@ -93,17 +97,27 @@ export class List extends Fieldset {
     if (focus) item.line.querySelector("input, select, textarea, button").focus();
   }
 
-  /** The items after it get other numbers, so they are made again from their values. */
+  /**
+   * The items after it get other numbers, so they are made again from their values. With a value that cannot be read, of
+   * which its field says so, they all stay.
+   */
   #remove(item) {
     const at = this.#items.indexOf(item);
-    const later = this.#items.splice(at);
-    for (const { line } of later) line.remove();
-    for (const { field } of later.slice(1)) this.#add(orNothing(field));
+    this.clear();
+    let values;
+    try {
+      values = this.#items.slice(at + 1).map(({ field }) => field.read());
+    } catch (error) {
+      if (error !== UNREADABLE) throw error;
+      return;
+    }
+    for (const { line } of this.#items.splice(at)) line.remove();
+    for (const value of values) this.#add(value);
     (this.#items[at]?.line.querySelector("input, select, textarea") ?? this.line.lastChild).focus();
   }
 
   read() {
-    return this.#items.length ? this.#items.map(({ field }) => field.read() ?? null) : this.#empty;
+    return this.#items.length ? this.#items.map(({ field }) => field.read()) : this.#empty;
   }
 
   complain([step, ...steps], message, pointer) {
@@ -138,10 +152,11 @@ export class Choice extends Fieldset {
     const { name, nullable, definitions, required, editing, value } = about;
     this.#forms = forms;
     this.#about = about;
-    this.#empty = editing && nullable ? null : undefined;
+    const mayBeNull = editing && nullable;
+    this.#empty = mayBeNull ? null : undefined;
     const options = forms.map((form, index) => element("option", { value: String(index), textContent: form.name }));
     const blank = element("option", { value: "", textContent: "–" });
-    this.#select = element("select", { required, "aria-label": `Form of ${name}` }, blank, ...options);
+    this.#select = element("select", { required: required && !mayBeNull, "aria-label": `Form of ${name}` }, blank, ...options);
     this.#select.onchange = () => this.#choose(this.#select.value);
     this.#first = { value, index: value ? forms.findIndex(({ schema }) => fits(schema, value, definitions)) : -1 };
     this.line.append(this.#select, this.#place);
@@ -171,13 +186,5 @@ export class Choice extends Fieldset {
 
   reset() {
     this.#choose(this.#first.index < 0 ? "" : String(this.#first.index), this.#first.value);
-  }
-}
-
-function orNothing(field) {
-  try {
-    return field.read();
-  } catch {
-    return undefined;
   }
 }

@@ -3,19 +3,37 @@
 import { element } from "./dom.js";
 import { inputFor } from "./fields.js";
 import { Choice, Frame, List } from "./frames.js";
+import { UNREADABLE } from "./parts.js";
 import { hide, problemOf, requiredMark, show } from "./problems_shown.js";
 import { alternatives, isFrame, isList } from "./shapes.js";
 
 const DEEPEST = 5;
-/** What `read` throws for text that is no JSON; the field says so. */
-export const UNREADABLE = new SyntaxError("a field has text that is no JSON");
 let made = 0;
 
 /**
  * The field of a value. `schema` and `nullable` as `resolved` gives them. `required`: it may not be left out.
  * `marked`: its label says so. `editing`: an empty input means null rather than "leave it out".
  */
-export function fieldFor(name, { schema, nullable }, definitions, options) {
+export function fieldFor(name, found, definitions, options) {
+  return keeping(options.value, fieldOf(name, found, definitions, options));
+}
+
+/**
+ * The same field, which reads `given` until its user changes something: an input shows no parts of a second and one line of
+ * a text, and a value may be older than its schema.
+ */
+function keeping(given, field) {
+  if (given === undefined || given === null) return field;
+  const read = field.read.bind(field);
+  const shown = JSON.stringify(read());
+  field.read = () => {
+    const found = read();
+    return JSON.stringify(found) === shown ? given : found;
+  };
+  return field;
+}
+
+function fieldOf(name, { schema, nullable }, definitions, options) {
   const { depth = 0 } = options;
   const about = { name, schema, nullable, definitions, ...options, depth, make: fieldFor };
   if (depth < DEEPEST && !options.secret) {

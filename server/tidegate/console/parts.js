@@ -3,6 +3,9 @@
 
 import { resolved } from "./fields.js";
 
+/** What `read` throws for text that is no JSON; the field says so. */
+export const UNREADABLE = new SyntaxError("a field has text that is no JSON");
+
 /** The fields of an object's properties, without a frame. */
 export class Parts {
   #fields = new Map();

@@ -28,6 +28,7 @@ function nameOf({ title, properties }, index, definitions) {
 
 /** Whether a value may be of this form: its constants are the same, and it lacks nothing. */
 export function fits({ properties, required = [] }, value, definitions) {
+  if (typeof value !== "object") return false;
   const same = Object.entries(properties).every(([name, sub]) => {
     const { schema } = resolved(sub, definitions);
     return !("const" in schema) || value[name] === schema.const;

@@ -15,6 +15,7 @@ from tests.transport.raw import TEXT, Door, Raw, frame, listening, upgrade
 from tests.transport.test_backpressure import FakeClock, pass_time
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
+from tidegate.counted import totals
 from tidegate.transport import CloseReason, waiting_requests
 from tidegate.transport import Door as TransportDoor
 
@@ -139,6 +140,7 @@ async def test_client_that_keeps_to_its_rate_is_never_slowed_down(name: str) -> 
 
 @every_way
 async def test_client_that_does_not_stop_is_sent_away_but_a_connection_of_a_proxy_stays(name: str) -> None:
+    events = totals()["rate_limited"]
     async with gate(name) as at, at.way.client(at.door) as say:
         raw = say(FLOOD)
         await until(lambda: len(at.heard) == RATE)
@@ -146,12 +148,14 @@ async def test_client_that_does_not_stop_is_sent_away_but_a_connection_of_a_prox
         if at.way.stays:
             assert len(at.heard) > 10 * RATE
             assert not raw.reader.at_eof()
+            assert totals()["rate_limited"] == events
             return
         if not at.way.http:
             raw.send(frame(8, (4102).to_bytes(2)))
         got = await raw.ended()
         assert statuses(got)[-1] == 429 if at.way.http else (4102).to_bytes(2) in got
         assert len(at.heard) < FLOOD
+        assert totals()["rate_limited"] == events + 1
 
 
 @every_way

@@ -1,4 +1,4 @@
-"""The log lines about single WebSocket connections, counted: a client can cause each of them as often as it likes."""
+"""The log lines about single connections, counted: a client can cause each of them as often as it likes."""
 
 from __future__ import annotations
 

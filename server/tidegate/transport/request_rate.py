@@ -6,19 +6,11 @@ A client that is over its rate is not read from, and is sent away if it does not
 
 from __future__ import annotations
 
-import logging
 from typing import Literal
 
-from tidegate.counted import Counted
+from tidegate.transport.notices import TOO_FAST
 from tidegate.transport.peers import Peer
-from tidegate.transport.traffic import LONG_S, Traffic
-
-TOO_FAST = Counted(
-    logging.getLogger("tidegate.http"),
-    logging.WARNING,
-    "a client of %s kept sending requests too fast: closed (rate)",
-    name="rate_limited",
-)
+from tidegate.transport.traffic import Traffic
 
 
 class RequestRate:
@@ -63,9 +55,8 @@ class RequestRate:
         self._traffic.caught_up()
 
     def took(self, seconds: float, now: float) -> None:
-        """To handle what arrived took so long."""
-        if seconds > LONG_S:
-            self._traffic.took(seconds, 1, now)
+        """To handle what arrived took so long, more than `traffic.LONG_S`."""
+        self._traffic.took(seconds, 1, now)
 
     def look(self, peer: Peer, now: float) -> Literal["read", "wait", "close"]:
         """What to do with a client that was over its rate; to be asked about once a second."""

@@ -111,6 +111,14 @@ async def test_refused_request_whose_body_is_here_leaves_the_connection_open() -
         assert (await response(raw)).body == b"next"
 
 
+async def test_refused_request_with_a_body_in_chunks_ends_the_connection() -> None:
+    api = EchoApi()
+    async with listening(api=api) as door, door.tcp() as raw:
+        raw.send(chunked(b"abc", path="/api/nothing"), post(b"next"))
+        assert statuses(await raw.ended()) == [404]
+    assert api.bodies == []
+
+
 @pytest.mark.parametrize(
     "begun",
     [

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
+
+import pytest
 
 from tests.support.waiting import until
 from tests.transport.raw import Door, listening
+from tests.transport.test_backpressure import FakeClock, pass_time
 from tests.transport.test_handshake_http import answer, get
-from tidegate.transport import Request, Response
+from tidegate.transport import Connection, Request, Response
 
 Made = asyncio.Future[Response]
 
@@ -51,12 +55,19 @@ async def test_a_client_that_waits_has_one_request_under_way() -> None:
         assert len(maker.asked) == 1
 
 
-async def test_an_answer_that_its_client_does_not_read_is_cut_off() -> None:
-    async with listening(handshake_timeout=0.1) as door, door.tcp() as raw:
+async def test_an_answer_that_its_client_does_not_read_is_cut_off_some_time_after_it_was_made() -> None:
+    clock = FakeClock()
+    async with listening(handshake_timeout=10.0, now=clock, sweep=1000.0) as door, door.tcp() as raw:
         maker = Maker(door)
         raw.send(get("/late"))
         await until(lambda: len(maker.asked) == 1)
+        pass_time(door, clock, 60)
         maker.made.set_result(Response(200, {}, bytes(16_000_000)))
+        await asyncio.sleep(0)
+        pass_time(door, clock, 9)
+        (connection,) = door.listener.context.connections
+        assert cast("Connection", connection).write_side.unsent, "it has its time"
+        pass_time(door, clock, 3)
         await until(lambda: not len(door.listener.context.connections))
         assert len(await raw.ended()) < 16_000_000
 
@@ -72,3 +83,13 @@ async def test_a_connection_that_was_cut_off_meanwhile_gets_nothing() -> None:
         maker.made.set_result(Response.text(200, "made\n"))
         assert (await answer(door, get("/late")))[0] == 200
         assert door.listener.context.counts.responses == {200: 1}
+
+
+async def test_an_answer_that_is_given_up_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async with listening() as door, door.tcp() as raw:
+        maker = Maker(door)
+        raw.send(get("/late"))
+        await until(lambda: len(maker.asked) == 1)
+        maker.made.cancel()
+        assert (await answer(door, get("/nothing")))[0] == 404
+    assert caplog.records == []

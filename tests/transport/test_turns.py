@@ -210,7 +210,7 @@ class Gateway(Heard):
         return connection, told
 
 
-def arrive(connection: Connection, data: bytes) -> None:
+def arrive(connection: asyncio.BufferedProtocol, data: bytes) -> None:
     connection.get_buffer(-1)[: len(data)] = data
     connection.buffer_updated(len(data))
 

@@ -243,13 +243,13 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._next()
 
     def _next(self) -> None:
-        """Go on with what was sent ahead, in a later turn, or read on."""
-        if self._phase is HttpPhase.ANSWERING or self._output.paused or self._callers.rate.exceeded:
+        """Go on with what was sent ahead, in a later turn, or read on: only then is it known when the client leaves."""
+        if self._output.paused or self._callers.rate.exceeded:
             return
-        if self._incoming:
+        if self._incoming and self._phase is not HttpPhase.ANSWERING:
             self._output.pause_reading()
             self._context.turns.wait(self, self.peer.address if self.counted else self.id)
-        else:
+        elif len(self._incoming) <= AHEAD_BYTES:
             self._output.resume_reading()
 
     def sweep(self, now: float) -> None:

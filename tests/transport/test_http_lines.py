@@ -8,32 +8,42 @@ from typing import Any
 import pytest
 
 from tests.fuzz.frames import Wire
-from tests.transport.http_requests import EchoApi, post, statuses
+from tests.transport.http_requests import EchoApi, post, request, statuses
 from tests.transport.limits import NONE, door_with
 from tests.transport.quiet import QuietHandler
 from tests.transport.test_turns import Clock, all_turns, arrive
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import FRAME_S, TrafficRates
+from tidegate.counted import totals
 from tidegate.transport import Connection, ConnectionContext, Exchange, Outbox, Response, Routes, TransportSettings
 from tidegate.transport.http_connection import HttpConnection
+from tidegate.transport.incoming import AHEAD_BYTES
 from tidegate.transport.turns import SLICE_S, SMALL_BYTES
 
+ADDRESS = "203.0.113.7"
 LARGE = post(b"x" * SMALL_BYTES)
 
 
 class Line(Wire):
     """Notes whether it is read from. `unsent`: bytes that its client has not read."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
         super().__init__()
+        self.address = address
         self.reading, self.unsent = True, 0
         self.protocol: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return ("203.0.113.7", 50000) if name == "peername" else default
+        return (self.address, 50000) if name == "peername" else default
 
     def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        pass
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -45,11 +55,11 @@ class Line(Wire):
         self.reading = True
 
     def answers(self) -> list[int]:
-        return statuses(bytes(self.written))
+        return list(statuses(bytes(self.written)))
 
 
 class Held:
-    """Notes the last size that it was told of each connection."""
+    """Notes the newest size of each connection."""
 
     def __init__(self) -> None:
         self.sizes: dict[object, int] = {}
@@ -63,24 +73,26 @@ class Held:
 class Gateway:
     """Each request takes `each` seconds."""
 
-    def __init__(self, rate: Rate = NONE, address: Rate = NONE) -> None:
-        """`rate`: of requests of one connection. `address`: of all of one address."""
-        self.clock, self.api, self.memory, self.each = Clock(), EchoApi(), Held(), 0.0
+    def __init__(self, rate: Rate = NONE, received: Rate = NONE, address: Rate = NONE) -> None:
+        """`rate`, `received`: of requests and bytes of one connection. `address`: of all requests of one address."""
+        self.clock, self.api, self.memory = Clock(), EchoApi(), Held()
+        self.each, self.clients = 0.0, 0
         echo = self.api.received
 
-        def received(exchange: Exchange, body: bytes) -> None:
+        def slow(exchange: Exchange, body: bytes) -> None:
             self.clock.now += self.each
             echo(exchange, body)
 
-        self.api.received = received  # type: ignore[method-assign]
+        self.api.received = slow  # type: ignore[method-assign]
         outbox = Outbox(asyncio.get_running_loop())
-        door = door_with(frames=rate, address=TrafficRates(address, NONE))
-        settings = TransportSettings(hosts=("gateway.example",))
+        door = door_with(frames=rate, received=received, address=TrafficRates(address, NONE))
+        settings = TransportSettings(hosts=("gateway.example",), message_timeout=3.0, close_timeout=5.0)
         self.context = ConnectionContext(settings, Routes(), outbox, self.clock, self.memory, door, self.api)
 
-    def client(self) -> tuple[HttpConnection, Line]:
+    def client(self, address: str = ADDRESS) -> tuple[HttpConnection, Line]:
         """A connection over which one request was answered."""
-        line, opening = Line(), Connection(self.context, QuietHandler(), "a")
+        self.clients += 1
+        line, opening = Line(address), Connection(self.context, QuietHandler(), str(self.clients))
         opening.connection_made(line)
         arrive(opening, post(b"first"))
         connection = line.protocol
@@ -133,6 +145,7 @@ async def test_client_over_its_rate_has_no_turn() -> None:
     gateway.context.turns.wait(connection, "a")
     await all_turns(gateway.context.turns)
     assert (line.answers(), line.reading) == ([200] * 2, False)
+    assert gateway.context.counts.slowed == 1
     gateway.look(connection, 1.0)
     await all_turns(gateway.context.turns)
     assert (line.answers(), line.reading) == ([200] * 3, True)
@@ -177,8 +190,6 @@ async def test_nothing_is_left_of_a_connection_that_ended(gateway: Gateway) -> N
     before = gateway.context.counts.responses.copy()
     exchange.respond(Response(200, {}, b"late"))
     assert (line.answers(), gateway.context.counts.responses) == ([], before)
-    arrive(connection, b"")
-    assert gateway.memory.sizes[connection] == 0, "nothing is counted of it any more"
 
 
 async def test_client_whose_address_is_over_its_rate_stays_while_it_catches_up_in_its_turns() -> None:
@@ -208,3 +219,131 @@ async def test_time_in_which_the_process_did_not_run_makes_no_connection_idle(ga
     assert line.ended
     connection.stood_still(2 * idle, clock.now)
     assert connection.used == clock.now
+
+
+async def test_client_that_may_go_on_is_read_from_while_it_waits_for_its_answer(gateway: Gateway) -> None:
+    """Where nothing is read, nothing tells that the client is gone."""
+    connection, line = gateway.client()
+    gateway.api.later = True
+    arrive(connection, post(b"x"))
+    for ahead, reads in ((b"", True), (b"y" * 1000, True), (b"z" * AHEAD_BYTES, False)):
+        connection._received(ahead, gateway.clock())
+        connection.pause_writing()
+        assert not line.reading
+        connection.resume_writing()
+        assert line.reading is reads
+        assert not len(gateway.context.turns)
+
+
+async def test_client_that_does_not_read_is_not_read_from_after_its_answer(gateway: Gateway) -> None:
+    connection, line = gateway.client()
+    gateway.api.later = True
+    arrive(connection, post(b"x"))
+    connection.pause_writing()
+    gateway.api.answer()
+    assert not line.reading
+    connection.resume_writing()
+    assert line.reading
+
+
+async def test_connections_of_one_address_follow_each_other(gateway: Gateway) -> None:
+    lines = [gateway.client(address) for address in (ADDRESS, ADDRESS, "203.0.113.8")]
+    for connection, _ in lines:
+        arrive(connection, post(b"%b" % connection.id.encode()) * 2)
+    gateway.api.bodies.clear()
+    await all_turns(gateway.context.turns)
+    assert gateway.api.bodies == [b"1", b"3", b"2"]
+
+
+async def test_client_that_is_sent_away_gets_the_answer_that_it_waits_for() -> None:
+    gateway = Gateway(received=Rate(1, 10_000))
+    connection, line = gateway.client()
+    gateway.api.later = True
+    events = totals()["rate_limited"]
+    arrive(connection, post(b"x"))
+    arrive(connection, post(b"y" * 30_000))
+    arrive(connection, post(b"z" * 30_000))
+    for _ in range(30):
+        gateway.look(connection, 1.0)
+    assert (line.answers(), line.reading) == ([], False)
+    gateway.api.answer()
+    await all_turns(gateway.context.turns)
+    assert line.answers() == [200]
+    assert b"Connection: close" in line.written
+    assert totals()["rate_limited"] == events + 1
+    gateway.look(connection, 4.0)
+    assert not line.ended, "what the client still sends is dropped, so that it can read the answer"
+    gateway.look(connection, 2.0)
+    assert line.ended
+    assert line.answers() == [200]
+
+
+async def test_client_that_is_slowed_down_has_time_to_finish_its_request_after_that() -> None:
+    gateway = Gateway(received=Rate(2_000, 10_000))
+    connection, line = gateway.client()
+    sent = post(b"x" * 30_000)
+    arrive(connection, sent[:18_000])
+    arrive(connection, sent[18_000:24_000])
+    for _ in range(4):
+        gateway.look(connection, 1.0)
+        await all_turns(gateway.context.turns)
+    assert not line.reading, "for longer than a request may take"
+    for _ in range(2):
+        gateway.look(connection, 1.0)
+        await all_turns(gateway.context.turns)
+    assert line.reading
+    gateway.look(connection, 1.0)
+    arrive(connection, sent[24_000:])
+    for _ in range(6):
+        gateway.look(connection, 1.0)
+        await all_turns(gateway.context.turns)
+    assert line.answers() == [200]
+
+
+async def test_last_response_has_time_while_its_client_reads_it(gateway: Gateway) -> None:
+    connection, line = gateway.client()
+    arrive(connection, b"GET /api/echo HTTP/1.1\r\n\r\n")
+    assert line.answers() == [400]
+    line.unsent = 100
+    for _ in range(3):
+        gateway.look(connection, 4.0)
+    line.unsent = 0
+    gateway.look(connection, 4.0)
+    assert not line.ended
+    gateway.look(connection, 2.0)
+    assert line.ended
+
+
+async def test_connection_that_becomes_another_one_is_counted_no_more(gateway: Gateway) -> None:
+    connection, line = gateway.client()
+    line.unsent = 100_000
+    arrive(connection, request("GET", "/healthz"))
+    assert line.protocol is not connection
+    assert gateway.memory.sizes[connection] == 0
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_client_is_not_sent_away_for_the_time_in_which_the_process_did_not_run(stopped: bool) -> None:
+    gateway = Gateway(Rate(1, 2))
+    connection, line = gateway.client()
+    arrive(connection, post(b"x") * 50)
+    await all_turns(gateway.context.turns)
+    gateway.clock.now += 12
+    if stopped:
+        connection.stood_still(12.0, gateway.clock.now)
+    gateway.look(connection, 0.0)
+    await all_turns(gateway.context.turns)
+    assert set(line.answers()) == ({200} if stopped else {200, 429})
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_client_is_not_too_slow_in_the_time_in_which_the_process_did_not_run(stopped: bool) -> None:
+    gateway = Gateway()
+    connection, line = gateway.client()
+    line.unsent = 1_000_000
+    connection.pause_writing()
+    gateway.clock.now += 100
+    if stopped:
+        connection.stood_still(100.0, gateway.clock.now)
+    gateway.look(connection, 0.0)
+    assert line.ended is not stopped

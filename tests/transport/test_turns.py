@@ -11,6 +11,7 @@ import pytest
 from tests.fuzz.frames import Heard, Wire
 from tests.transport.raw import PING, TEXT, frame, upgrade
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings
+from tidegate.transport.http_connection import HttpConnection
 from tidegate.transport.turns import SLICE_S, TURN_S, Turns
 
 LARGE = frame(TEXT, b"x" * 3000)
@@ -210,7 +211,7 @@ class Gateway(Heard):
         return connection, told
 
 
-def arrive(connection: asyncio.BufferedProtocol, data: bytes) -> None:
+def arrive(connection: Connection | HttpConnection, data: bytes) -> None:
     connection.get_buffer(-1)[: len(data)] = data
     connection.buffer_updated(len(data))
 

@@ -38,8 +38,6 @@ class HttpConnection(asyncio.BufferedProtocol):
         "_since", "counted", "id", "kept", "peer", "refused", "tally", "used",
     )  # fmt: skip
 
-    _callers: Callers
-
     def __init__(
         self,
         connection_id: str,
@@ -219,8 +217,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         return refused
 
     def _refuse(self, bad: BadRequest) -> None:
-        """What the client sent cannot be read: nothing that follows is."""
+        """Nothing that follows is read. A client that waits for an answer gets that instead of the refusal."""
         self._output.end_early()
+        if self._phase is HttpPhase.ANSWERING:
+            return
         self._phase = HttpPhase.ANSWERING
         response = self._api.refusal(bad.status, bad.text, {})
         if self._exchange is not None:
@@ -258,7 +258,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         verdict = self._callers.look(now)
         if self._output.too_slow(now):
             self.abort()
-        elif verdict == "close" and phase is not HttpPhase.ANSWERING:
+        elif verdict == "close":
             self._refuse(BadRequest(HTTPStatus.TOO_MANY_REQUESTS, TOO_MUCH))
         elif verdict != "idle":
             self._since = now

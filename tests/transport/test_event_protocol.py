@@ -32,6 +32,7 @@ def test_a_frame_of_each_size_is_an_event_with_its_text(size: int) -> None:
 
 def test_a_line_break_between_values_does_not_end_the_event() -> None:
     assert event(text_frame(b'{"a":\r\n1,\n\n"b":2}')) == b'data: {"a":  1,  "b":2}\n\n'
+    assert event(text_frame(b'{"a":\r1}')) == b'data: {"a": 1}\n\n'
 
 
 def test_what_may_be_missed_and_the_notice_of_it_are_events() -> None:

@@ -347,3 +347,22 @@ async def test_client_is_not_too_slow_in_the_time_in_which_the_process_did_not_r
         connection.stood_still(100.0, gateway.clock.now)
     gateway.look(connection, 0.0)
     assert line.ended is not stopped
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+async def test_nothing_is_kept_for_a_request_that_is_answered(gateway: Gateway, in_parts: bool) -> None:
+    """What a handler keeps there mostly refers to the request in turn, and would wait for a garbage collection."""
+    connection, line = gateway.client()
+    gateway.api.later = True
+    arrive(connection, post(b"x"))
+    ((exchange, _),) = gateway.api.waiting
+    exchange.state, exchange.owner, exchange.sink = exchange, exchange, connection._output
+    if in_parts:
+        exchange.begin(Response(200, {}))
+        exchange.send(b"a part")
+        assert exchange.state is exchange
+        exchange.end()
+    else:
+        exchange.respond(Response(200, {}))
+    assert line.answers() == [200]
+    assert (exchange.state, exchange.owner, exchange.sink) == (None, None, None)

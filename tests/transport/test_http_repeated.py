@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,10 +12,11 @@ from tests.support.waiting import until
 from tests.transport.http_requests import EchoApi, post, request, response
 from tests.transport.raw import listening
 from tests.transport.test_http_head import HEADS, LIMIT, mutated
-from tidegate.transport import Exchange, Response
+from tidegate.transport import Exchange, Response, gatekeeper
 from tidegate.transport.http_connection import HttpConnection
 from tidegate.transport.http_head import BadRequest, for_api, read_head
 from tidegate.transport.incoming import KNOWN_BYTES, Incoming
+from tidegate.transport.origins import origin_allowed
 from tidegate.transport.turns import Turns
 
 APP = "https://app.example"
@@ -76,6 +78,33 @@ async def test_page_of_a_foreign_origin_is_refused_between_requests_that_are_let
             answer = await response(raw)
             assert answer.status == status
             assert answer.headers.get("access-control-allow-origin") == (APP if status == 200 else None)
+
+
+async def test_request_to_a_foreign_name_is_refused_between_requests_that_are_let_in() -> None:
+    known, foreign = (
+        request("POST", "/api/echo", body=b"x", host=f"{name}.example") for name in ("gateway", "foreign")
+    )
+    async with listening(api=EchoApi(), hosts=("gateway.example",)) as door, door.tcp() as raw:
+        for sent, status in ((known, 200), (foreign, 421), (known, 200), (known, 200), (foreign, 421)):
+            raw.send(sent)
+            assert (await response(raw)).status == status
+
+
+async def test_origin_and_host_are_looked_at_once_for_requests_that_have_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[str | None] = []
+
+    def counting(origin: str | None, *rest: Any, **options: Any) -> bool:
+        looks.append(origin)
+        return origin_allowed(origin, *rest, **options)
+
+    monkeypatch.setattr(gatekeeper, "origin_allowed", counting)
+    async with listening(api=EchoApi(), origins=(APP,)) as door, door.tcp() as raw:
+        for number in range(4):
+            raw.send(post(b"x" * number, f"Origin: {APP}"))
+            assert (await response(raw)).status == 200
+    assert looks == [APP]
 
 
 async def test_repeated_request_is_held_to_settings_that_changed() -> None:

@@ -21,7 +21,7 @@ from tests.transport.http_requests import request
 from tests.transport.inside import Inside, running
 from tests.transport.raw import Raw
 from tidegate.transport import EventStream
-from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG
+from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, BY_RATE
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +98,7 @@ async def test_messages_count_for_the_rate_of_the_stream(tmp_path: Path) -> None
         connection = only(gateway)
         pings = [{"type": "ping", "ref": number} for number in range(1500)]
         assert (await client.say(*pings)).status == 202
-        await until(lambda: connection.write_side.paused_by)
+        await until(lambda: connection.write_side.paused_by & BY_RATE)
         assert connection.read_side.traffic.over
         assert connection.read_side.waiting
 

@@ -114,11 +114,21 @@ async def test_client_whose_side_confirms_nothing_is_cut_off(stream: Stream, cas
     elif case == "standstill":
         stream.clock.now += 6.0
         stream.stream.stood_still(6.0, stream.clock.now)
-    stream.look(6.0)
+    stream.look(11.0 if case == "standstill" else 6.0)
     assert line.ended is not stays
     if case in {"some", "all"}:
         assert stream.look(9.0) == b"", "its time begins again"
         assert stream.look(2.0) == COMMENT
+
+
+async def test_events_that_wait_here_are_not_taken(stream: Stream) -> None:
+    stream.push(text_frame(b"x" * 1000))
+    stream.side.pause_writing()
+    before = stream.side.taken
+    stream.push(text_frame(b"x" * 1000))
+    assert stream.side.taken == before
+    stream.side.resume_writing()
+    assert stream.side.taken > before + 1000
 
 
 async def test_what_the_announced_end_says_is_said_at_the_end(stream: Stream) -> None:

@@ -356,7 +356,8 @@ async def test_nothing_is_kept_for_a_request_that_is_answered(gateway: Gateway, 
     gateway.api.later = True
     arrive(connection, post(b"x"))
     ((exchange, _),) = gateway.api.waiting
-    exchange.state, exchange.owner, exchange.sink = exchange, exchange, connection._output
+    exchange.state = exchange.owner = exchange
+    exchange.sink = connection._output
     if in_parts:
         exchange.begin(Response(200, {}))
         exchange.send(b"a part")
@@ -365,4 +366,4 @@ async def test_nothing_is_kept_for_a_request_that_is_answered(gateway: Gateway, 
     else:
         exchange.respond(Response(200, {}))
     assert line.answers() == [200]
-    assert (exchange.state, exchange.owner, exchange.sink) == (None, None, None)
+    assert [each for each in (exchange.state, exchange.owner, exchange.sink) if each is not None] == []

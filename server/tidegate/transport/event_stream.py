@@ -137,7 +137,7 @@ class EventStream(Connection):
             self._ws.send_ping(b"")
             self.tally.bytes_out += len(COMMENT)
             write_side.write_out()
-        elif write_side.taken > self._taken or not write_side.unconfirmed:
+        elif write_side.taken > self._taken:  # at least the comment
             self.heard, self._pinged_at = now, None
         elif not write_side.paused_by and now - self._pinged_at > self._context.settings.ping_timeout:
             self.abort()

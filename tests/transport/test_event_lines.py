@@ -138,7 +138,7 @@ async def test_what_the_announced_end_says_is_said_at_the_end(stream: Stream) ->
     assert bytes(stream.line.written) == b'event: close\ndata: {"code": 4101, "reason": "bye", "retry_after": 2}\n\n'
 
 
-async def test_who_watches_sees_each_frame_once_and_no_event(stream: Stream) -> None:
+async def test_a_tap_sees_each_frame_once_and_no_event(stream: Stream) -> None:
     stream.stream.tally.tap = watching = Watching()
     frames = [text_frame(b"%d" % number * TURN_BYTES) for number in range(4)]
     stream.push(*frames)

@@ -135,6 +135,7 @@ async def test_the_page_may_load_its_own_files_and_nothing_else(tmp_path: Path) 
     async with running(tmp_path, console=True) as inside:
         status, headers, body = await get(inside, "/docs")
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert b'href="/"' in body, "a link to the console, which is served"
         policy = dict(rule.strip().split(" ", 1) for rule in headers["content-security-policy"].split(";"))
         assert policy == {
             "default-src": "'none'",

@@ -27,6 +27,7 @@ from tidegate.transport import (
 )
 from tidegate.transport.compressed_sides import InflatingReadSide
 from tidegate.transport.deflate import Deflater, Inflater, deflated
+from tidegate.transport.frames import payload_start
 from tidegate.transport.read_side import ReadSide
 
 LARGEST = 16 << 20
@@ -57,7 +58,7 @@ class Always(Deflater):
     def frame(self, frame: bytes, bits: int) -> bytes:
         if frame[0] & 0x40:
             return frame
-        payload = frame[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :]
+        payload = frame[payload_start(frame) :]
         return bytes((frame[0] | 0x40,)) + text_frame(deflated(payload, bits))[1:]
 
 

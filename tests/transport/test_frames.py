@@ -11,7 +11,7 @@ from websockets.protocol import Side
 from websockets.utils import apply_mask as library_mask
 
 from tests.transport.raw import TEXT, frame, mask
-from tidegate.transport.frames import apply_mask, frame_size, text_frame
+from tidegate.transport.frames import apply_mask, frame_size, payload_start, text_frame
 
 EDGES = (0, 1, 125, 126, 127, 65535, 65536, 65537)
 
@@ -27,7 +27,9 @@ def test_a_websocket_client_can_read_text_frame(size: int) -> None:
 @pytest.mark.parametrize("size", EDGES)
 def test_text_frame_equals_the_frame_of_the_library(size: int) -> None:
     payload = b"x" * size
-    assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
+    made = text_frame(payload)
+    assert made == Frame(Opcode.TEXT, payload).serialize(mask=False)
+    assert made[payload_start(made) :] == payload
 
 
 @pytest.mark.parametrize("size", EDGES)

@@ -17,8 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from tidegate.admin.answering import Arguments, OperationError
-from tidegate.gateway.http.replies import payload
 from tidegate.gateway.inspection import Line, Lines, session_of
+from tidegate.transport import payload_start
 
 MOST_WAITING = 1000
 """Events that wait for the operator."""
@@ -127,7 +127,7 @@ class _Tap:
             if opcode in CONTROL:
                 self._put("out", {"type": CONTROL[opcode], "bytes": len(frame)})
             else:
-                self._tell("out", payload(frame))
+                self._tell("out", frame[payload_start(frame) :])
 
     def closed(self, code: int) -> None:
         self._put("out", {"event": "closed", "code": code})

@@ -14,7 +14,7 @@ from tidegate.transport.context import ConnectionContext, Memory, TransportSetti
 from tidegate.transport.counts import Counts, Tally, Tap
 from tidegate.transport.door import Door
 from tidegate.transport.event_stream import Delivered, EventStream
-from tidegate.transport.frames import text_frame
+from tidegate.transport.frames import payload_start, text_frame
 from tidegate.transport.handler import ConnectionHandler
 from tidegate.transport.http import JSON_HEADERS, Answer, Request, Response, Routes
 from tidegate.transport.http_head import Head
@@ -30,5 +30,5 @@ __all__ = [
     "Answer", "ApiHandler", "CloseReason", "Connection", "ConnectionContext", "ConnectionHandler", "Counts",
     "Delivered", "Door", "Droppable", "EventStream", "Exchange", "Head", "Listener", "Memory", "Outbox", "Peer",
     "Peers", "Request", "Response", "Routes", "Sink", "Tally", "Tap", "Tickers", "TransportSettings", "Waiting",
-    "WriteSide", "text_frame",
+    "WriteSide", "payload_start", "text_frame",
 ]  # fmt: skip

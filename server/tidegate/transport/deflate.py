@@ -19,7 +19,7 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.typing import ExtensionParameter
 
 from tidegate.transport.counts import Compressed
-from tidegate.transport.frames import TEXT, text_frame
+from tidegate.transport.frames import TEXT, payload_start, text_frame
 
 TAIL = b"\x00\x00\xff\xff"
 """What ends each compressed message, and is not sent (RFC 7692, section 7.2.1)."""
@@ -91,7 +91,7 @@ class Deflater:
         if not self._may():
             return frame
         began = self._spent()
-        payload = memoryview(frame)[2 if frame[1] < 126 else 4 if frame[1] == 126 else 10 :]
+        payload = memoryview(frame)[payload_start(frame) :]
         head_and_data = text_frame(deflated(payload, bits))
         self._credit -= self._spent() - began
         sent = frame if len(head_and_data) >= len(frame) else b"\xc1" + head_and_data[1:]

@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 
 from tidegate.transport.backlog import Droppable
 from tidegate.transport.close_codes import CloseReason
+from tidegate.transport.frames import payload_start
 from tidegate.transport.late_protocol import websocket_log
 
 Farewell = Callable[[bytes], Mapping[str, Any] | None]
@@ -93,8 +94,7 @@ def event(frame: bytes) -> bytes:
 
 
 def _event(frame: bytes) -> bytes:
-    size = frame[1]
-    text = frame[2 if size < 126 else 4 if size == 126 else 10 :]
+    text = frame[payload_start(frame) :]
     if b"\n" in text or b"\r" in text:
         # Between the values of a JSON text, a space says the same.
         text = text.replace(b"\n", b" ").replace(b"\r", b" ")

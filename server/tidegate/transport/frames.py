@@ -15,7 +15,7 @@ try:
 except ImportError:  # no compiled extension for this platform
     apply_mask = pure_apply_mask
 
-__all__ = ["MASKED", "TEXT", "apply_mask", "client_frame", "frame_size", "lone_text", "text_frame"]
+__all__ = ["MASKED", "TEXT", "apply_mask", "client_frame", "frame_size", "lone_text", "payload_start", "text_frame"]
 
 TEXT = 0x81
 """FIN and the opcode of a text frame."""
@@ -37,6 +37,12 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65536:
         return _medium(0x817E, size) + payload
     return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
+def payload_start(frame: bytes) -> int:
+    """Where the payload of a server's frame begins."""
+    size = frame[1]
+    return 2 if size < 126 else 4 if size == 126 else 10
 
 
 def client_frame(payload: bytes) -> bytes:

@@ -20,6 +20,7 @@ from tidegate.core.budgets.daily import DailyBudget
 from tidegate.core.errors import Refused
 from tidegate.core.session import Session
 from tidegate.gateway.calls.waiting import Waiting
+from tidegate.transport import payload_start
 
 KEPT_BYTES = 4096
 """Of a reply to a message with a key, at most."""
@@ -57,8 +58,7 @@ def reply_of(frame: bytes | None) -> str:
     """The reply in a frame of the gateway, to be kept. Raises Refused where it is too large."""
     if frame is None:
         return "null"
-    size = frame[1] & 0x7F
-    reply: dict[str, Any] = msgspec.json.decode(frame[2 if size < 126 else 4 if size == 126 else 10 :])
+    reply: dict[str, Any] = msgspec.json.decode(frame[payload_start(frame) :])
     reply.pop("ref", None)
     text = msgspec.json.encode(reply)
     if len(text) > KEPT_BYTES:

@@ -9,6 +9,8 @@ import secrets
 
 import msgspec
 
+from tidegate.transport import payload_start
+
 REF = f"http-{secrets.token_hex(8)}"
 """The `ref` of every message that a request over HTTP becomes: each has a session for itself."""
 _LAST, _FIRST = f',"ref":"{REF}"'.encode(), f'"ref":"{REF}",'.encode()
@@ -26,16 +28,10 @@ class ErrorReply(msgspec.Struct):
 
 def without_ref(frame: bytes) -> bytes | None:
     """The text of the reply in `frame`; None where it is no reply."""
-    text = payload(frame)
+    text = frame[payload_start(frame) :]
     if _LAST in text:
         return text.replace(_LAST, b"", 1)
     return text.replace(_FIRST, b"", 1) if _FIRST in text else None
-
-
-def payload(frame: bytes) -> bytes:
-    """The text of a frame that a server made (RFC 6455, section 5.2)."""
-    size = frame[1]
-    return frame[2 if size < 126 else 4 if size == 126 else 10 :]
 
 
 def is_part(reply: bytes) -> bool:

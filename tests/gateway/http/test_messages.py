@@ -147,6 +147,7 @@ async def test_token_that_is_revoked_is_refused_with_the_next_request_whose_head
 async def test_wrong_method_type_and_accept_are_405_415_and_406(client: Http) -> None:
     wrong = await client.ask("GET", "/api/ping")
     assert (wrong.status, wrong.headers["allow"]) == (405, "POST, OPTIONS")
+    assert wrong.headers["content-type"] == "application/json"
     for kind, status in (
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
@@ -160,7 +161,8 @@ async def test_wrong_method_type_and_accept_are_405_415_and_406(client: Http) ->
         assert (await client.ask("POST", "/api/ping", {}, Accept=accepted)).status == status
     for path in ("/api/nothing", "/api/", "/api", "/api/ping/", "/api//ping", "/api/Ping", "/api/%70ing"):
         assert (await client.ask("POST", path, {})).status == 404, path
-    assert (await client.ask("POST", "/healthz", {})).status == 405
+    for path in ("/healthz", "/sses"):
+        assert (await client.ask("POST", path, {})).status == 405, path
 
 
 async def test_service_speaks_in_a_room_without_being_joined(gateway: Inside) -> None:

@@ -49,6 +49,7 @@ async def test_row_has_one_tag_however_it_is_read_and_another_one_after_each_cha
         changed = await client.ask("PATCH", f"{THINGS}/1", {"amount": 4, "at": None}, If_Match=first)
         second = changed.headers["etag"]
         assert (changed.status, changed.json["amount"], second != first) == (200, 4, True)
+        assert {each.headers["content-type"] for each in (created, read, head, changed)} == {"application/json"}
         for wrong in (first, f"W/{second}", '"x"', "nonsense"):
             refused = await client.ask("PATCH", f"{THINGS}/1", {"amount": 5}, If_Match=wrong)
             assert (refused.status, refused.json["code"], "pointer" in refused.json) == (412, "conflict", False)

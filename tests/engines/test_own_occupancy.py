@@ -1,0 +1,81 @@
+"""Who is told what a gateway's own changes did to a room: a caller that waits; where none does, the listener."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from tidegate.core.rooms.ports import Occupancy
+from tidegate.engines.occupancy import OwnOccupancy
+
+CHANGES: tuple[Occupancy, ...] = ("occupied", "vacated", None)
+
+
+class Told:
+    """The part of a listener that is told of rooms."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str]] = []
+
+    def occupied(self, room: str) -> None:
+        self.changes.append((room, "occupied"))
+
+    def vacated(self, room: str) -> None:
+        self.changes.append((room, "vacated"))
+
+
+def listening() -> tuple[OwnOccupancy, Told]:
+    occupancy, told = OwnOccupancy(), Told()
+    occupancy.listener = cast("Any", told)
+    return occupancy, told
+
+
+async def answered(occupancy: OwnOccupancy, room: str, change: Occupancy) -> Occupancy:
+    answer: asyncio.Future[Occupancy] = asyncio.get_running_loop().create_future()
+    occupancy.came(room, change, answer)
+    return answer.result()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_caller_that_waits_is_told_and_then_the_listener_is_not(change: Occupancy) -> None:
+    occupancy, told = listening()
+    assert await answered(occupancy, "r", change) == change
+    assert told.changes == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("change", CHANGES)
+async def test_the_listener_is_told_what_no_caller_waits_for(change: Occupancy, gone: bool) -> None:
+    occupancy, told = listening()
+    answer: asyncio.Future[Occupancy] | None = None
+    if gone:
+        answer = asyncio.get_running_loop().create_future()
+        answer.cancel()
+    occupancy.came("r", change, answer)
+    assert told.changes == ([] if change is None else [("r", change)])
+    occupancy.listener = None
+    occupancy.came("r", change, answer)
+    assert len(told.changes) <= 1
+
+
+async def test_a_room_that_the_server_lost_is_occupied_again_without_a_word_and_once() -> None:
+    occupancy, told = listening()
+    occupancy.emptied(iter(["r", "left"]))
+    occupancy.came("other", "occupied")
+    assert await answered(occupancy, "r", "occupied") is None
+    assert await answered(occupancy, "left", "vacated") == "vacated"
+    assert told.changes == [("other", "occupied")]
+    for room in ("r", "left"):
+        assert await answered(occupancy, room, "occupied") == "occupied"
+
+
+async def test_what_several_losses_took_is_kept_until_the_server_answers() -> None:
+    occupancy, told = listening()
+    occupancy.emptied(["r"])
+    occupancy.emptied(["s"])
+    occupancy.came("r", None)
+    occupancy.came("s", "occupied")
+    occupancy.came("r", "occupied")
+    assert told.changes == [("r", "occupied")]

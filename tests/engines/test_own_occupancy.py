@@ -14,7 +14,7 @@ CHANGES: tuple[Occupancy, ...] = ("occupied", "vacated", None)
 
 
 class Told:
-    """The part of a listener that is told of rooms."""
+    """The part of a listener that learns what became of rooms."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, str]] = []
@@ -60,7 +60,7 @@ async def test_the_listener_is_told_what_no_caller_waits_for(change: Occupancy, 
     assert len(told.changes) <= 1
 
 
-async def test_a_room_that_the_server_lost_is_occupied_again_without_a_word_and_once() -> None:
+async def test_a_room_that_the_server_lost_is_not_told_as_occupied_when_its_users_are_said_again() -> None:
     occupancy, told = listening()
     occupancy.emptied(iter(["r", "left"]))
     occupancy.came("other", "occupied")

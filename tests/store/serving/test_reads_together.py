@@ -112,7 +112,7 @@ def test_a_failure_is_of_one_read() -> None:
     def fails() -> None:
         raise Refused("unavailable", "this one")
 
-    async def play(threads: ReadThreads, _: Database) -> None:
+    async def play(threads: ReadThreads, database: Database) -> None:
         works: list[Callable[[], object]] = [lambda: 1, fails, lambda: 3]
         found = await asyncio.gather(
             *(threads.run(work, by_key(number)) for number, work in enumerate(works)), return_exceptions=True
@@ -120,6 +120,7 @@ def test_a_failure_is_of_one_read() -> None:
         assert found[0] == 1
         assert isinstance(found[1], Refused)
         assert found[2] == 3
+        assert database.restored == 1, "the failure may have left a transaction open"
 
     run(play)
 

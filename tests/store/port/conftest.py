@@ -73,6 +73,7 @@ class SharedDatabase(Database):
 THROUGH_A_HUB = {
     "test_feed": ("sqlite of workers", "postgresql of workers"),
     "test_kept_answers": ("sqlite of workers",),
+    "test_reads_by_key": ("sqlite of workers",),
     "test_refusals_leave_nothing": ("sqlite of workers",),
     "test_write_deadlines": ("sqlite of workers",),
 }

@@ -20,7 +20,7 @@ from tidegate.core.budgets.spent import Spent
 from tidegate.core.budgets.turns import Shares
 from tidegate.core.errors import Refused
 from tidegate.store.serving import jobs
-from tidegate.store.serving.jobs import Blocked, Job, Outcome, Purpose, Worker
+from tidegate.store.serving.jobs import Blocked, Interrupted, Job, Outcome, Purpose, Worker
 from tidegate.store.serving.read_threads import ReadThreads
 from tidegate.store.serving.together import LONG_S, SHORT_S, Together
 
@@ -144,23 +144,24 @@ def test_reads_after_one_that_a_lock_held_up_are_done_later_and_lose_nothing() -
 
 
 def test_a_read_that_is_late_in_its_thread_is_not_begun() -> None:
-    begun, release = threading.Event(), threading.Event()
+    begun, release, late = threading.Event(), threading.Event(), list[int]()
 
     def waits() -> None:
         begun.set()
         release.wait(DEADLINE_S)
 
-    def never() -> None:
-        raise AssertionError("its client has its answer already")
-
     async def play(threads: ReadThreads, database: Database) -> None:
-        works = [threads.run(waits, by_key(0)), *(threads.run(never, by_key(number)) for number in range(1, MOST))]
+        works = [
+            threads.run(waits, by_key(0)),
+            *(threads.run(partial(late.append, number), by_key(number)) for number in range(1, MOST)),
+        ]
         found = await asyncio.gather(*works, return_exceptions=True)
         assert begun.is_set()
         assert all(isinstance(each, Refused) and each.code == "unavailable" for each in found), found
         release.set()
         assert await threads.run(lambda: "later", by_key(0)) == "later"
         assert database.restored == MOST, "each of them was interrupted, or might have been"
+        assert late == [], "their clients have their answers already"
 
     run(play, timeout=0.2)
 
@@ -252,6 +253,26 @@ async def test_a_thread_that_has_nothing_to_do_is_not_interrupted_and_keeps_noth
     worker.inbox.put(None)
     worker.thread.join(DEADLINE_S)
     assert not worker.thread.is_alive()
+
+
+@pytest.mark.parametrize("failure", [Refused("unavailable", "no"), Interrupted(), Blocked()])
+async def test_a_failure_that_is_told_keeps_none_of_the_frames_that_it_passed(failure: Exception) -> None:
+    """A frame mostly names what keeps the failure: such a circle would wait for a garbage collection."""
+
+    def fails() -> None:
+        try:
+            raise ValueError
+        except ValueError as error:
+            raise failure from error
+
+    told = queue.SimpleQueue[Sequence[Outcome]]()
+    worker = Worker("test", Database(), lambda _, outcomes: told.put(outcomes))
+    worker.inbox.put([Job(fails, by_key(0), asyncio.get_running_loop().create_future())])
+    (outcome,) = told.get(timeout=DEADLINE_S)
+    assert outcome.failure is failure
+    assert [each for each in (failure.__traceback__, failure.__context__, failure.__cause__) if each] == []
+    worker.inbox.put(None)
+    worker.thread.join(DEADLINE_S)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 // One room that the page is in: its members, its history, what is said, and a form made of its schema.
-// It ends with `leave`; a view that was left shows nothing that comes later.
+// What comes after `leave` changes elements that the page shows no more.
 
 import { permitted } from "./access.js";
 import { element } from "./dom.js";
@@ -13,7 +13,6 @@ export class RoomView {
   #kind;
   #user;
   #offsets = new Set();
-  #left = false;
   #members = element("ul", { className: "members", "aria-label": "Members" });
   #older = element("button", { type: "button", className: "older quiet small", textContent: "Older messages", hidden: true });
   #messages = element("ol", { className: "messages", role: "log", "aria-label": "Messages", tabIndex: 0 });
@@ -48,19 +47,12 @@ export class RoomView {
     if (this.#kind.history > 0) await this.#history();
   }
 
-  /** Show nothing that comes later. */
-  end() {
-    this.#left = true;
-  }
-
   leave() {
-    this.end();
     this.#connection.request({ type: "leave", room: this.room }).catch(() => {});
   }
 
   /** Put messages in their order by offset; one that is there already is left out. */
   add(messages) {
-    if (this.#left) return;
     const list = this.#messages;
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     for (const message of messages) {

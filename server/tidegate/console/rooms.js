@@ -119,7 +119,6 @@ export class RoomPanel {
   #ended(room, reason) {
     const view = this.#views.get(room);
     if (view === undefined) return;
-    view.end();
     this.#remove(view);
     this.#complain(`The gateway took you out of \`${room}\`: ${ENDED[reason] ?? reason}.`);
   }

@@ -121,7 +121,7 @@ describe("a stream of events", () => {
     vi.stubGlobal("WebSocket", Other);
     let body: ReadableStreamDefaultController<Uint8Array> | undefined;
     vi.spyOn(globalThis, "fetch").mockImplementation(async (_, { method, signal } = {}) => {
-      if (method) return new Response();
+      if (method) return (await posted.shift()) ?? new Response();
       const events = new ReadableStream<Uint8Array>({
         start: (controller) => {
           body = controller;
@@ -130,6 +130,7 @@ describe("a stream of events", () => {
       signal?.addEventListener("abort", () => body?.error(new Error("aborted")));
       return new Response(events);
     });
+    const posted: Promise<Response>[] = [];
     const heard: string[] = [];
     const ended: unknown[] = [];
     const socket = new EventSocket(URL_OF_GATEWAY, ["tidegate.v1", "bearer.t"], unblocked);
@@ -143,21 +144,58 @@ describe("a stream of events", () => {
       await write(`id: s1\ndata: ${JSON.stringify(WELCOME)}`);
       await vi.waitFor(() => expect(heard).toHaveLength(1));
     };
-    return { socket, heard, ended, write, welcome };
+    return { socket, posted, heard, ended, write, welcome };
   }
 
-  it("ends at once for a WebSocket beside it that brings a message, and not for one that only opens", async () => {
+  it("ends for a WebSocket beside it that brings a message, and not for one that only opens", async () => {
     const unblocked = vi.fn();
-    const { ended, welcome } = stream(unblocked);
+    const { heard, ended, welcome } = stream(unblocked);
     await welcome();
     const [other] = Other.made as [Other];
     expect([other.url, other.protocols]).toEqual([URL_OF_GATEWAY, ["tidegate.v1", "bearer.t"]]);
+    vi.useFakeTimers();
     other.onopen?.();
-    expect([unblocked.mock.calls, ended, other.close.mock.calls]).toEqual([[], [], []]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([unblocked.mock.calls, heard.length, ended, other.close.mock.calls]).toEqual([[], 1, [], []]);
     other.onmessage?.();
     expect(unblocked).toHaveBeenCalledTimes(1);
-    expect(ended).toEqual([{ code: 1012, reason: "" }]);
+    expect(JSON.parse(heard[1] as string)).toEqual({ type: "goodbye", code: 1012, reason: "" });
+    await vi.advanceTimersByTimeAsync(999);
+    expect(ended, "what was said before is answered").toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(ended).toEqual([{ code: 1006, reason: "" }]);
     expect(other.close).toHaveBeenCalledTimes(1);
+  });
+
+  it("does not end for a WebSocket before what was said has gone out", async () => {
+    const { socket, posted, ended, welcome } = stream(() => {});
+    await welcome();
+    vi.useFakeTimers();
+    let taken = (_: Response) => {};
+    posted.push(
+      new Promise((resolve) => {
+        taken = resolve;
+      }),
+    );
+    socket.send('{"type":"leave","room":"a"}');
+    Other.made[0]?.onmessage?.();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(ended).toEqual([]);
+    taken(new Response());
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(ended).toHaveLength(1);
+  });
+
+  it.each([
+    ["ws://gateway.test/ws", "http://gateway.test/sse"],
+    ["wss://news.test/live/ws?a=1", "https://news.test/live/sse"],
+    ["https://news.test/ws", "https://news.test/sse"],
+    ["/live/ws", "https://app.test/live/sse"],
+  ])("is read beside the address of WebSockets: %s", (url, read) => {
+    vi.stubGlobal("location", { href: "https://app.test/page" });
+    const fetched = vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("no network"));
+    new EventSocket(url);
+    expect(fetched.mock.calls[0]?.[0]).toBe(read);
   });
 
   it("has no WebSocket beside it where the program chose events", async () => {

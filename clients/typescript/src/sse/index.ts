@@ -8,8 +8,10 @@
 import type { Socket } from "../options.js";
 
 const BROKEN = 1006;
-/** Connect again at once. */
-const SERVICE_RESTART = 1012;
+/** The event after which a client keeps what it says for its next connection, and connects at once when this ends. */
+const GOODBYE = 'data: {"type":"goodbye","code":1012,"reason":""}';
+/** How long what was said before is answered. */
+const ANSWERS_MS = 1000;
 const TOO_MANY_REQUESTS = 429;
 
 export class EventSocket implements Socket {
@@ -36,30 +38,28 @@ export class EventSocket implements Socket {
 
   /**
    * `url`: that of the WebSocket; `protocols`: its subprotocols, of which one may hold the token. `unblocked`: called when a
-   * WebSocket comes about, just before this ends; without it none is tried.
+   * WebSocket comes about, shortly before this ends; without it none is tried.
    */
   constructor(url: string, protocols: string[] = [], unblocked?: () => void) {
     const { href } = new URL(url, globalThis.location?.href);
+    const broken = () => this.#end();
     if (unblocked) {
       this.#compare = () => {
         const other = new WebSocket(href, protocols);
         this.#other = other;
         other.onerror = () => {};
-        other.onmessage = () => {
+        other.onmessage = async () => {
           unblocked();
-          this.#end(SERVICE_RESTART);
+          this.#event(GOODBYE);
+          await this.#posting;
+          setTimeout(broken, ANSWERS_MS);
         };
       };
     }
-    const at = new URL("sse", href);
-    at.protocol = at.protocol.replace("ws", "http");
-    this.#url = at.href;
+    this.#url = new URL("sse", href).href.replace(/^ws/, "http");
     this.#token = protocols.find((each) => each.startsWith("bearer."))?.slice(7);
     globalThis.addEventListener?.("pagehide", this.#hidden);
-    this.#read().then(
-      () => this.#end(BROKEN),
-      () => this.#end(BROKEN),
-    );
+    this.#read().then(broken, broken);
   }
 
   send(data: string): void {
@@ -78,8 +78,8 @@ export class EventSocket implements Socket {
 
   async #read(): Promise<void> {
     const response = await this.#fetch("", { cache: "no-store", signal: this.#reading.signal });
-    if (!response.ok || !response.body) return;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    if (!response.ok) return;
+    const reader = (response.body as ReadableStream).pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
       const { value, done } = await reader.read();
@@ -125,14 +125,14 @@ export class EventSocket implements Socket {
         await this.#say(batch.length > 1 ? `[${batch}]` : (batch[0] as string));
       }
     } catch {
-      this.#end(BROKEN);
+      this.#end();
     }
     this.#posting = undefined;
   }
 
   async #say(body: string): Promise<void> {
-    const headers = { "Content-Type": "application/json" };
     for (;;) {
+      const headers = { "Content-Type": "application/json" };
       const response = await this.#fetch(`/${this.#session}`, { method: "POST", body, headers });
       if (response.ok) return;
       if (response.status !== TOO_MANY_REQUESTS || this.#over) throw response;
@@ -155,7 +155,7 @@ export class EventSocket implements Socket {
    */
   readonly #hidden = (): void => {
     if (this.#session) this.#delete().catch(() => {});
-    this.#end(BROKEN);
+    this.#end();
   };
 
   #delete(): Promise<Response> {
@@ -171,7 +171,7 @@ export class EventSocket implements Socket {
     this.#reading.abort();
   }
 
-  #end(code: number, reason = ""): void {
+  #end(code = BROKEN, reason = ""): void {
     this.#queue.length = 0;
     if (this.#over) return;
     this.#finish();

@@ -196,6 +196,28 @@ async def test_rows_with_text_that_is_not_utf_8_can_be_updated(store: SqliteStor
     assert (await store.write(update("a", {"name": "Ada"}))).rows[0]["name"] == "Ada"
 
 
+async def test_an_answer_that_cannot_be_read_undoes_one_mutation_of_its_transaction(
+    store: SqliteStore, foreign: Foreign
+) -> None:
+    """All mutations of a transaction share a cursor, and this one leaves a row on it that was not read."""
+    foreign.run("INSERT INTO boats (code, name) VALUES ('a', CAST(x'41ff42' AS TEXT))")
+    foreign.connection.execute("BEGIN IMMEDIATE")
+    mutations = [
+        create({"code": "b"}),
+        update("a", {"harbour": "h"}),
+        create({"code": "c"}),
+        update("b", {"name": "B"}),
+    ]
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(DEADLINE_S):
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "internal", "done", "done"]
+    found = foreign.connection.execute("SELECT code, harbour, CAST(name AS BLOB) FROM boats ORDER BY code").fetchall()
+    assert found == [("a", None, b"A\xffB"), ("b", None, b"B"), ("c", None, b"nameless")]
+
+
 async def test_acknowledged_mutations_are_committed(store: SqliteStore, foreign: Foreign) -> None:
     result = await store.write(create({"code": "a"}))
     assert foreign.log()[-1].seq == result.seq

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from tidegate.core.budgets.ledger import Ledger
@@ -22,7 +23,7 @@ from tidegate.store.serving.closing import Closing
 from tidegate.store.serving.feed_gate import OnSkip
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.reads import Reads
-from tidegate.store.serving.write_queue import Job, size_of
+from tidegate.store.serving.write_queue import Job, OnOutcome, nothing, size_of
 
 log = logging.getLogger("tidegate.store")
 
@@ -52,8 +53,10 @@ class Writer(Protocol):
 
     def start(self) -> None: ...
 
-    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
-        """The result, once it is committed. `size`: its bytes, about. In the loop's thread."""
+    def submit(self, job: Job, size: int = 0, on_outcome: OnOutcome = nothing) -> asyncio.Future[Any]:
+        """The result, once it is committed. `size`: its bytes, about. `on_outcome` is called before that is told. In
+        the loop's thread.
+        """
 
     def give_up(self) -> None:
         """Refuse what is queued and interrupt what runs, but for a commit that is under way. In the loop's thread."""
@@ -139,15 +142,11 @@ class ThreadedStore:
         return self._reads.snapshot(query, encode)
 
     def write(self, mutation: Mutation) -> asyncio.Future[WriteResult]:
-        self._check_writable()
-        size, account = size_of(mutation), mutation.payer.account
-        self.ledger.take(account, "writes", size)
-        future: asyncio.Future[WriteResult]
-        if self._feed.gate.jumps:
-            future = asyncio.ensure_future(self._write_after_jump(mutation, size))
-        else:
-            future = self._writer.submit(mutation, size)
-        future.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
+        size, on_outcome = self._taken(mutation)
+        if not self._feed.gate.jumps:
+            return self._writer.submit(mutation, size, on_outcome)
+        future = asyncio.ensure_future(self._write_after_jump(mutation, size))
+        future.add_done_callback(lambda _: on_outcome())
         return future
 
     async def _write_after_jump(self, mutation: Mutation, size: int) -> WriteResult:
@@ -157,12 +156,14 @@ class ThreadedStore:
 
     def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
         """As `write`, for durable rooms. No feed tells it."""
+        return self._writer.submit(work, *self._taken(work))
+
+    def _taken(self, job: Job) -> tuple[int, OnOutcome]:
+        """Take memory for a write. Returns its bytes, and what gives them back. Raises Refused."""
         self._check_writable()
-        size, account = size_of(work), work.payer.account
+        size, account = size_of(job), job.payer.account
         self.ledger.take(account, "writes", size)
-        future: asyncio.Future[Kept] = self._writer.submit(work, size)
-        future.add_done_callback(lambda _: self.ledger.give(account, "writes", size))
-        return future
+        return size, partial(self.ledger.give, account, "writes", size)
 
     async def look(self, work: Callable[[], T], payer: Payer) -> T:
         """Have a thread do `work`, which reads by key."""

@@ -39,6 +39,12 @@ VALUES = 3
 Job = Mutation | NewMessage | ForgetRoom
 """What a write does."""
 Outcome = WriteResult | Kept | Refused
+OnOutcome = Callable[[], object]
+"""Is called in the loop's thread once a write has its outcome."""
+
+
+def nothing() -> None:
+    """For a write that nothing was taken for."""
 
 
 class _State(Enum):
@@ -51,19 +57,25 @@ class _State(Enum):
 class Write:
     """One mutation, or one message of a durable room, on its way."""
 
-    __slots__ = ("deadline", "future", "job", "mutation", "queue", "size", "state")
+    __slots__ = ("deadline", "future", "job", "on_outcome", "queue", "size", "state")
 
-    def __init__(self, job: Job, future: asyncio.Future[Any], size: int, queue: WriteQueue) -> None:
+    def __init__(
+        self, job: Job, future: asyncio.Future[Any], size: int, queue: WriteQueue, on_outcome: OnOutcome
+    ) -> None:
         self.job = job
-        self.mutation = cast(Mutation, job)
-        """In a queue that has only mutations."""
         self.queue = queue
         """The one in which it waits, or whose thread does it."""
         self.future = future
         self.size = size
+        self.on_outcome = on_outcome
         self.state = _State.WAITS
         self.deadline = float("inf")
         """On the clock of `time.monotonic`."""
+
+    @property
+    def mutation(self) -> Mutation:
+        """In a queue that has only mutations."""
+        return cast(Mutation, self.job)
 
     @property
     def late(self) -> bool:
@@ -88,7 +100,8 @@ class WriteQueue:
         self._timeout = timeout
         self._dropped = dropped
         self._turns: WriteTurns[Write] = WriteTurns(limits)
-        self._changed = threading.Condition(lock)
+        self._lock = lock or threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._due: deque[Write] = deque()
         """Writes in the order of their deadlines. Those that have an outcome are left out sooner or later."""
         self._timed = False
@@ -100,22 +113,22 @@ class WriteQueue:
 
     # -- in the loop's thread ---------------------------------------------------------------------------------------
 
-    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
-        """The result, once it is committed. `size`: its bytes, about."""
+    def submit(self, job: Job, size: int = 0, on_outcome: OnOutcome = nothing) -> asyncio.Future[Any]:
+        """The result, once it is committed. `size`: its bytes, about. `on_outcome` is called before that is told."""
         future: asyncio.Future[Any] = self._loop.create_future()
-        write = Write(job, future, size, self)
+        write = Write(job, future, size, self, on_outcome)
         if self._timeout:
             write.deadline = time.monotonic() + self._timeout
         try:
-            with self._changed:
+            with self._lock:
                 if self._ended:
                     raise refusals.stopping() if self.given_up else refusals.unavailable()
                 self._turns.add(write, job.payer, size)
                 self._changed.notify()
         except CrowdedError as error:
-            future.set_exception(refusals.crowded_writes(error.account))
+            settle([(write, refusals.crowded_writes(error.account))])
         except Refused as refused:
-            future.set_exception(refused)
+            settle([(write, refused)])
         else:
             if self._timeout:
                 self._time(write)
@@ -123,7 +136,7 @@ class WriteQueue:
 
     def give_up(self) -> None:
         """Refuse what waits, and take nothing more."""
-        with self._changed:
+        with self._lock:
             self.given_up = self._ended = True
             waiting = self._drained()
             self._changed.notify_all()
@@ -131,7 +144,7 @@ class WriteQueue:
 
     def end(self) -> None:
         """Take nothing more in. Any thread."""
-        with self._changed:
+        with self._lock:
             self._ended = True
             self._changed.notify_all()
 
@@ -157,7 +170,7 @@ class WriteQueue:
         self._timed = False
 
     def _late(self, write: Write) -> None:
-        with self._changed:
+        with self._lock:
             queue = write.queue
             if write.state is _State.RUNS:
                 write.deadline, queue.overdue = 0.0, True
@@ -173,7 +186,7 @@ class WriteQueue:
 
     def take(self, timeout: float | None, number: int = BATCH) -> list[Write] | None:
         """The next writes, `number` at most; empty when none came within `timeout`; None when it is time to end."""
-        with self._changed:
+        with self._lock:
             if not len(self._turns) and not self._ended:
                 self._changed.wait(timeout)
             self.overdue = False
@@ -186,7 +199,7 @@ class WriteQueue:
 
     def put_back(self, writes: Iterable[Write]) -> None:
         """What was taken and changed nothing: it goes before all others. What is late is refused."""
-        with self._changed:
+        with self._lock:
             late, others = _split(writes)
             if self.given_up:
                 late, others = [*late, *others], []
@@ -199,7 +212,7 @@ class WriteQueue:
 
     def hand_over(self, write: Write) -> None:
         """A write that the thread of another queue took and did not do: it goes behind all others here."""
-        with self._changed:
+        with self._lock:
             write.queue, refused = self, self.given_up
             if not refused:
                 write.state = _State.WAITS
@@ -210,7 +223,7 @@ class WriteQueue:
 
     def begin_commit(self, writes: Sequence[Write]) -> bool:
         """From here on their outcome is that of the commit. False: one of them is late, and all have to be undone."""
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             if self.given_up or any([write.deadline <= now for write in writes]):  # a list takes half as long
                 return False
@@ -222,7 +235,7 @@ class WriteQueue:
         """Tell the loop what became of writes."""
         if not outcomes:
             return
-        with self._changed:
+        with self._lock:
             for write, outcome in outcomes:
                 write.state = _State.DONE
                 if isinstance(outcome, Refused):
@@ -260,6 +273,7 @@ def _split(writes: Iterable[Write]) -> tuple[list[Write], list[Write]]:
 def settle(outcomes: Sequence[tuple[Write, Outcome]]) -> None:
     """In the loop's thread: the clients hear what became of their writes."""
     for write, outcome in outcomes:
+        write.on_outcome()
         if write.future.done():  # the client that asked is gone
             continue
         if isinstance(outcome, Refused):

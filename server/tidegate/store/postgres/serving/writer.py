@@ -34,7 +34,7 @@ from tidegate.store.postgres.serving.transaction import HURRIED_MS, Transaction
 from tidegate.store.postgres.serving.write_health import WriteHealth
 from tidegate.store.serving import refusals
 from tidegate.store.serving.refusals import FAILED
-from tidegate.store.serving.write_queue import Job, Outcome, Write, WriteQueue
+from tidegate.store.serving.write_queue import Job, OnOutcome, Outcome, Write, WriteQueue, nothing
 
 log = logging.getLogger("tidegate.store")
 
@@ -108,10 +108,9 @@ class Writer:
         for thread in (*self._lane_threads, *self._aside_threads):
             thread.start()
 
-    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
-        if not isinstance(job, Mutation):
-            return self.rooms.queue.submit(job, size)
-        return self._lanes[_number(job) % LANES].submit(job, size)
+    def submit(self, job: Job, size: int = 0, on_outcome: OnOutcome = nothing) -> asyncio.Future[Any]:
+        queue = self._lanes[_number(job) % LANES] if isinstance(job, Mutation) else self.rooms.queue
+        return queue.submit(job, size, on_outcome)
 
     def give_up(self) -> None:
         if not self._given_up:

@@ -27,7 +27,7 @@ from tidegate.store.errors import UNWRITABLE, StoreError
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.refusals import unavailable
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.write_queue import Job, Outcome, Write, WriteQueue
+from tidegate.store.serving.write_queue import Job, OnOutcome, Outcome, Write, WriteQueue, nothing
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, connect
 from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.result_codes import failure, is_temporary
@@ -102,8 +102,8 @@ class Writer:
         self._connection = self._connected()
         self._thread.start()
 
-    def submit(self, job: Job, size: int = 0) -> asyncio.Future[Any]:
-        return self._queue.submit(job, size)
+    def submit(self, job: Job, size: int = 0, on_outcome: OnOutcome = nothing) -> asyncio.Future[Any]:
+        return self._queue.submit(job, size, on_outcome)
 
     def give_up(self) -> None:
         self._queue.give_up()

@@ -134,6 +134,8 @@ class SessionHandler:
         self._gate.forget(session)
         self._effects.run(self.sessions.ended(session, code, self._clock()))
         self._gate.lifecycle.disconnected(session)
+        # Each of the two knows the other, which would leave both to the garbage collector.
+        connection.write_side.owner = None
 
     def abandoned(self, session: Session) -> None:
         """The client of a session that is one request is gone before the answer."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+import random
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
 
 from tests.support.cases import every_case
 from tidegate.transport import Peers
-from tidegate.transport.peers import UNKNOWN, Peer, parse_entry
+from tidegate.transport.peers import SHARED, UNKNOWN, Peer, parse, parse_entry
 
 PROXY = Peer("10.0.0.7", limited=False, trusted=True)
 PEERS = Peers([ip_network(text) for text in ("10.0.0.0/8", "127.0.0.1/32", "2001:db8:aaaa::/48")])
@@ -38,6 +39,25 @@ def test_direct_peers() -> None:
         for name, (peername, peer) in DIRECT.items():
             with case(name):
                 assert PEERS.direct(peername) == peer
+
+
+def test_addresses_are_read_and_written_as_the_standard_library_does() -> None:
+    chance, peers = random.Random(1), Peers([ip_network("10.0.0.0/8"), ip_network("2001:db8::/33")])
+    trusted = ("10.0.0.0/8", "2001:db8::/33")
+    first = [int(network.network_address) for network in SHARED]
+    with every_case() as case:
+        for _ in range(500):
+            bits = chance.choice([1, 8, 32, 64, 96, 128])
+            number = (chance.choice([0, *first, 0x20010DB8 << 96, 0xFFFF << 32]) + chance.getrandbits(bits)) % 2**128
+            text = str(IPv4Address(number) if number < 2**32 and chance.random() < 0.5 else IPv6Address(number))
+            with case(text):
+                address = parse(text)
+                assert address is not None
+                key = str(address if address.version == 4 else IPv6Network((number, 64), strict=False))
+                known = any(address in ip_network(each) for each in trusted)
+                shared = any(address in each for each in SHARED)
+                assert peers.direct((text, 1)) == Peer(key, limited=not known and not shared, trusted=known)
+                assert peers.proxied(address) == Peer(key, limited=not known, trusted=known)
 
 
 CLIENT = Peer("203.0.113.7", limited=True)

@@ -9,8 +9,10 @@ Invariant: what `plain_opening` reads, the library reads and answers alike, but 
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
 from email.utils import formatdate
+from functools import lru_cache
 from hashlib import sha1
 from typing import Final
 
@@ -21,7 +23,7 @@ START: Final = b"GET /ws HTTP/1.1\r\n"
 LONGEST: Final = 4096
 MOST: Final = 64
 """Bytes and headers of a head that is read here. Both are below the limits of the library."""
-FIELD: Final = re.compile(rb"([A-Za-z0-9-]+): ?([!-~]+(?: [!-~]+)*)\r\n")
+FIELD: Final = re.compile(r"(?<=\n)([A-Za-z0-9-]+): ?([!-~]+(?: [!-~]+)*)\r\n")
 UPGRADES: Final = frozenset({"upgrade", "keep-alive, upgrade"})
 """How clients write the header Connection."""
 KEY: Final = re.compile(r"[A-Za-z0-9+/]{22}==")
@@ -53,7 +55,7 @@ class Opening(msgspec.Struct, frozen=True, gc=False):
         proof = b64encode(sha1(self.key.encode() + GUID, usedforsecurity=False).digest()).decode()
         subprotocol = "Sec-WebSocket-Protocol: tidegate.v1\r\n" if self.subprotocol else ""
         return (
-            f"HTTP/1.1 101 Switching Protocols\r\nDate: {formatdate(usegmt=True)}\r\nUpgrade: websocket\r\n"
+            f"HTTP/1.1 101 Switching Protocols\r\nDate: {_date(int(time.time()))}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Accept: {proof}\r\n{subprotocol}\r\n"
         ).encode()
 
@@ -101,18 +103,17 @@ def plain_opening(head: bytes, *, extensions: bool = False) -> Opening | None:
     )
 
 
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """The time in the way of HTTP. All clients of one second share it."""
+    return formatdate(second, usegmt=True)
+
+
 def _headers(head: bytes) -> dict[str, str] | None:
     """By name in lower case; None where one is there twice, or is not written as nearly all are."""
-    headers: dict[str, str] = {}
-    at = len(START)
-    end = len(head) - 2
-    while at < end:
-        field = FIELD.match(head, at)
-        if field is None:
-            return None
-        name = field[1].decode().lower()
-        if name in headers:
-            return None
-        headers[name] = field[2].decode()
-        at = field.end()
-    return headers if head[at:] == b"\r\n" and len(headers) <= MOST else None
+    text = head.decode("latin-1")
+    fields: list[tuple[str, str]] = FIELD.findall(text)
+    if not text.endswith("\r\n\r\n") or text.count("\n") != len(fields) + 2:
+        return None  # beside the headers, there are the first line and the empty one
+    headers = {name.lower(): value for name, value in fields}
+    return headers if len(headers) == len(fields) <= MOST else None

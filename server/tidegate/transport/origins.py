@@ -9,6 +9,7 @@ Invariant: no answer allows credentials, and none names an origin that the setti
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tidegate.transport.peers import parse
@@ -20,8 +21,11 @@ EXPOSED = "ETag, Location, Retry-After"
 ALLOWED_HEADERS = "authorization, content-type, idempotency-key, if-match, if-none-match"
 PREFLIGHT_S = 600
 """How long a browser may keep the answer to a preflight."""
+KNOWN = 16
+"""Names for which the answer is kept: nearly all clients call the gateway by one of a few."""
 
 
+@lru_cache(maxsize=KNOWN)
 def origin_allowed(
     origin: str | None, host: str, origins: tuple[str, ...], hosts: tuple[str, ...] = (), *, loopback: bool
 ) -> bool:
@@ -38,6 +42,7 @@ def origin_allowed(
     return bool(page.netloc) and page.netloc == host and host_allowed(host, hosts)
 
 
+@lru_cache(maxsize=KNOWN)
 def host_allowed(host: str, hosts: tuple[str, ...]) -> bool:
     """Whether the gateway may be called `host`, which a request names: one of `hosts`, localhost, or a bare address.
 

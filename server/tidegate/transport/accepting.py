@@ -12,7 +12,8 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from tidegate.counted import Counted
@@ -96,7 +97,7 @@ class Acceptor:
         )
         self._making: set[asyncio.Task[None]] = set()
         self._coming = 0
-        """Connections that are accepted, and for which `protocol` was not called yet."""
+        """Connections that are accepted, and not made yet."""
         self._pause: asyncio.TimerHandle | None = None
         self._begin()
 
@@ -172,14 +173,32 @@ class Acceptor:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 except OSError:
                     pass  # the client gave up
-            self._coming += 1
-            task = self._loop.create_task(self._make(sock))
-            self._making.add(task)
-            task.add_done_callback(self._making.discard)
+            if self._tls is None:
+                if not self._coming:
+                    # All that are accepted in this turn are made, and counted by others, in the next one.
+                    self._loop.call_soon(self._made)
+                self._coming += 1
+                self._go_on(self._make(sock))
+            else:
+                self._coming += 1
+                task = self._loop.create_task(self._make(sock))
+                self._making.add(task)
+                task.add_done_callback(self._making.discard)
+
+    def _made(self) -> None:
+        self._coming = 0
+
+    def _go_on(self, making: Coroutine[Any, None, None], _: object = None) -> None:
+        """Do the next step of `_make`. Without TLS it has two, for which a task takes a twelfth of a connect."""
+        try:
+            waits_for: asyncio.Future[None] = making.send(None)
+        except StopIteration:
+            return
+        waits_for.add_done_callback(partial(self._go_on, making))
 
     async def _make(self, sock: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._come, sock, ssl=self._tls, **self._shaking)
+            await self._loop.connect_accepted_socket(self._protocol, sock, ssl=self._tls, **self._shaking)
         except OSError as error:
             if self._tls is None:
                 FAILED(error)
@@ -189,12 +208,3 @@ class Acceptor:
         finally:
             if self._tls is not None:
                 self._coming -= 1
-
-    def _come(self) -> asyncio.BaseProtocol:
-        # The connection is made, and counted by others, in the next turn; with TLS, at the end of `_make`.
-        if self._tls is None:
-            self._loop.call_soon(self._came)
-        return self._protocol()
-
-    def _came(self) -> None:
-        self._coming -= 1

@@ -1,0 +1,51 @@
+"""How connections are accepted: they are counted before they are made, and each has a context of variables."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import ExitStack
+from contextvars import ContextVar
+
+from tests.support.waiting import until
+from tidegate.transport.accepting import IN_A_TURN, Acceptor, listening
+
+NAME: ContextVar[int] = ContextVar("name", default=0)
+
+
+class Line(asyncio.Protocol):
+    """Notes each connection that is made, and how often something was received in its context."""
+
+    made: list[Line]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.heard = 0
+        self.made.append(self)
+
+    def data_received(self, data: bytes) -> None:
+        NAME.set(NAME.get() + 1)
+        self.heard = NAME.get()
+
+
+async def test_what_is_accepted_in_one_turn_has_its_places_before_it_is_made() -> None:
+    made: list[Line] = []
+    places = IN_A_TURN - 3
+    with ExitStack() as clients:
+        sockets = listening([(socket.AF_INET, ("127.0.0.1", 0))])
+        waiting = [
+            clients.enter_context(socket.create_connection(sockets[0].getsockname())) for _ in range(IN_A_TURN + 3)
+        ]
+        kind = type("Kind", (Line,), {"made": made})
+        acceptor = Acceptor(sockets, kind, lambda coming: len(made) + coming < places)
+        await until(lambda: len(made) >= places)
+        await asyncio.sleep(0.01)
+        assert len(made) == places < len(waiting)
+        for number, client in enumerate(waiting):
+            client.sendall(b"x")
+            await until(lambda n=number: len(made) <= n or made[n].heard > 0)
+        assert [line.heard for line in made] == [1] * places, "what one connection sets, the others do not see"
+        acceptor.close()
+        for line in made:
+            line.transport.close()  # type: ignore[attr-defined]
+        await asyncio.sleep(0)

@@ -19,6 +19,7 @@ class Line(asyncio.Protocol):
     made: list[Line]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.heard = 0
         self.made.append(self)
@@ -41,11 +42,11 @@ async def test_what_is_accepted_in_one_turn_has_its_places_before_it_is_made() -
         await until(lambda: len(made) >= places)
         await asyncio.sleep(0.01)
         assert len(made) == places < len(waiting)
-        for number, client in enumerate(waiting):
+        for client in waiting:
             client.sendall(b"x")
-            await until(lambda n=number: len(made) <= n or made[n].heard > 0)
+        await until(lambda: all(line.heard for line in made))
         assert [line.heard for line in made] == [1] * places, "what one connection sets, the others do not see"
         acceptor.close()
         for line in made:
-            line.transport.close()  # type: ignore[attr-defined]
+            line.transport.close()
         await asyncio.sleep(0)

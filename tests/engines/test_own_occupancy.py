@@ -75,7 +75,10 @@ async def test_what_several_losses_took_is_kept_until_the_server_answers() -> No
     occupancy, told = listening()
     occupancy.emptied(["r"])
     occupancy.emptied(["s"])
+    for room in ("r", "s"):
+        occupancy.came(room, "occupied")
+    assert told.changes == []
+    occupancy.emptied(["r"])
     occupancy.came("r", None)
-    occupancy.came("s", "occupied")
     occupancy.came("r", "occupied")
     assert told.changes == [("r", "occupied")]

@@ -72,8 +72,8 @@ def server_protocol(settings: TransportSettings) -> LateProtocol:
 
 
 def answer(ws: ServerProtocol, head: bytes, context: ConnectionContext, visitor: Visitor) -> Upgrade | bytes | Late:
-    """Answer the head of a request: with an Upgrade, or with the bytes of a response that ends the
-    connection; Late: of one that is being made.
+    """Answer the head of a request: with an Upgrade, or with the response that ends the connection. The response is
+    Late where it is still being made.
 
     A head without its end is a head that grew too large.
     """

@@ -32,7 +32,7 @@ class RequestRate:
         return not self.exceeded
 
     def request(self, now: float, size: int = 0) -> bool:
-        """A request is here. Returns whether it may be handled now. `size`: bytes of it that `receive` is not told."""
+        """A request is here. Returns whether it may be handled now. `size`: its bytes that `receive` did not count."""
         traffic = self._traffic
         if (not traffic.frames and not traffic.more_frames(now)) or (traffic.bytes < 0 and not traffic.more_bytes(now)):
             self.exceeded = True
@@ -42,7 +42,7 @@ class RequestRate:
         return True
 
     def owe(self, size: int) -> None:
-        """So many bytes have been handled, of which nothing was told before: the next request pays for them."""
+        """So many bytes were handled that nothing had counted: the next request pays for them."""
         self._traffic.bytes -= size
 
     @property

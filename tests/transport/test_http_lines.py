@@ -30,7 +30,7 @@ class Line(Wire):
     def __init__(self, address: str) -> None:
         super().__init__()
         self.address = address
-        self.reading, self.unsent = True, 0
+        self.reading, self.half_closed, self.unsent = True, False, 0
         self.protocol: Any = None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -43,7 +43,12 @@ class Line(Wire):
         return True
 
     def write_eof(self) -> None:
-        pass
+        self.half_closed = True
+
+    def write(self, data: Any) -> None:
+        if self.half_closed:
+            raise RuntimeError("asyncio writes nothing after this")
+        super().write(data)
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -276,6 +281,24 @@ async def test_client_that_is_sent_away_gets_the_answer_that_it_waits_for() -> N
     gateway.look(connection, 2.0)
     assert line.ended
     assert line.answers() == [200]
+
+
+async def test_client_that_sends_on_after_it_was_sent_away_is_not_refused_once_more() -> None:
+    gateway = Gateway(received=Rate(1, 10_000))
+    connection, line = gateway.client()
+    gateway.api.later = True
+    for sent in (b"x", b"y" * 20_000, b"z" * 20_000):
+        arrive(connection, post(sent))
+    gateway.look(connection, 12.0)
+    connection.pause_writing()
+    connection.resume_writing()
+    arrive(connection, post(b"z" * 20_000))
+    gateway.api.answer()
+    assert line.answers() == [200]
+    for _ in range(6):
+        assert not line.ended
+        gateway.look(connection, 1.0)
+    assert line.ended, "in the time that a client has to read the last answer"
 
 
 async def test_client_that_is_slowed_down_has_time_to_finish_its_request_after_that() -> None:

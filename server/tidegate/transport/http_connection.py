@@ -255,7 +255,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def sweep(self, now: float) -> None:
         """Check the deadlines of this connection; called about once a second."""
         settings, phase, passed = self._context.settings, self._phase, now - self._since
-        verdict = self._callers.look(now)
+        verdict = "idle" if phase is HttpPhase.LINGERING else self._callers.look(now)
         if self._output.too_slow(now):
             self.abort()
         elif verdict == "close":

@@ -258,6 +258,17 @@ describe("a form", () => {
     expect(JSON.stringify(await shown.send())).toBe('{"__proto__":"x"}');
   });
 
+  it("shows nothing that objects and texts inherit", async () => {
+    const names = { constructor: TEXT, length: TEXT };
+    const shown = new Shown(object({ ...names, inner: object(names, []), old: object(names, []) }, []), {
+      base: "",
+      values: { inner: {}, old: "text" },
+    });
+    expect([...shown.form.element.querySelectorAll("input")].map(({ value }) => value)).toEqual(Array(6).fill(""));
+    const form = object({ constructor: TEXT });
+    expect([fits(form, {}, {}), fits(object({}), { constructor: "x" }, {})]).toEqual([false, false]);
+  });
+
   it("sends with Enter where it is one input", () => {
     const classes = (properties: Schema) => new Shown(object(properties), { base: "" }).form.element.className;
     expect(classes({ a: TEXT })).toBe("fields single");

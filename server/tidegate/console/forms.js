@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { resolved } from "./fields.js";
 import { fieldFor } from "./inputs.js";
-import { Parts, UNREADABLE } from "./parts.js";
+import { own, Parts, UNREADABLE } from "./parts.js";
 import { hide, show } from "./problems_shown.js";
 
 export class Form {
@@ -32,7 +32,7 @@ export class Form {
       this.#parts = new Parts(entries, definitions, fieldFor, (name, { nullable }) => {
         const needed = editing ? !nullable && !secret.includes(name) : required.includes(name);
         const marked = needed && !editing;
-        return { required: needed, marked, value: values[name], editing, secret: secret.includes(name) };
+        return { required: needed, marked, value: own(values, name), editing, secret: secret.includes(name) };
       });
     if (editing) this.#before = this.#texts();
     const button = element("button", { textContent: submit });

@@ -6,6 +6,11 @@ import { resolved } from "./fields.js";
 /** What `read` throws for text that is no JSON; the field says so. */
 export const UNREADABLE = new SyntaxError("a field has text that is no JSON");
 
+/** What a value has under this name: undefined also for what all objects inherit, and where the value is no object. */
+export function own(value, name) {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
 /** The fields of an object's properties, without a frame. */
 export class Parts {
   #fields = new Map();
@@ -51,8 +56,8 @@ export class Parts {
 export function partsOf(schema, definitions, make, { required, value, depth }) {
   return new Parts(Object.entries(schema.properties), definitions, make, (name) => ({
     required: required && (schema.required ?? []).includes(name),
-    value: value?.[name],
-    editing: value?.[name] === null,
+    value: own(value, name),
+    editing: own(value, name) === null,
     depth: depth + 1,
   }));
 }

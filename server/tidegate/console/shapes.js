@@ -26,12 +26,13 @@ function nameOf({ title, properties }, index, definitions) {
   return title ?? constants.find((value) => value !== undefined) ?? `form ${index + 1}`;
 }
 
-/** Whether a value may be of this form: its constants are the same, and it lacks nothing. */
+/** Whether a value may be of this form: its constants are the same, it lacks nothing and has nothing else. */
 export function fits({ properties, required = [] }, value, definitions) {
   if (typeof value !== "object") return false;
   const same = Object.entries(properties).every(([name, sub]) => {
     const { schema } = resolved(sub, definitions);
     return !("const" in schema) || value[name] === schema.const;
   });
-  return same && required.every((name) => name in value) && Object.keys(value).every((name) => name in properties);
+  const known = Object.keys(value).every((name) => Object.hasOwn(properties, name));
+  return same && known && required.every((name) => Object.hasOwn(value, name));
 }

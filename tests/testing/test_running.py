@@ -153,6 +153,7 @@ def test_a_mistake_of_the_application_is_raised_in_the_test(tmp_path: Path) -> N
 
 def test_settings_of_production_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_HANDLER_TIMEOUT", "no number")
     (tmp_path / "tidegate.toml").write_text('engine = "redis://127.0.0.1:1"\nengine_prefix = "shop"\nno_setting = 1\n')
     with running(SCHEMA) as gateway, gateway.blocking_client() as client:
         client.ping()

@@ -84,8 +84,9 @@ def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
         print("the settings have no webhooks", file=sys.stderr)
     for name in names:
         state = f"  not sent to: {disabled[name]}" if name in disabled else _problem(outbox, name)
-        print(f"{name}: {outbox.count(name)} waiting, {len(outbox.dead(name))} given up{state}")
-        for each in outbox.dead(name):
+        dead = outbox.dead(name)
+        print(f"{name}: {outbox.count(name)} waiting, {len(dead)} given up{state}")
+        for each in dead:
             print(f"  {each.id}  {_time(each.time)}  {each.type}  {each.key}  {each.tries} tries  {each.problem}")
 
 

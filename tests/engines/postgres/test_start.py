@@ -16,6 +16,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.tcp_line import TcpLine
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.engines.opening import open_engine
 from tidegate.engines.setup import EngineError
 
@@ -51,6 +52,15 @@ async def started(wanted: EngineSetup) -> PostgresEngine:
     await engine.start()
     engine.listen(Heard("gateway", wanted.clock))
     return engine
+
+
+async def test_presence_that_is_said_again_is_no_news_for_the_other_gateways(url: str) -> None:
+    engine = await started(setup(url, prefix="shop"))
+    entries = [*[PresenceEntry("Ada", 1, "online", 1)] * 2, PresenceEntry("Ada", 2, "online", 1), None, None]
+    answers = [await engine.present("r", "ada", entry) for entry in entries]
+    assert answers == ["occupied", None, None, "vacated", None]
+    assert rows(url, "SELECT count(*) FROM tidegate_shop.outbox WHERE kind = 'p'") == [(3,)]
+    await engine.aclose()
 
 
 async def test_gateways_that_start_at_the_same_time_in_an_empty_database(url: str) -> None:

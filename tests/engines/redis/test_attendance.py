@@ -100,6 +100,7 @@ async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did(
     await written(transport)
     connection.data_received(b"$7\r\nvacated\r\n")
     assert [answer.result() for answer in answers] == ["occupied", None, None, "vacated"]
+    assert attendance._entries == {}, "nothing is kept of a room without a user"
 
 
 async def test_a_message_that_came_while_the_scripts_were_loaded_again_is_sent_afterwards() -> None:

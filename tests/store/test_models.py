@@ -142,6 +142,12 @@ def test_a_resource_with_a_name_of_mappings_has_its_model(tmp_path: Path, name: 
     assert (list(db), len(db), name in db) == ([name], 1, True)
 
 
+def test_models_that_are_not_made_yet_have_no_resource() -> None:
+    """Copying and unpickling ask for attributes before there are any."""
+    with pytest.raises(AttributeError, match="no resource 'users'"):
+        _ = models.Models.__new__(models.Models).users
+
+
 def wire_rows(url: str, folder: Path, resource: str) -> list[dict[str, Any]]:
     """What the gateway sends for the rows of a resource."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -21,6 +21,8 @@ from tidegate.engines.redis.urls import read
 from tidegate.engines.redis.wire import Wire
 from tidegate.engines.setup import EngineSetup
 from tidegate_protocol import Sender
+
+OCCUPIED = b"$8\r\noccupied\r\n"
 
 
 def setup() -> EngineSetup:
@@ -101,6 +103,45 @@ async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did(
     connection.data_received(b"$7\r\nvacated\r\n")
     assert [answer.result() for answer in answers] == ["occupied", None, None, "vacated"]
     assert attendance._entries == {}, "nothing is kept of a room without a user"
+
+
+class Told:
+    """The part of a listener that learns what became of rooms."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str]] = []
+
+    def occupied(self, room: str) -> None:
+        self.changes.append((room, "occupied"))
+
+    def vacated(self, room: str) -> None:
+        self.changes.append((room, "vacated"))
+
+
+async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_again_and_the_others_are() -> None:
+    wire, connection, transport = wired()
+    occupancy, told = OwnOccupancy(), Told()
+    occupancy.listener = cast("Any", told)
+    attendance = Attendance(wire, occupancy, given_up)
+
+    def lose(connection: Connection) -> None:
+        wire.connection = None
+        connection.connection_lost(None)
+        attendance.down()
+
+    first = attendance.present("had", "ada", entry(1))
+    connection.data_received(OCCUPIED)
+    attendance.write_all()  # under another name: nobody waits for this
+    in_doubt = attendance.present("in doubt", "ada", entry(1))
+    await written(transport)
+    lose(connection)
+    unwritten = attendance.present("unwritten", "ada", entry(1))
+    wire.connection, transport = connected()
+    attendance.write_all(emptied=True)
+    await written(transport)
+    wire.connection.data_received(OCCUPIED * 3)
+    assert [answer.result() for answer in (first, in_doubt, unwritten)] == ["occupied"] * 3
+    assert told.changes == []
 
 
 async def test_a_message_that_came_while_the_scripts_were_loaded_again_is_sent_afterwards() -> None:

@@ -80,7 +80,7 @@ class Attendance:
             self._occupancy.emptied(
                 room
                 for room, users in self._entries.items()
-                if any((room, user) not in self._answers and (room, user) not in self._in_doubt for user in users)
+                if any((room, user) not in self._answers for user in users)
             )
         if not self._left:
             for room, users in self._entries.items():

@@ -131,7 +131,7 @@ async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_ag
 
     first = attendance.present("had", "ada", entry(1))
     connection.data_received(OCCUPIED)
-    attendance.write_all()  # under another name: nobody waits for this
+    attendance.write_all()  # under another name, without a caller that waits
     in_doubt = attendance.present("in doubt", "ada", entry(1))
     await written(transport)
     lose(connection)

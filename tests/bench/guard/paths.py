@@ -10,7 +10,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -30,11 +30,13 @@ from tidegate.core.protocol import Protocol, SessionLimits
 from tidegate.core.rooms.presence import Presence
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
-from tidegate.core.rows.ports import Change, ReadQuery
+from tidegate.core.rows.ports import Change, Mutation, ReadQuery
 from tidegate.core.rows.subscription_index import SubscriptionIndex
 from tidegate.core.session import Session
 from tidegate.engines.memory import MemoryEngine
+from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.migration import migrate
+from tidegate.store.sqlite.serving.mutations import Mutations
 from tidegate.store.sqlite.serving.reader import Reader
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings
 from tidegate_protocol import JoinRequest, LeaveRequest, Principal, RoomPosition, Sender
@@ -278,6 +280,27 @@ def row(rows: int) -> Callable[[ExitStack], Work]:
     return prepare
 
 
+def create(stack: ExitStack) -> Work:
+    """Create ten rows of SQLite in a transaction that is undone."""
+    contract = Contract(schema.bundle(schema.load(ROOT / "schema")))
+    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "rows.db"
+    migrate.apply(f"sqlite:///{path}", contract.resources)
+    connection = stack.enter_context(closing(connect(path, quoted_text=True)))
+    mutations = Mutations(contract.resources)
+    rows = [{"name": f"n{number}", "email": f"n{number}@example.com"} for number in range(10)]
+    wanted = [Mutation(kind="create", resource="users", rows=(row,), user="u") for row in rows]
+
+    def work() -> None:
+        cursor = connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE")
+        mutations.begin()
+        for mutation in wanted:
+            assert len(mutations.carry_out(cursor, mutation).rows) == 1
+        cursor.execute("ROLLBACK")
+
+    return work
+
+
 PATHS: Mapping[str, Callable[[ExitStack], Work]] = {
     "decode: ping": decode("ping"),
     "decode: message": decode("message"),
@@ -292,6 +315,7 @@ PATHS: Mapping[str, Callable[[ExitStack], Work]] = {
     "history: append": append,
     "history: replay": replay,
     "row of SQLite by key": row(ROWS),
+    "new rows of SQLite": create,
 }
 
 

@@ -12,7 +12,7 @@ from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.occupancy import OwnOccupancy
-from tidegate.engines.redis.attendance import Attendance
+from tidegate.engines.redis.attendance import UNANSWERED, Attendance
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.engine import RedisEngine
 from tidegate.engines.redis.lua import ALL
@@ -142,6 +142,32 @@ async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_ag
     wire.connection.data_received(OCCUPIED * 3)
     assert [answer.result() for answer in (first, in_doubt, unwritten)] == ["occupied"] * 3
     assert told.changes == []
+
+
+async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    for number in range(UNANSWERED + 2):
+        attendance.present(f"r{number}", "ada", entry(1))
+    assert (await written(transport)).count(b'["Ada",1,') == UNANSWERED
+    connection.data_received(OCCUPIED)
+    assert (await written(transport)).count(b'["Ada",1,') == 1
+
+
+async def test_a_gateway_that_leaves_writes_nothing_more() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance.present("r", "ada", entry(1))
+    attendance.present("r", "ada", entry(2))
+    await written(transport)
+    for number in range(UNANSWERED):
+        attendance.present(f"r{number}", "ada", entry(1))
+    await written(transport)
+    attendance.leave()
+    connection.data_received(OCCUPIED * UNANSWERED)
+    assert attendance.present("r", "ada", None).result() is None
+    attendance.write_all()
+    assert await written(transport) == b""
 
 
 async def test_a_message_that_came_while_the_scripts_were_loaded_again_is_sent_afterwards() -> None:

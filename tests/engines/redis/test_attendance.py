@@ -13,7 +13,7 @@ from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import UNANSWERED, Attendance
-from tidegate.engines.redis.connection import Connection
+from tidegate.engines.redis.connection import BYTES_LIMIT, Connection
 from tidegate.engines.redis.engine import RedisEngine
 from tidegate.engines.redis.lua import ALL
 from tidegate.engines.redis.publisher import Publisher
@@ -152,6 +152,17 @@ async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -
     assert (await written(transport)).count(b'["Ada",1,') == UNANSWERED
     connection.data_received(OCCUPIED)
     assert (await written(transport)).count(b'["Ada",1,') == 1
+
+
+async def test_a_change_waits_while_too_much_is_unanswered() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    connection.ask(bytes(BYTES_LIMIT), lambda reply: None)
+    await written(transport)
+    attendance.present("r", "ada", entry(1))
+    assert await written(transport) == b""
+    connection.data_received(b"+OK\r\n")
+    assert b'["Ada",1,' in await written(transport)
 
 
 async def test_a_gateway_that_leaves_writes_nothing_more() -> None:

@@ -154,6 +154,18 @@ async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -
     assert (await written(transport)).count(b'["Ada",1,') == 1
 
 
+async def test_a_room_is_one_of_the_gateway_until_its_last_user_there_leaves() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    left: list[bytes] = []
+    for user, present in (("ada", entry(1)), ("bob", entry(1)), ("ada", None), ("bob", None)):
+        attendance.present("r", user, present)
+        _, _, keys, *rest = (await written(transport)).split(b"\r\n")[2::2]
+        left.append(rest[int(keys) + 5])
+        connection.data_received(OCCUPIED)
+    assert left == [b"0", b"0", b"0", b"1"], "the sixth argument of the script"
+
+
 async def test_a_change_waits_while_too_much_is_unanswered() -> None:
     wire, connection, transport = wired()
     attendance = Attendance(wire, OwnOccupancy(), given_up)

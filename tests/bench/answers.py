@@ -109,7 +109,7 @@ async def ask(server: Server, texts: list[bytes]) -> dict[str, list[Any]]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.answers", description=str(__doc__).split("\n\n")[0])
     parser.add_argument("ref", help="the commit to compare with: a branch, a tag or a hash")
-    parser.add_argument("--payloads", type=int, default=2000, help="how many are sent in each way (default: 2000)")
+    parser.add_argument("--payloads", type=int, default=3000, help="how many are sent in each way (default: 3000)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     texts = payloads(args.payloads, args.seed)

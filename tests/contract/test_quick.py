@@ -14,7 +14,7 @@ from tidegate.contract import hazards
 from tidegate.contract.contract import Contract
 from tidegate.core.errors import Refused
 
-PAYLOADS = 2500
+PAYLOADS = 2600
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,41 @@ def test_classes() -> None:
                 assert cost(filters, **query) is wanted
 
 
+def test_small_are_reads_that_look_at_few_rows_whatever_the_table_has() -> None:
+    both = (("harbour", "asc"), ("number", "asc"))
+    cases: dict[str, tuple[bool, CostRules, dict[str, Any] | None, dict[str, Any]]] = {
+        "by a hundred keys": (True, RULES, None, {"keys": ({"id": 1},) * FEW}),
+        "by keys, with the rule of rows": (True, RULES, {"name": {"contains": "x"}}, {"keys": ({"id": 1},)}),
+        "by more keys": (False, RULES, None, {"keys": ({"id": 1},) * (FEW + 1), "limit": None}),
+        "by more keys, and few of them": (False, RULES, None, {"keys": ({"id": 1},) * (FEW + 1), "limit": 1}),
+        "the first rows": (True, RULES, None, {"limit": FEW}),
+        "one more": (False, RULES, None, {"limit": FEW + 1}),
+        "a near page": (True, RULES, None, {"limit": FEW - 1, "offset": 1}),
+        "a page after them": (False, RULES, None, {"limit": 1, "offset": FEW}),
+        "all rows": (False, RULES, None, {"limit": None}),
+        "the last rows": (True, RULES, None, {"limit": 1, "sort": (("id", "desc"),)}),
+        "sorted": (False, RULES, None, {"limit": 1, "sort": (("name", "asc"),)}),
+        "counted": (False, RULES, None, {"limit": 1, "count": True}),
+        "by a value of an index": (False, RULES, {"owner": 7}, {"limit": 1}),
+        "by a key of a filter": (False, RULES, {"id": 7}, {"limit": 1}),
+        "the first by the whole key": (True, ALONG, None, {"limit": 1, "sort": both}),
+        "the last by the whole key": (
+            True,
+            ALONG,
+            None,
+            {"limit": 1, "sort": tuple((name, "desc") for name, _ in both)},
+        ),
+        "the first by half a key": (True, ALONG, None, {"limit": 1, "sort": both[:1]}),
+        "the last by half a key": (False, ALONG, None, {"limit": 1, "sort": (("harbour", "desc"),)}),
+        "in two directions": (False, ALONG, None, {"limit": 1, "sort": (both[0], ("number", "desc"))}),
+    }
+    with every_case() as case:
+        for name, (wanted, rules, filters, query) in cases.items():
+            with case(name):
+                asked = ReadQuery(resource="boats", where=compile_filters(filters), **query)
+                assert rules.small(asked, rules.cost(asked)) is wanted
+
+
 def test_a_key_of_several_properties_is_an_index_too() -> None:
     assert cost({"harbour": "a"}, ALONG) is Cost.INDEXED
     assert cost({"number": 1}, ALONG) is Cost.SCAN

@@ -73,6 +73,36 @@ def test_nothing_goes_along_with_a_list_or_at_a_table_that_is_held_up() -> None:
     assert along.job == "get 1"
 
 
+def test_small_lists_go_along_with_each_other_until_a_list_that_is_not_small_is_next() -> None:
+    threads = Threads()
+    for job, payer, small in [
+        ("ada's first", ADA, True),
+        ("bob's first", BOB, True),
+        ("ada's second", ADA, True),
+        ("bob's long one", BOB, False),
+        ("bob's last", BOB, True),
+    ]:
+        threads.add(job, payer, Cost.INDEXED, small=small)
+    leader, along = begun_together(threads)
+    assert [leader.job, *(turn.job for turn in along)] == ["ada's first", "bob's first", "ada's second"]
+    long, nothing = begun_together(threads)
+    assert (long.job, nothing) == ("bob's long one", [])
+    assert [turn.job for turn in along_with(threads, leader)] == ["bob's last"]
+
+
+@pytest.mark.parametrize("cost", list(Cost))
+def test_what_goes_along_costs_its_account_no_less_while_it_runs(cost: Cost) -> None:
+    threads = Threads()
+    for job in ("ada's", "bob's"):
+        threads.add(job, ADA if job == "ada's" else BOB, cost, small=True)
+    leader, (along,) = begun_together(threads)
+    ada, bob = (threads.queue._accounts[name] for name in ("ada", "bob"))
+    assert ada.place(threads.now) == pytest.approx(bob.place(threads.now))
+    for turn in (along, leader):
+        threads.queue.end(turn, threads.now, 0.25)
+    assert ada.used == pytest.approx(bob.used)
+
+
 def test_an_account_whose_reads_go_along_is_remembered_until_all_of_them_end() -> None:
     threads = Threads()
     threads.add("ada's", ADA, Cost.KEY)

@@ -20,8 +20,11 @@ class Threads:
         self.now = 100.0
         self.running: dict[str, Turn[str]] = {}
 
-    def add(self, job: str, payer: Payer, cost: Cost = Cost.SCAN, table: str = "tasks") -> Turn[str]:
-        return self.queue.add(job, payer, cost, table, self.now)
+    def add(
+        self, job: str, payer: Payer, cost: Cost = Cost.SCAN, table: str = "tasks", small: bool | None = None
+    ) -> Turn[str]:
+        """`small`: as reads by key are, where nothing else is said."""
+        return self.queue.add(job, payer, cost, table, self.now, cost is Cost.KEY if small is None else small)
 
     def begin(self) -> list[str]:
         """Give work to the free threads; what has begun, in order."""

@@ -43,7 +43,11 @@ class Database:
 
 
 def by_key(number: int) -> Purpose:
-    return Purpose(Payer(f"user {number}", f"c{number}"), Cost.KEY, "users")
+    return Purpose(Payer(f"user {number}", f"c{number}"), Cost.KEY, "users", small=True)
+
+
+def listing(number: int) -> Purpose:
+    return by_key(number)._replace(cost=Cost.INDEXED)
 
 
 class Clock:
@@ -95,15 +99,25 @@ def test_reads_of_one_turn_of_the_loop_share_threads() -> None:
     run(play)
 
 
-def test_lists_do_not_ride_with_other_reads() -> None:
+def test_long_lists_do_not_ride_with_other_reads() -> None:
     async def play(threads: ReadThreads, _: Database) -> None:
-        listing = Purpose(Payer("ada", "c"), Cost.INDEXED, "users")
         found = await asyncio.gather(
-            threads.run(threading.get_ident, listing),
-            threads.run(threading.get_ident, listing._replace(payer=Payer("bob", "d"))),
-            threads.run(threading.get_ident, by_key(1)),
+            threads.run(threading.get_ident, listing(1)._replace(small=False)),
+            threads.run(threading.get_ident, listing(2)._replace(small=False)),
+            threads.run(threading.get_ident, by_key(3)),
         )
         assert len(set(found)) == 3
+
+    run(play)
+
+
+def test_small_lists_share_a_thread_but_not_with_reads_by_key() -> None:
+    async def play(threads: ReadThreads, _: Database) -> None:
+        asked = [purpose(number) for number in range(MOST) for purpose in (by_key, listing)]
+        found = await asyncio.gather(*(threads.run(threading.get_ident, purpose) for purpose in asked))
+        assert found[::2] == [found[0]] * MOST
+        assert found[1::2] == [found[1]] * MOST
+        assert found[0] != found[1]
 
     run(play)
 
@@ -180,21 +194,27 @@ def test_a_client_that_leaves_takes_only_its_read_with_it() -> None:
 
 def test_after_slow_reads_threads_get_fewer_at_a_time(clock: Clock) -> None:
     async def play(threads: ReadThreads, _: Database) -> None:
+        def size(cost: Cost = Cost.KEY, table: str = "users") -> int:
+            return threads._together[cost, table].size
+
         async def took(*seconds: float) -> None:
             await asyncio.gather(
                 *(threads.run(partial(clock.work, each), by_key(number)) for number, each in enumerate(seconds))
             )
 
         await took(0.0, 0.0, 0.0, SLOW)
-        assert threads._together.size == MOST // 2, "the time of all counts, also of the last one"
+        assert size() == MOST // 2, "the time of all counts, also of the last one"
         await took(0.0)
-        assert threads._together.size == MOST
+        assert size() == MOST
         await took(0.0, 0.0, SLOW)
-        assert threads._together.size == 1, "half of those that were too slow together"
+        assert size() == 1, "half of those that were too slow together"
         await took(0.0)
         await took(0.0)
-        await threads.run(partial(clock.work, SLOW), Purpose(Payer("ada", "c"), Cost.INDEXED, "users"))
-        assert threads._together.size == MOST, "a list is slow for itself"
+        for small in (True, False):
+            await threads.run(partial(clock.work, SLOW), listing(0)._replace(small=small))
+            assert size() == MOST, "a list is slow for itself"
+            assert size(Cost.INDEXED) == 1, "and a small one for other small ones"
+            assert size(Cost.INDEXED, "tasks") == MOST, "of the same table"
 
     run(play)
 
@@ -228,11 +248,13 @@ def test_a_read_that_was_not_tried_because_of_a_lock_is_not_paid_for(clock: Cloc
     run(play)
 
 
-@pytest.mark.parametrize(("cost", "together"), [(Cost.KEY, 1), (Cost.INDEXED, MOST)])
-def test_a_read_that_has_its_thread_alone_does_not_wait_for_the_loop(cost: Cost, together: int) -> None:
+@pytest.mark.parametrize(
+    ("cost", "small", "together"), [(Cost.KEY, True, 1), (Cost.INDEXED, True, 1), (Cost.INDEXED, False, MOST)]
+)
+def test_a_read_that_has_its_thread_alone_does_not_wait_for_the_loop(cost: Cost, small: bool, together: int) -> None:
     async def play(threads: ReadThreads, _: Database) -> None:
         begun = threading.Event()
-        job = threads.submit(begun.set, Purpose(Payer("ada", "c"), cost, "users"))
+        job = threads.submit(begun.set, Purpose(Payer("ada", "c"), cost, "users", small))
         assert begun.wait(DEADLINE_S)
         await job.future
 

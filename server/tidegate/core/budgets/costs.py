@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import LOOKS_INTO, And, Filter, Term
+from tidegate.core.filters.tree import EVERYTHING, LOOKS_INTO, And, Filter, Term
 from tidegate.core.rows.ports import ReadQuery
 
 TEXT_CONDITIONS = 20
@@ -20,7 +20,8 @@ TEXT_CONDITIONS = 20
 which reads all rows twice, half of that. A condition on texts of 100 characters costs SQLite 0.17 s for a million rows,
 one on arrays 0.7 s."""
 FEW = 100
-"""Rows that a KEY read may name. More of them cost as much as a list, and must not stand before a read of one row."""
+"""Rows that a small read may look at. A read that names more of them costs as much as a list, and must not stand before
+a read of one row."""
 FAR = 10_000
 """Rows that an INDEXED list may pass over or return."""
 
@@ -50,9 +51,22 @@ class CostRules:
         if query.count or query.offset + (query.limit or 0) > FAR:
             return Cost.SCAN
         in_order = tuple(name for name, _ in query.sort) == self._key[: len(query.sort)]
-        if query.where == And(()):
+        if query.where == EVERYTHING:
             return Cost.INDEXED if in_order else Cost.SCAN
         return Cost.INDEXED if self._found_by_value(query.where) else Cost.SCAN
+
+    def small(self, query: ReadQuery, cost: Cost) -> bool:
+        """Whether the read, of the class `cost`, looks at few rows whatever the table has: those that it names, or the
+        first ones in the order of the key. A condition may pass over any number of rows.
+        """
+        if cost is not Cost.INDEXED or query.keys is not None:
+            return cost is Cost.KEY
+        if query.where != EVERYTHING or query.limit is None or query.offset + query.limit > FEW:
+            return False
+        orders = {order for _, order in query.sort}
+        if len(query.sort) < len(self._key):
+            orders.add("asc")
+        return len(orders) == 1  # an index of the key has its properties in one direction
 
     def _found_by_value(self, where: Filter) -> bool:
         parts = where.parts if isinstance(where, And) else (where,)

@@ -50,14 +50,14 @@ class FairQueue(Generic[Job]):
         """By table."""
         self._blocked: set[str] = set()
 
-    def add(self, job: Job, payer: Payer, cost: Cost, table: str, now: float) -> Turn[Job]:
-        """`job` waits for its turn. Raises CrowdedError."""
+    def add(self, job: Job, payer: Payer, cost: Cost, table: str, now: float, small: bool = False) -> Turn[Job]:
+        """`job` waits for its turn. `small`: it may go `beside` other work. Raises CrowdedError."""
         account = self._account(payer.account, now)
         if account.waiting >= self._shares.account_waiting or self.waiting >= self._shares.waiting:
             crowded = account.waiting >= self._shares.account_waiting
             self._rest(account, now)
             raise CrowdedError(crowded)
-        turn = Turn(job, cost, table)
+        turn = Turn(job, cost, table, small)
         self._put(account, turn, payer, now)
         self.waiting += 1
         return turn
@@ -82,19 +82,20 @@ class FairQueue(Generic[Job]):
         return turn
 
     def beside(self, leader: Turn[Job], now: float) -> Turn[Job] | None:
-        """Begin more work that the thread of `leader` does after it: by key, at the same table. It counts as no thread.
+        """Begin more work that the thread of `leader` does after it: the next one of the same class and table, where
+        both are small. It counts as no thread.
 
         None if there is none. Handing each small read to a thread costs more than the read.
         """
         key = leader.cost, leader.table
-        if leader.cost is not Cost.KEY or key not in self._heaps or leader.table in self._blocked:
+        if not leader.small or key not in self._heaps or leader.table in self._blocked:
             return None
         best = self._first_of(key, now, beside=True)
-        if best is None:
+        if best is None or not best[2].peek().small:
             return None
         account, turn = self._begin(best, now)
         account.beside += 1
-        account.used = min(account.used + EXPECTED_S[Cost.KEY], self._time + LEAD_S)
+        account.used = min(account.used + EXPECTED_S[turn.cost], self._time + LEAD_S)
         return turn
 
     def end(self, turn: Turn[Job], now: float, took: float | None = None) -> None:
@@ -236,7 +237,7 @@ class FairQueue(Generic[Job]):
         turn.began = None
         if turn not in account.running:
             account.beside -= 1
-            account.used = min(account.used + took - EXPECTED_S[Cost.KEY], self._time + LEAD_S)
+            account.used = min(account.used + took - EXPECTED_S[turn.cost], self._time + LEAD_S)
             return account
         account.used = min(account.used + took, self._time + LEAD_S)
         del account.running[turn]

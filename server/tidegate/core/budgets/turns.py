@@ -60,12 +60,14 @@ class CrowdedError(Exception):
 class Turn(Generic[Job]):
     """Some work, from when it is added until it has ended or is dropped."""
 
-    __slots__ = ("began", "cost", "job", "payers", "table")
+    __slots__ = ("began", "cost", "job", "payers", "small", "table")
 
-    def __init__(self, job: Job, cost: Cost, table: str) -> None:
+    def __init__(self, job: Job, cost: Cost, table: str, small: bool) -> None:
         self.job = job
         self.cost = cost
         self.table = table
+        self.small = small
+        """One thread may do it together with other small work."""
         self.payers: dict[Payer, None] = {}
         """Who waits for it; once it runs, the one who pays."""
         self.began: float | None = None
@@ -86,6 +88,10 @@ class Lane(Generic[Job]):
 
     def put(self, turn: Turn[Job], connection: str) -> None:
         self.connections.setdefault(connection, {})[turn] = None
+
+    def peek(self) -> Turn[Job]:
+        """What `first` would return."""
+        return next(iter(next(iter(self.connections.values()))))
 
     def first(self) -> tuple[Turn[Job], str]:
         """The oldest work of the connection whose turn it is. The others come before it next time."""

@@ -46,6 +46,8 @@ class Purpose(NamedTuple):
     payer: Payer = GATEWAY
     cost: Cost = Cost.KEY
     table: str = ""
+    small: bool = False
+    """A thread may do it together with other small work of its class and table."""
     waits: bool = True
     """It may wait for its turn for no longer than it may run."""
     ended: Callable[[asyncio.Future[Any]], None] = lambda future: None

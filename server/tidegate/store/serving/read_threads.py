@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from tidegate.core.budgets.costs import Cost
@@ -46,7 +48,7 @@ class ReadThreads:
         together: int = 1,
     ) -> None:
         """`timeout`: seconds that work may wait, and then run; 0 for no limit. `spent`: gets the time that it took.
-        `together`: how much work by key a thread gets at a time, at most.
+        `together`: how much small work a thread gets at a time, at most.
         """
         self._spent = spent or Spent()
         self._loop = loop
@@ -62,7 +64,8 @@ class ReadThreads:
         self._looking: asyncio.TimerHandle | None = None
         self._closing = False
         self._held = False
-        self._together = Together(together)
+        self._together = defaultdict[tuple[Cost, str], Together](partial(Together, together))
+        """Of small work, by class and table: what is slow at one of them is so again."""
         self._beginning = False
         """The next turn of the loop begins work."""
 
@@ -83,7 +86,9 @@ class ReadThreads:
             raise refusals.stopping()
         job: Job[T] = Job(work, purpose, self._loop.create_future())
         try:
-            job.turn = self._queue.add(job, purpose.payer, purpose.cost, purpose.table, self._loop.time())
+            job.turn = self._queue.add(
+                job, purpose.payer, purpose.cost, purpose.table, self._loop.time(), purpose.small
+            )
         except CrowdedError as error:
             raise refusals.crowded(error.account) from None
         self._jobs[job] = None
@@ -92,7 +97,7 @@ class ReadThreads:
                 job.until = job.due = self._loop.time() + self._timeout
             if self._looking is None:
                 self._looking = self._loop.call_later(self._timeout / LOOKS, self._look)
-        if purpose.cost is not Cost.KEY or self._together.size == 1:
+        if not purpose.small or self._together[purpose.cost, purpose.table].size == 1:
             self.begin_next()
         elif not self._beginning:  # what other clients ask in this turn of the loop goes to the thread with it
             self._beginning = True
@@ -127,11 +132,11 @@ class ReadThreads:
             turn = self._queue.next(now)
             if turn is None:
                 return
-            worker, jobs = self._idle.pop(), []
+            worker, jobs, most = self._idle.pop(), [], self._together[turn.cost, turn.table].size
             following: Turn[Job[Any]] | None = turn
             while following is not None:
                 jobs.append(self._begun(following, worker, now))
-                following = self._queue.beside(turn, now) if len(jobs) < self._together.size else None
+                following = self._queue.beside(turn, now) if len(jobs) < most else None
             worker.inbox.put(jobs)
 
     def _begin(self) -> None:
@@ -235,8 +240,8 @@ class ReadThreads:
         self._idle.append(worker)
         for outcome in outcomes:
             self._ended(outcome)
-        if outcomes[0].job.purpose.cost is Cost.KEY:
-            self._together.took(len(outcomes), sum(outcome.took for outcome in outcomes))
+        if (purpose := outcomes[0].job.purpose).small:
+            self._together[purpose.cost, purpose.table].took(len(outcomes), sum(outcome.took for outcome in outcomes))
         self.begin_next()
 
     def _ended(self, outcome: Outcome) -> None:

@@ -67,7 +67,7 @@ class Reads:
         together: int = 1,
     ) -> None:
         """`timeout`: seconds that a read may wait, and then run; 0 for no limit. `each`: threads for one class.
-        `together`: reads by key that a thread gets at a time, at most.
+        `together`: small reads that a thread gets at a time, at most.
         """
         self._reader = reader
         self._rules = {
@@ -90,15 +90,16 @@ class Reads:
     async def changes(self, after: int, upto: int, limit: int, payer: Payer) -> Sequence[Change]:
         """A client that catches up waits for its turn as long as it takes: refused, it would only come back."""
         # Many changes are as much work as a list: they must not stand before a read of one row.
-        purpose = Purpose(payer, Cost.KEY if min(limit, upto - after) <= FEW else Cost.INDEXED, waits=False)
+        few = min(limit, upto - after) <= FEW
+        purpose = Purpose(payer, Cost.KEY if few else Cost.INDEXED, small=few, waits=False)
         return await self._threads.run(partial(self._reader.changes, after, upto, limit), purpose)
 
     async def by_key(self, work: Callable[[], T], payer: Payer) -> T:
         """Any work that looks at few rows, by their keys."""
-        return await self._threads.run(work, Purpose(payer, Cost.KEY))
+        return await self._threads.run(work, Purpose(payer, Cost.KEY, small=True))
 
     def snapshot(self, query: ReadQuery, encode: EncodePage) -> Pages:
-        return self._snapshots.open(query, self._cost(query), encode)
+        return self._snapshots.open(query, self._rules[query.resource].cost(query), encode)
 
     def give_up(self) -> None:
         """Refuse what waits, interrupt what runs, and begin nothing more."""
@@ -112,7 +113,6 @@ class Reads:
             self._reader.close()
 
     def _purpose(self, query: ReadQuery, payer: Payer) -> Purpose:
-        return Purpose(payer, self._cost(query), query.resource)
-
-    def _cost(self, query: ReadQuery) -> Cost:
-        return self._rules[query.resource].cost(query)
+        rules = self._rules[query.resource]
+        cost = rules.cost(query)
+        return Purpose(payer, cost, query.resource, rules.small(query, cost))

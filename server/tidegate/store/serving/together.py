@@ -1,6 +1,6 @@
 """How many small reads one thread gets at a time.
 
-Handing a read by key to a thread costs several times what the read takes, where the database is part of this process.
+Handing a small read to a thread costs several times what the read takes, where the database is part of this process.
 So a thread gets several, as long as all of them together are quick: each is answered after the last one.
 Invariant: after a slow disk, or large rows, a read waits for few others.
 """
@@ -12,7 +12,7 @@ SHORT_S, LONG_S = 0.001, 0.002
 
 
 class Together:
-    """Of one set of threads."""
+    """Of the reads of one class and table."""
 
     def __init__(self, most: int) -> None:
         self.size = self._most = most

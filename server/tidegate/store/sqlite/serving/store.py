@@ -37,7 +37,7 @@ FILE_S = 0.5
 READERS = 2
 """Threads that read by key, and as many for each other class: more would wait for the interpreter, not for the disk."""
 TOGETHER = 16
-"""Reads by key that one of them gets at a time, while all together take less than two thousandths of a second."""
+"""Small reads that one of them gets at a time, while all together take less than two thousandths of a second."""
 
 
 class SqliteStore(ThreadedStore):

@@ -9,7 +9,6 @@ thread is free, work that may run does not wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Generic
@@ -179,10 +178,10 @@ class FairQueue(Generic[Job]):
         self._time = max(self._time, place)
         turn, connection = lane.first()
         account = lane.account
-        self._take_out(turn, now)
-        turn.payers = {Payer(account.name, connection): None}
         turn.began = now
-        self._idle.pop(account.name, None)
+        self._take_out(turn, now, account)
+        if len(turn.payers) > 1:
+            turn.payers = {Payer(account.name, connection): None}
         return account, turn
 
     def _account(self, name: str, now: float) -> Account[Job]:
@@ -198,7 +197,8 @@ class FairQueue(Generic[Job]):
         return account
 
     def _forget(self, now: float) -> None:
-        for name in list(_while_older(self._idle, self._accounts, now - LEAD_S - HEAD_START_S)):
+        limit = now - LEAD_S - HEAD_START_S
+        while self._idle and self._accounts[name := next(iter(self._idle))].idle_since <= limit:
             del self._idle[name]
             del self._accounts[name]
 
@@ -213,8 +213,8 @@ class FairQueue(Generic[Job]):
         if not lane.stamp and not self._full(account, turn.cost):
             self._list(lane, account.place(now))
 
-    def _take_out(self, turn: Turn[Job], now: float) -> None:
-        """It is in no lane any more."""
+    def _take_out(self, turn: Turn[Job], now: float, begins: Account[Job] | None = None) -> None:
+        """It is in no lane any more. `begins`: the account that it begins for."""
         key = turn.cost, turn.table
         for name, connection in turn.payers:
             account = self._accounts[name]
@@ -224,7 +224,8 @@ class FairQueue(Generic[Job]):
             if not lane.connections:
                 del account.lanes[key]
                 lane.stamp = 0
-            self._rest(account, now)
+            if account is not begins:
+                self._rest(account, now)
         self.waiting -= 1
 
     def _stop(self, turn: Turn[Job], now: float, took: float | None = None) -> Account[Job]:
@@ -249,10 +250,11 @@ class FairQueue(Generic[Job]):
 
     def _settle(self, account: Account[Job], now: float) -> None:
         """Its place or its right to a turn has changed."""
-        place = account.place(now)
-        for lane in account.lanes.values():
-            if not self._full(account, lane.key[0]):
-                self._list(lane, place)
+        if account.lanes:
+            place = account.place(now)
+            for lane in account.lanes.values():
+                if not self._full(account, lane.key[0]):
+                    self._list(lane, place)
         self._rest(account, now)
 
     def _rest(self, account: Account[Job], now: float) -> None:
@@ -269,10 +271,3 @@ class FairQueue(Generic[Job]):
         if len(heap) > 2 * len(self._accounts) + STALE:
             heap[:] = [entry for entry in heap if entry[1] == entry[2].stamp]
             heapify(heap)
-
-
-def _while_older(idle: dict[str, None], accounts: dict[str, Account[Job]], limit: float) -> Iterator[str]:
-    for name in idle:
-        if accounts[name].idle_since > limit:
-            return
-        yield name

@@ -127,4 +127,6 @@ class Account(Generic[Job]):
 
     def place(self, now: float) -> float:
         """`used`, and what runs."""
+        if not self.running:
+            return self.used
         return self.used + sum(max(EXPECTED_S[turn.cost], now - (turn.began or now)) for turn in self.running)

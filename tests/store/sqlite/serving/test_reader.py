@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,6 +50,27 @@ def test_rows_are_what_the_schema_says(reader: Reader, foreign: Foreign) -> None
         "extra": 1.5,
     }
     assert second == {"code": "b", "name": "nameless", "harbour": None, "afloat": False, "tags": [], "papers": None}
+
+
+def test_statements_with_other_limits_are_not_prepared_again(reader: Reader, foreign: Foreign) -> None:
+    for code in "abc":
+        add(foreign, code)
+    prepared: list[int] = []
+
+    def called_to_prepare(action: int, *_: object) -> int:
+        prepared.append(action)
+        return apsw.SQLITE_OK
+
+    reader._connection().authorizer = called_to_prepare
+    assert codes(reader, limit=1) == ["a"]
+    assert [change.seq for change in reader.changes(0, 3, 1)] == [1]
+    selects = prepared.count(apsw.SQLITE_SELECT)
+    assert selects
+    assert codes(reader, limit=2) == ["a", "b"]
+    assert codes(reader, limit=1, offset=1) == ["b"]
+    assert codes(reader, offset=2) == ["c"]
+    assert [change.seq for change in reader.changes(0, 3, 2)] == [1, 2]
+    assert prepared.count(apsw.SQLITE_SELECT) == selects
 
 
 def test_a_snapshot_and_its_position_are_of_one_moment(

@@ -20,6 +20,10 @@ from tidegate.store.sqlite.rows import to_column
 KEPT = 256
 """Texts of one kind that are kept: a client may ask for more orders than a schema has tables."""
 
+LIMIT, LIMIT_OF_ONE_PLAN = " LIMIT ? OFFSET ?", " LIMIT +? OFFSET +?"
+"""SQLite looks at a limit that is a parameter, so as to choose a plan for it, and prepares the statement again for each
+execution. It does not look at an expression: to be used where there is only one plan, the order of the key."""
+
 
 @lru_cache(KEPT)
 def listed(columns: tuple[str, ...]) -> str:

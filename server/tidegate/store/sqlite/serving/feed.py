@@ -90,7 +90,7 @@ class SqliteFeed(Feed):
             with connection:
                 newest, pruned_to = head(connection), one_value(connection, PRUNED_TO)
                 found: list[tuple[Any, ...]] = connection.execute(
-                    f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT +?",
                     (self._position, newest, size := self._batch.size),
                 ).fetchall()
             if newest <= self._position:

@@ -30,7 +30,7 @@ from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
 from tidegate.store.sqlite.program_needs import KeyLookups, lacks_program
 from tidegate.store.sqlite.rows import RowReader
-from tidegate.store.sqlite.serving.clauses import key_is_one_of, listed, ordered
+from tidegate.store.sqlite.serving.clauses import LIMIT, LIMIT_OF_ONE_PLAN, key_is_one_of, listed, ordered
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.result_codes import unreadable
 
@@ -88,7 +88,7 @@ class Reader:
             if after < pruned_to:
                 raise LogPruned(pruned_to)
             found = connection.execute(
-                f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, limit)
+                f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT +?", (after, upto, limit)
             ).fetchall()
         return self.decoded(found)
 
@@ -151,7 +151,7 @@ class Reader:
         where, values = self._where(connection, resource, query)
         rest = where + ordered(resource.key, query.sort)
         if query.limit is not None or query.offset:
-            rest += " LIMIT ? OFFSET ?"
+            rest += LIMIT if where or query.sort else LIMIT_OF_ONE_PLAN
             values += [-1 if query.limit is None else query.limit, query.offset]
         rows = select(connection, resource, reader, rest, values)
         if query.fields is not None:

@@ -6,12 +6,14 @@ import asyncio
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from tests.engines.redis.test_connection import LOADED, REFUSED, Noted, connected
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.occupancy import OwnOccupancy
+from tidegate.engines.redis import attendance as redis_attendance
 from tidegate.engines.redis.attendance import UNANSWERED, Attendance
 from tidegate.engines.redis.connection import BYTES_LIMIT, Connection
 from tidegate.engines.redis.engine import RedisEngine
@@ -152,6 +154,36 @@ async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -
     assert (await written(transport)).count(b'["Ada",1,') == UNANSWERED
     connection.data_received(OCCUPIED)
     assert (await written(transport)).count(b'["Ada",1,') == 1
+
+
+async def test_a_refused_change_is_written_again_for_the_last_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_attendance, "RETRY_S", 0.0)
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    first = attendance.present("r", "ada", entry(1))
+    await written(transport)
+    last = attendance.present("r", "ada", entry(2))
+    connection.data_received(b"-OOM the server is full\r\n")
+    assert (first.result(), last.done()) == (None, False)
+    while not (sent := await written(transport)):
+        pass
+    assert b'["Ada",2,' in sent
+    connection.data_received(OCCUPIED)
+    assert last.result() == "occupied"
+
+
+async def test_a_name_that_was_given_up_costs_the_name_that_followed_nothing() -> None:
+    wire, connection, transport = wired()
+    names: list[str] = []
+    attendance = Attendance(wire, OwnOccupancy(), lambda: names.append(wire.node))
+    attendance.present("r", "ada", entry(1))
+    await written(transport)
+    wire.node = "next"
+    connection.data_received(b"-GIVENUP the lease ended\r\n")
+    assert names == []
+    assert b"next" in await written(transport)
+    connection.data_received(b"-GIVENUP the lease ended\r\n")
+    assert names == ["next"]
 
 
 async def test_a_room_is_one_of_the_gateway_until_its_last_user_there_leaves() -> None:

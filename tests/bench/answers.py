@@ -14,6 +14,7 @@ import json
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.contract.awkward import payloads
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tests.transport.arrivals import WAYS
+from tidegate.contract.hazards import readable_ref
 
 CHANCE = {"time", "position", "epoch", "subscription", "retry_after", "created_at", "updated_at", "since"}
 """Names of what may differ from run to run, or may be missing in one."""
@@ -52,9 +54,10 @@ class Asked:
         self.answers.setdefault(str(ref), []).append(_certain(message))
         self._came.set()
 
-    async def answered(self, refs: list[str]) -> None:
+    async def answered(self, refs: Counter[str]) -> None:
+        """Until each of `refs` has as many answers as it counts."""
         async with asyncio.timeout(DEADLINE_S):
-            while any(ref not in self.answers for ref in refs):
+            while any(len(self.answers.get(ref, ())) < number for ref, number in refs.items()):
                 self._came.clear()
                 await self._came.wait()
 
@@ -66,8 +69,15 @@ def _certain(value: Any) -> Any:
     return [_certain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def numbered(texts: list[bytes], way: str) -> Iterator[tuple[bytes, str | None]]:
-    """The payloads with their `ref`s: each plain object with a valid one gets another one, which no other has."""
+def echoed(message: Any) -> str | int | None:
+    """The `ref` that the answer to a payload has, as far as that is sure."""
+    ref = readable_ref(message) if isinstance(message, dict) else None
+    # Half of a surrogate pair is no text.
+    return None if isinstance(ref, str) and not ref.isprintable() else ref
+
+
+def numbered(texts: list[bytes], way: str) -> Iterator[tuple[bytes, str | int | None]]:
+    """The payloads with the `ref`s of their answers: each plain object with a valid one gets one that no other has."""
     for number, text in enumerate(texts):
         try:
             message = json.loads(text)
@@ -79,12 +89,12 @@ def numbered(texts: list[bytes], way: str) -> Iterator[tuple[bytes, str | None]]
             ref = f"{way} {number}"
             yield json.dumps({**message, "ref": ref}).encode(), ref
         else:
-            yield text, None
+            yield text, echoed(message)
 
 
 async def ask(server: Server, texts: list[bytes]) -> dict[str, list[Any]]:
     """What the server answers, by `ref`."""
-    asked = Asked(await connect(server.port))
+    asked, expected = Asked(await connect(server.port)), Counter[str]()
     await asked.client.until(server.greeting)
     for way, segments in WAYS.items():
         chance, sent = random.Random(way), list(numbered(texts, way))
@@ -98,7 +108,8 @@ async def ask(server: Server, texts: list[bytes]) -> dict[str, list[Any]]:
             for segment in segments(frames, chance):
                 asked.client.transport.write(segment)
                 await asyncio.sleep(0)
-            await asked.answered([fence, *(ref for _, ref in group if ref is not None)])
+            expected.update([fence, *(str(ref) for _, ref in group if ref is not None)])
+            await asked.answered(expected)
     asked.client.transport.close()
     for ref, answers in asked.answers.items():
         if ref.startswith("together"):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.cases import every_case
+from tests.support.sqlite import foreign
 from tidegate.schema.resource import read_resource
 from tidegate.store.sql.filters import Condition
 from tidegate.store.sqlite.filters import ALIAS
@@ -36,12 +38,11 @@ FOUND: dict[str, tuple[list[tuple[str, int]], list[tuple[str, int]]]] = {
 
 
 @pytest.fixture
-def program() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE words (word TEXT COLLATE NOCASE, number INTEGER, PRIMARY KEY (word, number))")
-    connection.executemany("INSERT INTO words VALUES (?, ?)", ROWS)
-    yield connection
-    connection.close()
+def program(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with foreign(tmp_path / "words.db") as connection:
+        connection.execute("CREATE TABLE words (word TEXT COLLATE NOCASE, number INTEGER, PRIMARY KEY (word, number))")
+        connection.executemany("INSERT INTO words VALUES (?, ?)", ROWS)
+        yield connection
 
 
 def looked_up(keys: list[tuple[str, int]], *, by_collation: bool) -> Condition:

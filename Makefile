@@ -140,7 +140,7 @@ BENCH_OPTIONS = $(ROWS) $(if $(RUNS),--runs $(RUNS)) $(if $(RESUME),--resume) $(
 bench: setup-tests ## Tidegate in all rows, beside the least that C can do; ROWS='ping message' chooses, RUNS (3), BENCH_PYTHON for the servers, RESUME=1 goes on, WRITE=1 fills docs
 	$(BENCH) own $(BENCH_OPTIONS)
 
-bench-quick: setup-tests ## the rows of rooms beside C, websockets and gorilla, in a minute; ROWS, RUNS, RESUME, WRITE, BENCH_PYTHON as above
+bench-quick: setup-tests ## six rows of rooms beside C, websockets and gorilla, in 45 seconds; ROWS, RUNS, RESUME, WRITE, BENCH_PYTHON as above
 	$(BENCH) quick $(BENCH_OPTIONS)
 
 bench-peers: setup-tests ## all rows and all peers, which it installs into build/bench; takes 40 minutes at most; ROWS, RUNS, RESUME, WRITE, BENCH_PYTHON as above

@@ -193,7 +193,7 @@ def pythons_compared(beside: str) -> str:
 
 def asked() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__)
-    parser.add_argument("set", choices=SETS, help="quick: 8 rows, few servers; own: all rows, the floor; peers: all")
+    parser.add_argument("set", choices=SETS, help="quick: 6 rows, few servers; own: all rows, the floor; peers: all")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"{', '.join(SETS['peers'])} (default: all of the set)")
     parser.add_argument("--runs", type=int, default=3, help="times each row is measured (default: 3)")
     parser.add_argument("--only", action="append", default=[], metavar="SERVER", help="take this server; repeatable")

@@ -67,17 +67,7 @@ ROWS = {
     ),
 }
 """The rows of the load generator in C, by name."""
-QUICK = (
-    "memory",
-    "greet",
-    "connect",
-    "fanout-100",
-    "fanout-100-16",
-    "fanout-1000",
-    "fanout-1000-16",
-    "ping",
-    "message",
-)
+QUICK = ("memory", "connect", "fanout-100", "fanout-1000-16", "ping", "message")
 SETS = {"quick": QUICK, "own": (*ROWS, *product_rows.ROWS), "peers": (*ROWS, *product_rows.ROWS)}
 """The rows of each command, in their order: memory first, while nothing can be reused."""
 

@@ -7,27 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from tests.engines.told_changes import ToldChanges
 from tidegate.core.rooms.ports import Occupancy
 from tidegate.engines.occupancy import OwnOccupancy
 
 CHANGES: tuple[Occupancy, ...] = ("occupied", "vacated", None)
 
 
-class Told:
-    """The part of a listener that learns what became of rooms."""
-
-    def __init__(self) -> None:
-        self.changes: list[tuple[str, str]] = []
-
-    def occupied(self, room: str) -> None:
-        self.changes.append((room, "occupied"))
-
-    def vacated(self, room: str) -> None:
-        self.changes.append((room, "vacated"))
-
-
-def listening() -> tuple[OwnOccupancy, Told]:
-    occupancy, told = OwnOccupancy(), Told()
+def listening() -> tuple[OwnOccupancy, ToldChanges]:
+    occupancy, told = OwnOccupancy(), ToldChanges()
     occupancy.listener = cast("Any", told)
     return occupancy, told
 

@@ -14,6 +14,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.engines.told_changes import ToldChanges
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Occupancy, PresenceEntry
 from tidegate.engines.hub import messages as say
@@ -40,19 +41,6 @@ class Told:
     def last(self, room: str) -> bool:
         """Whether it was told to be occupied. Two workers may tell two changes of one moment in either order."""
         return bool(self.of[room]) and max(self.of[room]).occupied
-
-
-class Listener:
-    """Of one worker: hears a change at once, and only by its kind."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, Occupancy]] = []
-
-    def occupied(self, room: str) -> None:
-        self.heard.append((room, "occupied"))
-
-    def vacated(self, room: str) -> None:
-        self.heard.append((room, "vacated"))
 
 
 class Line:
@@ -87,7 +75,7 @@ class Worker:
         self.calls = Calls(walk.loop)
         self._answers: dict[int, tuple[str, asyncio.Future[Occupancy]]] = {}
         self._presence = OwnPresence(self.calls, node, lambda: walk.now)
-        self._listener = self._presence.occupancy.listener = Listener()  # type: ignore[assignment]  # as far as it is used
+        self._listener = self._presence.occupancy.listener = ToldChanges()  # type: ignore[assignment]  # as far as it is used
 
     def toggle(self, room: str) -> None:
         """Its user comes or goes."""
@@ -139,7 +127,7 @@ class Worker:
                 self._presence.counted(message)
                 answered = self._answers.pop(message.id, None)
                 if answered is not None:
-                    self._listener.heard.append((answered[0], answered[1].result()))
+                    self._listener.changes.append((answered[0], answered[1].result()))
                 self._tell(message.last)
             case say.Changed():
                 has = self._presence.changed(message)
@@ -150,13 +138,13 @@ class Worker:
 
     def _tell(self, change: say.Change | None) -> None:
         """What the application hears, with its number."""
-        for room, kind in self._listener.heard:
+        for room, kind in self._listener.changes:
             if kind is not None:
                 assert change is not None
                 assert change.occupied == (kind == "occupied")
                 assert change.node == self.node
                 self._walk.told.of[room].append(change)
-        self._listener.heard.clear()
+        self._listener.changes.clear()
 
     def tick(self) -> None:
         if self.line is not None and self.line.begun and self._walk.now >= self._settles:

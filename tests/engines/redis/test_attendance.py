@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.engines.redis.test_connection import LOADED, REFUSED, Noted, connected
+from tests.engines.told_changes import ToldChanges
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.core.rooms.room import RoomRules
@@ -107,22 +108,9 @@ async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did(
     assert attendance._entries == {}, "nothing is kept of a room without a user"
 
 
-class Told:
-    """The part of a listener that learns what became of rooms."""
-
-    def __init__(self) -> None:
-        self.changes: list[tuple[str, str]] = []
-
-    def occupied(self, room: str) -> None:
-        self.changes.append((room, "occupied"))
-
-    def vacated(self, room: str) -> None:
-        self.changes.append((room, "vacated"))
-
-
 async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_again_and_the_others_are() -> None:
     wire, connection, transport = wired()
-    occupancy, told = OwnOccupancy(), Told()
+    occupancy, told = OwnOccupancy(), ToldChanges()
     occupancy.listener = cast("Any", told)
     attendance = Attendance(wire, occupancy, given_up)
 

@@ -13,7 +13,7 @@ from tests.store.application import RESOURCES, Foreign
 from tests.store.mutations import create, delete, refused, update
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
-from tidegate.core.rows.ports import ReadQuery
+from tidegate.core.rows.ports import Mutation, ReadQuery, WriteResult
 from tidegate.store import SqliteStore
 from tidegate.store.sqlite import connection
 
@@ -23,6 +23,17 @@ async def store(path: Path) -> AsyncIterator[SqliteStore]:
     store = await SqliteStore.open(f"sqlite:///{path}", RESOURCES)
     yield store
     await store.close()
+
+
+async def together(
+    store: SqliteStore, foreign: Foreign, mutations: list[Mutation]
+) -> list[WriteResult | BaseException]:
+    """The outcomes of mutations that wait while another program writes, and then share a transaction."""
+    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
+    await asyncio.sleep(0)
+    foreign.connection.execute("COMMIT")
+    async with asyncio.timeout(DEADLINE_S):
+        return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_waiting_mutations_share_a_commit(store: SqliteStore, foreign: Foreign) -> None:
@@ -51,11 +62,7 @@ async def test_a_mutation_that_fails_undoes_no_other(store: SqliteStore, foreign
         delete("c", "missing", array=True),
         update("a", {"harbour": "z"}),
     ]
-    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
-    await asyncio.sleep(0)
-    foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    outcomes = await together(store, foreign, mutations)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == [
         "done",
         "conflict",
@@ -85,11 +92,7 @@ async def test_each_change_of_a_shared_commit_has_the_key_of_the_request_that_ma
         update("b", {}, idempotency_key="nothing"),
         create({"code": "e", "harbour": "e"}, {"code": "g", "harbour": "g"}, array=True, idempotency_key="key e"),
     ]
-    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
-    await asyncio.sleep(0)
-    foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(DEADLINE_S):
-        await asyncio.gather(*waiting, return_exceptions=True)
+    await together(store, foreign, mutations)
     log = foreign.connection.execute("SELECT new, origin, actor FROM tidegate_log ORDER BY seq").fetchall()
     found = [(json.loads(new)["code"], origin, actor) for new, origin, actor in log]
     assert found == [
@@ -131,11 +134,7 @@ async def test_a_broken_foreign_trigger_fails_only_mutations_of_its_table(
         create({"name": "Ada"}, resource="people"),
         create({"code": "b", "harbour": "x"}),
     ]
-    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
-    await asyncio.sleep(0)
-    foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    outcomes = await together(store, foreign, mutations)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "internal", "done"]
     assert store.healthy
     assert "known_to_its_program_only" in caplog.text
@@ -159,11 +158,7 @@ async def test_a_foreign_trigger_that_ends_the_transaction_undoes_no_other_mutat
     foreign.connection.execute("BEGIN IMMEDIATE")
     codes = ["no", "a", "b", "no", "no", "c", "no"]
     mutations = [create({"code": code, "sign": sign}) for sign, code in enumerate(codes)]
-    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
-    await asyncio.sleep(0)
-    foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    outcomes = await together(store, foreign, mutations)
     told = [getattr(outcome, "code", "done") for outcome in outcomes]
     assert told == ["invalid_data" if code == "no" else "done" for code in codes]
     assert store.healthy
@@ -208,11 +203,7 @@ async def test_an_answer_that_cannot_be_read_undoes_one_mutation_of_its_transact
         create({"code": "c"}),
         update("b", {"name": "B"}),
     ]
-    waiting = [asyncio.ensure_future(store.write(mutation)) for mutation in mutations]
-    await asyncio.sleep(0)
-    foreign.connection.execute("COMMIT")
-    async with asyncio.timeout(DEADLINE_S):
-        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    outcomes = await together(store, foreign, mutations)
     assert [getattr(outcome, "code", "done") for outcome in outcomes] == ["done", "internal", "done", "done"]
     found = foreign.connection.execute("SELECT code, harbour, CAST(name AS BLOB) FROM boats ORDER BY code").fetchall()
     assert found == [("a", None, b"A\xffB"), ("b", None, b"B"), ("c", None, b"nameless")]

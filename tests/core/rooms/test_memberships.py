@@ -78,6 +78,20 @@ def test_an_info_is_counted_as_it_is_now() -> None:
     assert house.held("user 1")[1] == INFO_COPIES * 2
 
 
+def test_an_info_goes_with_its_membership_and_not_a_second_time() -> None:
+    house, ada = House(), client("1")
+    house.join(ada, info=INFO)
+    house.join(ada, "b", info=INFO)
+    for _ in range(2):
+        house.leave(ada)
+        assert house.held("user 1") == (ROOM_BYTES + MEMBER_BYTES, INFO_BYTES), "of the other room"
+        house.join(ada)
+    house.leave(ada)
+    house.leave(ada, "b")
+    assert house.ledger.total == 0
+    assert not house.protocol.rooms._memberships._infos, "nothing is kept of a session that is gone"
+
+
 def test_a_room_without_presence_keeps_no_info() -> None:
     house, ada = House(), client("1")
     house.join(ada, "cursor-1", info=INFO)

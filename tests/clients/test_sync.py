@@ -237,8 +237,9 @@ def test_a_token_function_that_uses_its_client() -> None:
 
     with gateway(send_away) as url, connect(url, token=token) as client:
         clients.append(client)
+        statuses = client.statuses()
         client.send({"type": "ping"})
-        for status in client.statuses():
+        for status in statuses:
             if status == "open":
                 break
     assert codes == ["wrong_loop", "wrong_loop"]

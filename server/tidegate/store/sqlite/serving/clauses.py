@@ -22,7 +22,8 @@ KEPT = 256
 
 LIMIT, LIMIT_OF_ONE_PLAN = " LIMIT ? OFFSET ?", " LIMIT +? OFFSET +?"
 """SQLite looks at a limit that is a parameter, so as to choose a plan for it, and prepares the statement again for each
-execution. It does not look at an expression: to be used where there is only one plan, the order of the key."""
+execution. It does the same with a value that a column equals, where the rows are sorted. It does not look at an
+expression: to be used where there is only one plan, the order of the key."""
 
 
 @lru_cache(KEPT)

@@ -19,7 +19,7 @@ STEP = 1_000
 """Changes that go in one transaction, so that no writer waits long."""
 
 SIZES = f"""SELECT seq, octet_length(key) + ifnull(octet_length(old), 0) + ifnull(octet_length(new), 0) FROM {LOG}
-WHERE seq > ? ORDER BY seq LIMIT ?"""
+WHERE seq > ? ORDER BY seq LIMIT +?"""
 """octet_length() reads the length of a text and not the text."""
 
 

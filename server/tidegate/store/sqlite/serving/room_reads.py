@@ -23,10 +23,11 @@ T = TypeVar("T")
 
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
 NEW = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
-# As bytes: a foreign program may have written text that is not UTF-8.
-SHOWN = f"SELECT number, time, CAST(text AS BLOB) FROM {MESSAGES} WHERE room = ? AND generation = ? AND number > ?"
-AFTER = f"{SHOWN} AND number <= ? ORDER BY number"
-BEFORE = f"{SHOWN} AND number < ? AND time >= ? ORDER BY number DESC LIMIT ?"
+# Values as +?, because there is one plan: see `clauses.LIMIT_OF_ONE_PLAN`.
+# Text as bytes: a foreign program may have written text that is not UTF-8.
+SHOWN = f"SELECT number, time, CAST(text AS BLOB) FROM {MESSAGES} WHERE room = +? AND generation = +? AND number > +?"
+AFTER = f"{SHOWN} AND number <= +? ORDER BY number"
+BEFORE = f"{SHOWN} AND number < +? AND time >= ? ORDER BY number DESC LIMIT +?"
 HEADS = f"SELECT room, generation, head FROM {ROOMS} WHERE room IN (SELECT value FROM json_each(?))"
 
 

@@ -27,25 +27,26 @@ log = logging.getLogger("tidegate.store")
 
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
 NEW_STATE = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
-NEWEST = f"SELECT max(number) FROM {MESSAGES} WHERE room = ? AND generation = ?"
+# Values as +?, because there is one plan: see `clauses.LIMIT_OF_ONE_PLAN`.
+NEWEST = f"SELECT max(number) FROM {MESSAGES} WHERE room = +? AND generation = +?"
 KEEP_STATE = f"""INSERT INTO {ROOMS} (room, generation, head, gone, time, ttl, due) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (room) DO UPDATE SET generation = excluded.generation, head = excluded.head, gone = excluded.gone,
   time = excluded.time, ttl = excluded.ttl, due = excluded.due"""
 KEEP = f"INSERT INTO {MESSAGES} (room, generation, number, time, text) VALUES (?, ?, ?, ?, ?)"
-DROP = f"DELETE FROM {MESSAGES} WHERE room = ? AND generation = ? AND number <= ?"
+DROP = f"DELETE FROM {MESSAGES} WHERE room = +? AND generation = +? AND number <= +?"
 DROP_FORMER = f"""DELETE FROM {MESSAGES} WHERE rowid IN (
-  SELECT rowid FROM {MESSAGES} WHERE room = ? AND generation < ? LIMIT ?)"""
+  SELECT rowid FROM {MESSAGES} WHERE room = +? AND generation < +? LIMIT +?)"""
 KEY = f"SELECT digest, generation, number, time FROM {KEYS} WHERE room = ? AND actor = ? AND key = ?"
 KEEP_KEY = f"""INSERT OR REPLACE INTO {KEYS} (room, actor, key, digest, generation, number, time)
 VALUES (?, ?, ?, ?, ?, ?, ?)"""
 COUNTED = f"UPDATE {META} SET value = value + ? WHERE name = '{COUNT}'"
 NEXT_GENERATION = f"UPDATE {META} SET value = value + 1 WHERE name = '{GENERATION}' RETURNING value"
-DUE = f"SELECT room, generation, head, gone, time, ttl, due FROM {ROOMS} WHERE due <= ? ORDER BY due LIMIT ?"
+DUE = f"SELECT room, generation, head, gone, time, ttl, due FROM {ROOMS} WHERE due <= +? ORDER BY due LIMIT +?"
 FIRST = f"""SELECT max(number), count(*) FROM (
-  SELECT number, time FROM {MESSAGES} WHERE room = ? AND generation = ? ORDER BY number LIMIT ?)
+  SELECT number, time FROM {MESSAGES} WHERE room = +? AND generation = +? ORDER BY number LIMIT +?)
 WHERE time < ? OR number <= ?"""
-OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = ? ORDER BY generation, number LIMIT 1"
-OLD_KEYS = f"DELETE FROM {KEYS} WHERE id IN (SELECT id FROM {KEYS} ORDER BY id LIMIT ?) AND time < ?"
+OLDEST = f"SELECT time FROM {MESSAGES} WHERE room = +? ORDER BY generation, number LIMIT 1"
+OLD_KEYS = f"DELETE FROM {KEYS} WHERE id IN (SELECT id FROM {KEYS} ORDER BY id LIMIT +?) AND time < ?"
 ROOMS_A_STEP = 50
 
 

@@ -27,12 +27,12 @@ When = Literal["now", "later", "never"]
 class Callers:
     """Of one connection. `rate` and `peer` are those of the client whose request is here."""
 
-    __slots__ = ("_context", "_line", "_own", "_rates", "_waits_since", "peer", "rate")
+    __slots__ = ("_context", "_direct", "_own", "_rates", "_waits_since", "peer", "rate")
 
     def __init__(self, context: ConnectionContext, line: Visitor, now: float) -> None:
         self._context = context
-        self._line = line
-        self.peer = line.peer
+        # The connection itself is not kept: the two would be a circle, which only the garbage collector frees.
+        self.peer = self._direct = line.peer
         self.rate = self._own = RequestRate(UNLIMITED if line.peer.trusted else context.door.traffic(line, now))
         self._rates: dict[str, RequestRate] = {}
         self._waits_since: float | None = None
@@ -44,9 +44,9 @@ class Callers:
 
     def asks(self, head: Head, size: int, now: float) -> When:
         """A request with a head of `size` bytes is here: whether it may be handled now, is to wait, or is refused."""
-        if not self._line.peer.trusted:
+        if not self._direct.trusted:
             return "now" if self.rate.request(now) else "later"
-        self.peer = self._context.door.behind(self._line.peer, head.headers.get("x-forwarded-for", ""))
+        self.peer = self._context.door.behind(self._direct, head.headers.get("x-forwarded-for", ""))
         self.rate = self._rate_of(now)
         if self.rate.request(now, size + max(head.length, 0)):
             self._waits_no_more()
@@ -61,7 +61,7 @@ class Callers:
 
     def took_chunks(self, size: int) -> None:
         """So many bytes were of the body of the request that is here: its head did not say how many come."""
-        if self._line.peer.trusted:
+        if self._direct.trusted:
             self.rate.owe(size)
 
     def look(self, now: float) -> Literal["idle", "read", "wait", "close"]:
@@ -70,7 +70,7 @@ class Callers:
         To be asked about once a second.
         """
         waits = self.rate.exceeded
-        if waits and self._line.peer.trusted:
+        if waits and self._direct.trusted:
             self.rate.exceeded = False  # `asks` is asked again
             return "read"
         if waits or self._own.over:

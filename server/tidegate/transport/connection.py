@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from websockets.server import ServerProtocol
@@ -165,7 +166,8 @@ class Connection(asyncio.BufferedProtocol):
         self._head = b""
         if self._context.api is not None and self._context.for_api(received[:end]):
             let_go(self._ws)
-            to_http(self, self._context, self._transport, received)
+            another = partial(Connection, self._context, self._handler, self.id)
+            to_http(self, another, self._context, self._transport, received)
             return
         outcome = answer(self._ws, received[:end], self._context, self)
         if not isinstance(outcome, Upgrade):
@@ -174,9 +176,6 @@ class Connection(asyncio.BufferedProtocol):
         self.establish(outcome.token, outcome.response)
         if end < len(received):
             self.read_side.received(received[end:], self.heard)
-
-    def another(self) -> Connection:
-        return Connection(self._context, self._handler, self.id)
 
     def establish(self, token: str | None, response: bytes = b"") -> None:
         """The opening handshake has succeeded. `response`: what is to be sent, where the library has not read it."""

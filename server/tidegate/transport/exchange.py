@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tidegate.transport.api import Make
+from tidegate.transport.api import ApiHandler, Make
 from tidegate.transport.http import Response
 from tidegate.transport.http_head import Head
 from tidegate.transport.http_output import HttpOutput
@@ -81,13 +81,18 @@ class OpenExchange:
         """Let the page that asks read the response; None for a program."""
         self._output.origin = origin
 
-    def lost(self) -> None:
+    def lost(self, handler: ApiHandler) -> None:
         """The client is gone."""
         self._done = True
+        handler.gone(self)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Nothing asks for the request any more: what refers to it in turn is freed without a garbage collection."""
+        self.state = self.sink = self.owner = None
 
     def _complete(self) -> None:
-        # They refer to this object in turn, and are freed now without a garbage collection.
-        self.state = self.sink = self.owner = None
+        self._let_go()
         self._answered()
 
     @property

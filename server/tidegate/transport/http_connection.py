@@ -114,8 +114,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._context.door.left(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.lost()
-            self._api.gone(exchange)
+            exchange.lost(self._api)
         self._output.ended()
         self.kept.clear()
 

@@ -1,22 +1,28 @@
 """A TCP connection changes hands: from the handshake of WebSockets to HTTP, and back.
 
-Invariant: it has one place at the door all the time, and the bytes that have arrived go with it.
+Invariant: it has one place at the door all the time, and the bytes that have arrived go with it. What it was before is
+freed at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from tidegate.transport.context import ConnectionContext
 from tidegate.transport.door import Visitor
 from tidegate.transport.http_connection import HttpConnection
+from tidegate.transport.read_side import ReadSide
+from tidegate.transport.write_side import WriteSide
 
 
 class Opening(Visitor, Protocol):
     """A connection whose handshake is not complete."""
 
     id: str
+    read_side: ReadSide
+    write_side: WriteSide
 
     def begin(self, transport: asyncio.Transport) -> None:
         """It has the TCP connection."""
@@ -24,17 +30,20 @@ class Opening(Visitor, Protocol):
     def handshake(self, data: bytes) -> None:
         """These bytes have arrived."""
 
-    def another(self) -> Opening:
-        """One of the same kind, and with the same handler."""
 
-
-def to_http(line: Opening, context: ConnectionContext, transport: asyncio.Transport, received: bytes) -> None:
-    """The first request is for the API."""
+def to_http(
+    line: Opening,
+    another: Callable[[], Opening],
+    context: ConnectionContext,
+    transport: asyncio.Transport,
+    received: bytes,
+) -> None:
+    """The first request is for the API. `another` makes one of the kind of `line`, which nothing keeps any more."""
     assert context.api is not None
 
     def back(http: HttpConnection, rest: bytes) -> None:
         """A later request is not for the API."""
-        opening = line.another()
+        opening = another()
         opening.begin(transport)
         context.door.replaced(http, opening, context.now())
         transport.set_protocol(opening)  # type: ignore[arg-type]  # an asyncio protocol as well
@@ -43,4 +52,7 @@ def to_http(line: Opening, context: ConnectionContext, transport: asyncio.Transp
     http = HttpConnection(line.id, context, context.api, transport, back)
     context.door.replaced(line, http, context.now())
     transport.set_protocol(http)
+    # Its sides and `line` name each other, and would be freed by the garbage collector alone.
+    line.write_side.lost()
+    line.read_side.ended()
     http.began(received)

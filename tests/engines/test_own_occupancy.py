@@ -50,7 +50,9 @@ async def test_the_listener_is_told_what_no_caller_waits_for(change: Occupancy, 
 
 async def test_a_room_that_the_server_lost_is_not_told_as_occupied_when_its_users_are_said_again() -> None:
     occupancy, told = listening()
-    occupancy.emptied(iter(["r", "left"]))
+    occupancy.took("r", "ada", present=True)
+    occupancy.took("left", "ada", present=True)
+    occupancy.emptied(iter(["r", "left", "other"]))
     occupancy.came("other", "occupied")
     assert await answered(occupancy, "r", "occupied") is None
     assert await answered(occupancy, "left", "vacated") == "vacated"
@@ -59,13 +61,35 @@ async def test_a_room_that_the_server_lost_is_not_told_as_occupied_when_its_user
         assert await answered(occupancy, room, "occupied") == "occupied"
 
 
+async def test_a_room_is_told_as_occupied_where_the_server_had_none_of_its_users() -> None:
+    occupancy, _ = listening()
+    for user in ("ada", "bob"):
+        occupancy.took("r", user, present=True)
+        occupancy.took("r", user, present=False)
+    occupancy.took("s", "ada", present=True)
+    occupancy.took("s", "bob", present=True)
+    occupancy.took("s", "ada", present=False)
+    occupancy.emptied(["r", "s"])
+    assert await answered(occupancy, "r", "occupied") == "occupied"
+    assert await answered(occupancy, "s", "occupied") is None
+
+
+async def test_a_room_without_a_user_now_is_told_when_it_has_one_again() -> None:
+    occupancy, _ = listening()
+    occupancy.took("r", "ada", present=True)
+    occupancy.emptied([])
+    assert await answered(occupancy, "r", "occupied") == "occupied"
+
+
 async def test_what_several_losses_took_is_kept_until_the_server_answers() -> None:
     occupancy, told = listening()
-    occupancy.emptied(["r"])
-    occupancy.emptied(["s"])
+    for room in ("r", "s"):
+        occupancy.took(room, "ada", present=True)
+        occupancy.emptied([room])
     for room in ("r", "s"):
         occupancy.came(room, "occupied")
     assert told.changes == []
+    occupancy.took("r", "ada", present=True)
     occupancy.emptied(["r"])
     occupancy.came("r", None)
     occupancy.came("r", "occupied")

@@ -19,12 +19,22 @@ class OwnOccupancy:
 
     def __init__(self) -> None:
         self.listener: EngineListener | None = None
+        self._had: set[tuple[str, str]] = set()
+        """Rooms and users of this gateway that the server has. A later change of one may be under way."""
         self._lost: set[str] = set()
         """Rooms with a user of this gateway that the server lost, until it answers for the room again."""
 
+    def took(self, room: str, user: str, *, present: bool) -> None:
+        """The server says that it has what this gateway said of the user."""
+        if present:
+            self._had.add((room, user))
+        else:
+            self._had.discard((room, user))
+
     def emptied(self, rooms: Iterable[str]) -> None:
-        """The server lost everything. `rooms`: those in which it had a user of this gateway."""
-        self._lost.update(rooms)
+        """The server lost everything. `rooms`: those with a user of this gateway, who is said again."""
+        self._lost.update({room for room, _ in self._had}.intersection(rooms))
+        self._had.clear()
 
     def came(self, room: str, change: Occupancy, answer: asyncio.Future[Occupancy] | None = None) -> None:
         """The server says what a change of presence in `room` changed. `answer`: of its caller, if one waits."""

@@ -54,15 +54,13 @@ def test_a_database_that_may_have_other_entries_is_told_all_and_that_this_is_all
     assert again(presence) == []
 
 
-def test_rooms_are_known_to_the_database_where_it_answered_for_a_user() -> None:
+def test_rooms_are_those_with_a_user() -> None:
     presence = two_users()
-    presence.later(presence.set("r", "ada", b"away"))
     presence.later(presence.set("s", "ada", b"new"))
-    assert presence.known() == {"r"}
+    assert presence.rooms() == {"r", "s"}
     presence.set("r", "bob", b"")
-    assert presence.known() == frozenset()
-    again(presence)
-    assert presence.known() == {"r", "s"}
+    presence.later(presence.set("s", "ada", b""))
+    assert presence.rooms() == {"r"}
 
 
 @pytest.mark.parametrize("everything", [False, True])

@@ -362,6 +362,25 @@ async def a_room_is_not_occupied_again_where_the_server_lost_everything(house: H
     assert house.changes() == [("occupied", "kept-1")]
 
 
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
+async def a_room_is_not_occupied_again_where_a_user_changed_while_the_server_lost_everything(house: House) -> None:
+    one, two = await house.two()
+    one.say("a")
+    one.say("b", room="kept-2")
+    occupied = [("occupied", "kept-1"), ("occupied", "kept-2")]
+    await house.until_changes(occupied)
+    await house.under.cut(one.engine)
+    one.say("a", 2)
+    one.say("b", 0, room="kept-2")
+    one.say("c", room="kept-2")
+    await house.under.restart_empty()
+    await house.until_async(partial(_is_open, two), "the server is back")
+    await house.under.heal(one.engine)
+    await house.until_present(two, {"a": 2})
+    await house.until_async(partial(_is_back, one), "the engine answers")
+    assert house.changes() == occupied
+
+
 async def _is_back(gateway: Gateway) -> bool:
     with contextlib.suppress(Refused):
         await gateway.publish("hello", room="kept-5")

@@ -68,6 +68,7 @@ class FakeEngine:
         self._gathered: list[Callable[[], None]] | None = None
         """What the server pushes while it carries out a request of this gateway."""
         self._cut = self._leaves = False
+        self._generation = server.generation
         self._listener: EngineListener
         self._following: Following
         self._next_beat = self._beaten_at = server.now
@@ -141,6 +142,7 @@ class FakeEngine:
             self._unsaid[room, user] = None
             return self._ready(None)
         number = next(self._numbers)
+        self._occupancy.took(room, user, present=entry is not None)
         answer = self._ask(lambda: self._server.present_once(number, room, self.node, user, entry))
         if self.loses_change:
             self.loses_change = False
@@ -193,12 +195,15 @@ class FakeEngine:
         self._server.gateways[self.node] = self
         self._health.back()
         self._next_beat = self._server.now
+        lost, self._generation = self._generation != self._server.generation, self._server.generation
+        if lost and "all rooms are occupied again" not in self._faults:
+            self._occupancy.emptied({room for room, _ in self._own})
         self.tick()
         for number, room in self._in_doubt.items():
             if "lost answers stay lost" not in self._faults:
                 self._occupancy.came(room, self._server.changes.get((self.node, number)))
         self._in_doubt.clear()
-        for room, user in list(self._unsaid):
+        for room, user in sorted(self._unsaid, key=lambda who: who not in self._own):
             self._say_again(room, user)
         self._unsaid.clear()
         if "no refill" in self._faults:
@@ -239,7 +244,9 @@ class FakeEngine:
             self._say_again(room, user)
 
     def _say_again(self, room: str, user: str) -> None:
-        self._occupancy.came(room, self._server.present(room, self.node, user, self._own.get((room, user))))
+        entry = self._own.get((room, user))
+        self._occupancy.took(room, user, present=entry is not None)
+        self._occupancy.came(room, self._server.present(room, self.node, user, entry))
 
     # -- pushes -----------------------------------------------------------------------------------------------------
 
@@ -259,8 +266,6 @@ class FakeEngine:
     def control(self, kind: str, *values: Any) -> None:
         if kind == "ended":
             self.cut()
-            if "all rooms are occupied again" not in self._faults:
-                self._occupancy.emptied({room for room, _ in self._own})
             self._loop.call_soon(self.heal)
         elif kind == "left":
             self._later(lambda: self._stand(self._leases.left(values[0])))

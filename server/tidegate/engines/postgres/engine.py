@@ -227,7 +227,7 @@ class PostgresEngine:
         cursor = self._news.cursor
         goes_on = at.goes_on and at.now - self._news.read_at < OUTBOX_MS * 3 // 4
         if at.emptied:
-            self._occupancy.emptied(self._presence.known())
+            self._occupancy.emptied(self._presence.rooms())
         if not goes_on:
             self._news.cursor = at.top
             self._news.read_at = at.now

@@ -32,6 +32,7 @@ def came(
         wish.succeed(position)
     elif wish.kind == PRESENCE:
         change = cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None
+        occupancy.took(wish.room, wish.who, present=wish.parts.size > 0)
         occupancy.came(wish.room, change, wish.answer)
     elif wish.kind == FORGET:
         if rooms is not None:

@@ -36,9 +36,9 @@ class OwnPresence:
         self._entries.clear()
         self._unsaid.clear()
 
-    def known(self) -> frozenset[str]:
-        """The rooms in which the database had a user of this gateway when it answered last."""
-        return frozenset(room for room, user in self._entries if (room, user) not in self._unsaid)
+    def rooms(self) -> frozenset[str]:
+        """The rooms with a user of this gateway."""
+        return frozenset(room for room, _ in self._entries)
 
     def later(self, wish: Wish) -> None:
         """The database does not have it, or it is not known whether it does."""

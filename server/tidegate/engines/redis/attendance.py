@@ -77,15 +77,13 @@ class Attendance:
     def write_all(self, *, emptied: bool = False) -> None:
         """The server lost the table (`emptied`), or has it under a name that is given up."""
         if emptied:
-            self._occupancy.emptied(
-                room
-                for room, users in self._entries.items()
-                if any((room, user) not in self._answers for user in users)
-            )
+            self._occupancy.emptied(self._entries)
         if not self._left:
             for room, users in self._entries.items():
                 for user in users:
                     self._changed((room, user))
+            if emptied:  # users who are gone come last, so that the server answers for the room with one who is there
+                self._to_write = dict.fromkeys(sorted(self._to_write, key=self._is_gone))
             self.write()
 
     def leave(self) -> None:
@@ -119,7 +117,11 @@ class Attendance:
                 *(int(not users), int(wire.setup.times.grace * 1000), name, int(again), wire.remembered_ms),
             )
             self._under_way[who] = False
-            connection.ask(command, partial(self._written, who, wire.node, name, self._answers.pop(who, None)))
+            answer, present = self._answers.pop(who, None), user in users
+            connection.ask(command, partial(self._written, who, wire.node, name, answer, present))
+
+    def _is_gone(self, who: _Who) -> bool:
+        return who[1] not in self._entries.get(who[0], ())
 
     def _changed(self, who: _Who) -> None:
         if who in self._under_way:
@@ -127,12 +129,15 @@ class Attendance:
         else:
             self._to_write[who] = None
 
-    def _written(self, who: _Who, node: str, name: str, answer: asyncio.Future[Occupancy] | None, reply: Any) -> None:
+    def _written(
+        self, who: _Who, node: str, name: str, answer: asyncio.Future[Occupancy] | None, present: bool, reply: Any
+    ) -> None:
         again = self._under_way.pop(who, False)
         if type(reply) is bytes:
             self._in_doubt.pop(who, None)
             if again and not self._left:
                 self._to_write[who] = None
+            self._occupancy.took(*who, present=present)
             self._occupancy.came(who[0], _OCCUPANCY.get(reply), answer)
         elif not self._left:
             if isinstance(reply, ConnectionLost):

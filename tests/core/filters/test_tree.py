@@ -131,8 +131,10 @@ def nested(depth: int) -> dict[str, Any]:
         {"or": [{"a": {"gt": 1, "lt": 2}}] * (CONDITIONS // 2 + 1)},
         {"a": {"in": list(range(VALUES + 1))}},
         {"or": [{"a": {"in": list(range(100))}}] * (VALUES // 100 + 1)},
+        {f"a{number}": number for number in range(CONDITIONS + 1)},
+        {"a": list(range(VALUES + 1))},
     ],
-    ids=["depth", "conditions", "operators", "values", "values in all"],
+    ids=["depth", "conditions", "operators", "values", "values in all", "properties", "one long value"],
 )
 def test_what_is_too_big_is_refused(filters: dict[str, Any]) -> None:
     with pytest.raises(Refused) as caught:
@@ -146,8 +148,9 @@ def test_what_is_too_big_is_refused(filters: dict[str, Any]) -> None:
         nested(DEPTH),
         {"or": [{"a": number} for number in range(CONDITIONS)]},
         {"a": {"in": list(range(VALUES))}},
+        {"a": 1, **{f"b{number}": None for number in range(CONDITIONS - 1)}},
     ],
-    ids=["depth", "conditions", "values"],
+    ids=["depth", "conditions", "values", "properties"],
 )
 def test_what_is_as_big_as_may_be_is_taken(filters: dict[str, Any]) -> None:
     assert predicate(compile_filters(filters))({"a": 1, "b": DEPTH - 1}) is True

@@ -90,11 +90,8 @@ def check_texts(filters: Mapping[str, Any] | None, *, count: bool = False) -> No
 
 class _Texts:
     def __init__(self, most: int, count: bool) -> None:
-        self._left = most
-        self._message = (
-            f"more than {most} conditions look into texts or arrays{' in a list with `count`' if count else ''}: "
-            "ask with fewer of them"
-        )
+        self._most = self._left = most
+        self._count = count
 
     def look(self, filters: Mapping[str, Any], at: str) -> None:
         for name, asked in filters.items():
@@ -106,7 +103,12 @@ class _Texts:
                     if operator in LOOKS_INTO:
                         self._left -= 2 if operator in {"ina", "nina"} else 1
                         if self._left < 0:
-                            raise Refused("limit_reached", self._message, pointer=f"{at}/{_escaped(name)}/{operator}")
+                            raise self._refused(f"{at}/{_escaped(name)}/{operator}")
+
+    def _refused(self, pointer: str) -> Refused:
+        where = " in a list with `count`" if self._count else ""
+        message = f"more than {self._most} conditions look into texts or arrays{where}: ask with fewer of them"
+        return Refused("limit_reached", message, pointer=pointer)
 
 
 def _escaped(name: str) -> str:

@@ -34,6 +34,7 @@ SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact (RFC 8259, section 6)."""
 _SAME = {"eqs": "eq", "nes": "ne"}
 _FOLDED = frozenset({"contains", "ncontains", "startswith", "nstartswith", "endswith", "nendswith"})
+_CONTAINERS = (dict, list)
 _LISTS = frozenset({"in", "nin", "ina", "nina"})
 _OF_ONE = {"in": "eq", "nin": "ne"}
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
@@ -91,7 +92,16 @@ def compile_filters(filters: Mapping[str, Any] | None) -> Filter:
 
 def check_size(filters: Mapping[str, Any]) -> None:
     """Raises Refused for a filter that is too large."""
-    _Size().measure(filters, DEPTH)
+    if not names_values(filters):
+        _Size().measure(filters, DEPTH)
+
+
+def names_values(filters: Mapping[str, Any]) -> bool:
+    """Whether `filters` only ask for values of properties, as most do. Such a filter passes no limit."""
+    for asked in filters.values():
+        if isinstance(asked, _CONTAINERS):
+            return False
+    return len(filters) <= CONDITIONS
 
 
 def tree(filters: Mapping[str, Any]) -> Filter:
@@ -104,6 +114,8 @@ def identity(part: Filter) -> str:
     match part:
         case Term():
             return _encode((part.property, part.operator, part.value)).decode()
+        case And(parts=()):
+            return "and()"
         case And():
             return f"and({','.join(map(identity, part.parts))})"
         case Or():
@@ -114,7 +126,7 @@ def identity(part: Filter) -> str:
 
 def both(one: Filter, other: Filter) -> Filter:
     """The filter that holds where both hold."""
-    return _all((one, other))
+    return one if other is EVERYTHING else _all((one, other))
 
 
 def any_of(filters: Iterable[Filter]) -> Filter:
@@ -136,9 +148,11 @@ def _object(filters: Mapping[str, Any]) -> Filter:
             parts.append(_either(map(_object, asked)))
         elif isinstance(asked, dict):
             parts += (_condition(name, operator, value) for operator, value in asked.items())
+        elif asked is None:
+            parts.append(Term(name, "null", True))
         else:
-            parts.append(_condition(name, "eq", asked) if asked is not None else Term(name, "null", True))
-    return _all(parts)
+            parts.append(Term(name, "eq", _plain(asked)))
+    return parts[0] if len(parts) == 1 else _all(parts)
 
 
 def _condition(name: str, operator: Any, value: Any) -> Filter:

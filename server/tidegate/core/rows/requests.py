@@ -17,7 +17,16 @@ from tidegate.core.access.claim_defaults import filled, missing
 from tidegate.core.budgets.costs import check_texts
 from tidegate.core.effects import Effect, Reply
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import EVERYTHING, Filter, both, check_size, compile_filters, identity, tree
+from tidegate.core.filters.tree import (
+    EVERYTHING,
+    Filter,
+    both,
+    check_size,
+    compile_filters,
+    identity,
+    names_values,
+    tree,
+)
 from tidegate.core.optional import given, given_ref
 from tidegate.core.rows.effects import ReadRows, WriteRows
 from tidegate.core.rows.named_rows import NamedRows
@@ -159,8 +168,9 @@ def _compiled(request: SubscribeRequest | ListRequest, *, count: bool = False) -
     filters = given(request.filters)
     if not filters:
         return EVERYTHING
-    check_size(filters)
-    check_texts(filters, count=count)
+    if not names_values(filters):
+        check_size(filters)
+        check_texts(filters, count=count)
     return tree(filters)
 
 

@@ -22,18 +22,31 @@ INDEXED_KEYS = 16
 """A filter is kept under the index keys of all branches of an `or`, if these are not more."""
 
 
-def candidates(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
+def least_crowded(filters: Filter, crowd: Callable[[IndexKeys], int]) -> IndexKeys | None:
+    """The candidate that the fewest share. None if there is no candidate. `crowd`: how many share it."""
+    if isinstance(filters, Term):
+        return _of_term(filters)
+    return min(_candidates(filters, crowd), key=crowd, default=None)
+
+
+def _candidates(filters: Filter, crowd: Callable[[IndexKeys], int]) -> Iterator[IndexKeys]:
     """Candidate index keys: sets of (property, value) pairs of which every matching row has at least one.
 
     For an `or`, the least crowded candidates of each branch together.
     """
     for part in filters.parts if isinstance(filters, And) else (filters,):
         if isinstance(part, Or):
-            branches = [min(candidates(branch, crowd), key=crowd, default=None) for branch in part.parts]
+            branches = [least_crowded(branch, crowd) for branch in part.parts]
             keys = dict.fromkeys(key for branch in branches for key in branch or ())
             if None not in branches and len(keys) <= INDEXED_KEYS:
                 yield tuple(keys)
-        elif isinstance(part, Term) and part.operator == "eq":
-            yield ((part.property, token(part.value)),)
-        elif isinstance(part, Term) and part.operator == "in" and len(part.value) <= INDEXED_VALUES:
-            yield tuple((part.property, token(value)) for value in part.value)
+        elif isinstance(part, Term) and (of_term := _of_term(part)) is not None:
+            yield of_term
+
+
+def _of_term(term: Term) -> IndexKeys | None:
+    if term.operator == "eq":
+        return ((term.property, token(term.value)),)
+    if term.operator == "in" and len(term.value) <= INDEXED_VALUES:
+        return tuple((term.property, token(value)) for value in term.value)
+    return None

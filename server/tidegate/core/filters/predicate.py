@@ -64,6 +64,8 @@ def _term(term: Term) -> Callable[[Row], bool]:
     name, wanted = term.property, term.value
     if term.operator == "null":
         return lambda row: (row.get(name) is None) is wanted
+    if term.operator == "eq" and isinstance(wanted, str):
+        return lambda row: row.get(name) == wanted
     test = _test(term)
 
     def holds(row: Row) -> bool:

@@ -124,6 +124,9 @@ def identity(part: Filter) -> str:
             assert_never(part)
 
 
+OF_EVERYTHING = identity(EVERYTHING)
+
+
 def both(one: Filter, other: Filter) -> Filter:
     """The filter that holds where both hold."""
     return one if other is EVERYTHING else _all((one, other))

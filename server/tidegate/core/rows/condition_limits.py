@@ -33,17 +33,17 @@ class ConditionLimits:
 
     def check_new(self, session: Session, points: int, resource: str) -> None:
         """Raises Refused if `session` may not be subscribed to a group that is not in the index and would count so."""
-        self._check(session, points, points, self._index.points(resource) + points)
+        if points:
+            self._check(session, points, points, self._index.points(resource) + points)
 
     def check(self, session: Session, group: SubscriptionGroup) -> None:
         """Raises Refused if `session` may not be subscribed to `group`, which is in the index already."""
-        new = 0 if group in self._of_account.get(session.account, ()) else group.counted
-        self._check(session, group.counted, new, self._index.points(group.resource))
+        if group.counted:
+            new = 0 if group in self._of_account.get(session.account, ()) else group.counted
+            self._check(session, group.counted, new, self._index.points(group.resource))
 
     def _check(self, session: Session, points: int, new: int, of_resource: int) -> None:
         """`points`: of one more subscription; `new`: of those, what its account does not hold yet."""
-        if not points:
-            return
         if self._of_session.get(session, 0) + points > OF_CONNECTION:
             raise _refused("of this connection", "unsubscribe from one")
         held = self._points.get(session.account, 0) + new

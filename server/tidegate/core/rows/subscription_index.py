@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.core.filters.index_keys import IndexKeys, candidates
+from tidegate.core.filters.index_keys import IndexKeys, least_crowded
 from tidegate.core.filters.predicate import points, predicate, token
-from tidegate.core.filters.tree import EVERYTHING, Filter, both, identity
+from tidegate.core.filters.tree import EVERYTHING, OF_EVERYTHING, Filter, both, identity
 from tidegate.core.rows.ports import Change, Row
 from tidegate.core.session import Session
 from tidegate_protocol import FeedPosition, Update
@@ -34,9 +34,28 @@ class Bucket(dict["SubscriptionGroup", None]):
     points = 0
     """How much it costs to hold a change against them."""
 
+    def add(self, group: SubscriptionGroup) -> None:
+        self[group] = None
+        self.points += group.points
+
+    def remove(self, group: SubscriptionGroup) -> None:
+        del self[group]
+        self.points -= group.points
+
 
 CROWDED = 500
 """Points of the groups that share an index key, above which further ones count as if the index did not find them."""
+
+
+class Indexing(msgspec.Struct, frozen=True, gc=False):
+    """How the index finds a group, and what that costs."""
+
+    indexed: IndexKeys | None
+    """The index keys under which it is kept; None: it is looked at for each change of the resource."""
+    points: int
+    """What its client's filter costs for each change that the group is looked at for."""
+    counted: int
+    """These points, if changes of other values are held against it too; 0 for a group that its index finds."""
 
 
 class SubscriptionGroup:
@@ -52,7 +71,7 @@ class SubscriptionGroup:
     )  # fmt: skip
 
     def __init__(
-        self, key_id: str, key: SubscriptionKey, filters: Filter, rule: tuple[Filter, str], where: Filter
+        self, key_id: str, key: SubscriptionKey, filters: Filter, rule: tuple[Filter, str], where: Filter, by: Indexing
     ) -> None:
         """`rule`: the permission and its identity."""
         self.id = key_id
@@ -61,16 +80,11 @@ class SubscriptionGroup:
         self.filters = filters
         self.rule, self.rule_identity = rule
         """The rows that its members may see."""
-        self.scope = None if self.rule == EVERYTHING else _fingerprint(self.rule_identity)
+        self.scope = None if self.rule_identity == OF_EVERYTHING else _fingerprint(self.rule_identity)
         """An opaque word for `rule`; None where every row may be seen."""
         self.where = where
         """The rows that they have."""
-        self.indexed: IndexKeys | None = None
-        """The index keys under which it is kept; None: it is looked at for each change of the resource."""
-        self.points = points(filters)
-        """What its client's filter costs for each change that the group is looked at for."""
-        self.counted = 0
-        """These points, if changes of other values are held against it too; 0 for a group that its index finds."""
+        self.indexed, self.points, self.counted = by.indexed, by.points, by.counted
         self.holders = 0
         """How many subscriptions exist, live or not."""
         self.members: dict[Session, None] = {}
@@ -165,26 +179,29 @@ class SubscriptionIndex:
         `check`: called for a new group with the points that it will count, before its filter is compiled. What it
         raises leaves the index as it was.
         """
-        key, rule_identity = (resource, identity(filters), fields), identity(rule)
+        key = (resource, identity(filters), fields)
+        rule_identity = OF_EVERYTHING if rule is EVERYTHING else identity(rule)
         group = self._groups.get((key, rule_identity))
         if group is None:
             where = both(filters, rule)
-            keys = self._index_keys(resource, where)
-            check(self._counts(resource, filters, keys))
-            group = SubscriptionGroup(self._id(key), key, filters, (rule, rule_identity), where)
+            by = self._indexing(resource, filters, where)
+            check(by.counted)
+            group = SubscriptionGroup(self._id(key), key, filters, (rule, rule_identity), where, by)
             self._groups[key, rule_identity] = group
-            self._insert(group, keys)
+            self._insert(group)
         group.holders += 1
         return group
 
-    def _counts(self, resource: str, filters: Filter, keys: IndexKeys | None) -> int:
-        """What a new group would count: nothing if the index finds it."""
-        cost = points(filters)
-        buckets = self._indexed.get(resource, {})
-        found = keys is not None and all(
-            buckets.get(name, {}).get(value, _NO_BUCKET).points + cost <= CROWDED for name, value in keys
-        )
-        return 0 if found else cost
+    def _indexing(self, resource: str, filters: Filter, where: Filter) -> Indexing:
+        """Of a new group, which counts nothing if the index finds it."""
+        keys, each = self._index_keys(resource, where), points(filters)
+        if keys is None:
+            return Indexing(None, each, each)
+        buckets = self._indexed.get(resource, _NO_BUCKETS)
+        for name, value in keys:
+            if buckets.get(name, _NO_BUCKETS).get(value, _NO_BUCKET).points + each > CROWDED:
+                return Indexing(keys, each, each)
+        return Indexing(keys, each, 0)
 
     def give_back(self, group: SubscriptionGroup) -> None:
         """Take back one `acquire` of a group that is held otherwise."""
@@ -218,51 +235,50 @@ class SubscriptionIndex:
 
     def _id(self, key: SubscriptionKey) -> str:
         """The id of `key`, which one more group has now."""
-        if key not in self._ids:
+        known = self._ids.get(key)
+        if known is None:
             self._created += 1
-        key_id, groups = self._ids.get(key, (f"s{self._created}", 0))
+            known = (f"s{self._created}", 0)
+        key_id, groups = known
         self._ids[key] = (key_id, groups + 1)
         return key_id
 
     def _index_keys(self, resource: str, where: Filter) -> IndexKeys | None:
         """Those that the fewest groups share: `user_id` rather than `done`."""
-        properties = self._indexed.get(resource, {})
+        properties = self._indexed.get(resource, _NO_BUCKETS)
 
         def crowd(keys: IndexKeys) -> int:
-            return sum(len(properties.get(name, {}).get(value, ())) for name, value in keys)
+            return sum(len(properties.get(name, _NO_BUCKETS).get(value, ())) for name, value in keys)
 
-        return min(candidates(where, crowd), key=crowd, default=None)
+        return least_crowded(where, crowd)
 
-    def _insert(self, group: SubscriptionGroup, keys: IndexKeys | None) -> None:
+    def _insert(self, group: SubscriptionGroup) -> None:
         """Keep `group` under its index keys."""
-        properties = self._indexed.setdefault(group.resource, {})
-        group.indexed = keys
+        resource = group.resource
+        if group.counted:
+            self._points[resource] = self.points(resource) + group.counted
         if group.indexed is None:
-            buckets = [self._unindexed.setdefault(group.resource, Bucket())]
-        else:
-            buckets = [properties.setdefault(name, {}).setdefault(value, Bucket()) for name, value in group.indexed]
-        if group.indexed is None or any(bucket.points + group.points > CROWDED for bucket in buckets):
-            group.counted = group.points
-            self._points[group.resource] = self.points(group.resource) + group.points
-        for bucket in buckets:
-            bucket[group] = None
-            bucket.points += group.points
+            self._unindexed.setdefault(resource, Bucket()).add(group)
+            return
+        properties = self._indexed.setdefault(resource, {})
+        for name, value in group.indexed:
+            properties.setdefault(name, {}).setdefault(value, Bucket()).add(group)
 
     def _remove(self, group: SubscriptionGroup) -> None:
-        self._points[group.resource] = self.points(group.resource) - group.counted
+        if group.counted:
+            self._points[group.resource] -= group.counted
         if group.indexed is None:
-            bucket = self._unindexed[group.resource]
-            del bucket[group]
-            bucket.points -= group.points
+            self._unindexed[group.resource].remove(group)
             return
+        properties = self._indexed[group.resource]
         for name, value in group.indexed:
-            buckets = self._indexed[group.resource][name]
-            del buckets[value][group]
-            buckets[value].points -= group.points
-            if not buckets[value]:
-                del buckets[value]
+            bucket = properties[name][value]
+            bucket.remove(group)
+            if not bucket:
+                del properties[name][value]
 
 
+_NO_BUCKETS: dict[Any, Any] = {}
 _NO_BUCKET = Bucket()
 
 

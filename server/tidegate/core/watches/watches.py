@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.core.access.room_rules import Condition
-from tidegate.core.filters.index_keys import IndexKeys, candidates
+from tidegate.core.filters.index_keys import IndexKeys, least_crowded
 from tidegate.core.filters.predicate import token
 from tidegate.core.filters.tree import identity
 from tidegate.core.watches.watch import Changed, Row, Watch
@@ -94,7 +94,7 @@ class Watches:
         def crowd(keys: IndexKeys) -> int:
             return sum(len(properties.get(name, {}).get(value, ())) for name, value in keys)
 
-        watch.indexed = min(candidates(watch.condition.where, crowd), key=crowd, default=None)
+        watch.indexed = least_crowded(watch.condition.where, crowd)
         for bucket in self._buckets(watch):
             bucket[watch] = None
 

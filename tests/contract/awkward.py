@@ -51,6 +51,20 @@ CREATED = (
     f'[{TASK},"due_at":"2026-01-31T13:00:00+01:00"}},{TASK},"due_at":"2016-12-31T23:59:60Z"}}]', f'{TASK},"id":1}}',
     '{"title":"t","user_id":9007199254740992}', '{"user_id":1,"title":"\\u0000"}', f'{TASK},"title":1}}',
 )  # fmt: skip
+FILTERS = (
+    "{}", "[]", "null", '{"priority":2.0}', '{"priority":1e0}', '{"priority":2.5}', '{"id":1.0,"title":"t"}',
+    '{"id":{"in":[1.0,2]},"or":[{"priority":{"between":[1.0,2]}},{"title":null}]}', '{"or":[]}', '{"and":[{}]}',
+    '{"due_at":{"null":true}}', '{"due_at":{"nin":["2026-01-31T13:00:00+01:00"]}}', '{"titel":"t"}',
+    '{"title":{"contains":"T"}}', '{"title":{"eq":"a","eq":"b"}}', '{"title":"\\u0000"}', '{"id":9007199254740992}',
+    *(f'{{"due_at":{time}}}' for time in TIMES), *(f'{{"and":[{{"due_at":{{"gt":{time}}}}}]}}' for time in TIMES),
+    '{"and":[' * 15 + '{"title":"t"}' + "]}" * 15, '{"and":[' * 16 + '{"title":"t"}' + "]}" * 16,
+)  # fmt: skip
+QUERIES = (
+    *(f'"filters":{filters}' for filters in FILTERS), '"subscription":"s1"', '"subscription":1', '"fields":["title"]',
+    '"fields":["titel"]', '"fields":[]', '"sort":[{"field":"title"}]', '"sort":[{"field":"titel"}]', '"sort":[]',
+    '"limit":1.0,"offset":0.0', '"count":true', '"snapshot":false,"scope":"x"', '"since":{"epoch":"e","seq":1.0}',
+    '"since":{"epoch":"e","seq":1,"more":2}', '"filters":{"title":"t"},"fields":["id"],"since":{"epoch":"e","seq":0}',
+)  # fmt: skip
 ROWS = (
     ("subscribe", "filters"), ("subscribe", "since"), ("subscribe", "order"), ("subscribe", "limit"),
     ("subscribe", "snapshot"), ("list", "filters"), ("list", "limit"), ("list", "after"), ("list", "order"),
@@ -92,6 +106,9 @@ def _edges() -> Iterator[bytes]:
     more += (f'{{"type":"{kind}","resource":"users","{name}":{data},"ref":' for kind, name in ROWS for data in ROW_DATA)
     for kind in ("users", "tasks", "nothing", "task\\u0000"):
         more += (f'{{"type":"create","resource":"{kind}","data":{data},"ref":' for data in CREATED)
+    for kind in ("subscribe", "unsubscribe", "list"):
+        more += (f'{{"type":"{kind}","resource":"tasks",{query},"ref":' for query in QUERIES)
+    more += (f'{{"type":"unsubscribe",{query},"ref":' for query in QUERIES[-15:])
     # Answers of these may come in another order than their requests: each has a `ref` that no other has.
     texts += (f"{text}{number}}}" for number, text in enumerate(more, 1000))
     return (text.encode() for text in texts)

@@ -1,4 +1,4 @@
-"""The quick way of `ping`, `message` and `create` makes the requests that the whole way makes, and refuses nothing."""
+"""The quick way of frequent requests makes the requests that the whole way makes, and refuses nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tidegate.contract import hazards
 from tidegate.contract.contract import Contract
 from tidegate.core.errors import Refused
 
-PAYLOADS = 2600
+PAYLOADS = 2800
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,12 @@ def test_the_quick_way_and_the_whole_way_agree(contract: Contract) -> None:
     assert seen["PingRequest"] >= 10
     assert seen["MessageRequest"] >= 50
     assert seen["CreateRequest"] >= 20
+    for name in ("SubscribeRequest", "UnsubscribeRequest", "ListRequest"):
+        assert seen[name] >= 20, name
     assert sum(seen[code] for code in ("invalid_json", "invalid_message", "invalid_data")) > PAYLOADS // 3
 
 
-def test_most_pings_messages_and_new_rows_go_the_quick_way(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_of_the_frequent_requests_go_the_quick_way(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     def whole(self: Contract, message: dict[str, Any]) -> Any:
         raise AssertionError(f"the whole way: {message}")
 
@@ -55,6 +57,12 @@ def test_most_pings_messages_and_new_rows_go_the_quick_way(contract: Contract, m
         '{"type":"message","room":"anything","data":{"at":1732752000123456,"share":0.12345678901234567}}',
         '{"type":"create","resource":"users","data":{"name":"n","email":"n@example.com"},"key":"k","ref":1}',
         '{"type":"create","resource":"tasks","data":[{"title":"t","due_at":"2026-01-31T13:00:00+01:00","user_id":1}]}',
+        '{"type":"subscribe","resource":"users","filters":{"name":"n"},"fields":["name"],"snapshot":true,"ref":1}',
+        '{"type":"subscribe","resource":"tasks","filters":{"due_at":{"gt":"2026-01-31T13:00:00+01:00"},"id":1.0}}',
+        '{"type":"subscribe","resource":"users","since":{"epoch":"e","seq":1.0},"scope":"s","ref":1.0}',
+        '{"type":"unsubscribe","resource":"tasks","filters":{"priority":2.0},"ref":2}',
+        '{"type":"unsubscribe","subscription":"s1"}',
+        '{"type":"list","resource":"tasks","filters":{"title":"t"},"sort":[{"field":"id"}],"limit":1.0}',
     ):
         contract.decode(text.encode())
 

@@ -20,7 +20,7 @@ from tidegate.contract.custom import CustomMessageRules, custom_message
 from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, parse, read, readable_ref, suspicious
 from tidegate.contract.payload import Part, Payloads
-from tidegate.contract.quick import SMALL_BYTES, Quick, quick_create, quick_message, quick_ping
+from tidegate.contract.quick import QUERIES, SMALL_BYTES, Quick, quick_create, quick_message, quick_ping, quick_query
 from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
@@ -84,6 +84,10 @@ class Contract:
             "ping": quick_ping(self._kinds["ping"].is_valid),
             "message": quick_message(self._kinds["message"].is_valid, self._payloads.room),
             "create": quick_create(self._kinds["create"].is_valid, self._payloads.rows),
+            **{
+                name: quick_query(self._kinds[name].is_valid, self._payloads.rows, kind)
+                for name, kind in QUERIES.items()
+            },
         }
         self.message_types: tuple[str, ...] = tuple(schemas.client)
         """The types of all requests."""

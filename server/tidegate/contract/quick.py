@@ -1,4 +1,4 @@
-"""The quick way of frequent requests, `ping`, `message` and `create`: few calls, and no object but the request.
+"""The quick way of frequent requests: few calls, and no object but the request.
 
 JSON Schema decides here too, with the validators of `Contract.accept`. A function of this module never refuses: what is
 not plainly right goes the whole way, which knows the reason, and the spelling of everything else.
@@ -11,12 +11,19 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, convert
 
-from tidegate.contract.canonical import NotCanonical, canonicalise
+from tidegate.contract.canonical import NotCanonical, canonicalise, canonicalise_filters
 from tidegate.contract.hazards import NUL, suspicious
 from tidegate.contract.payload import RoomContract, RowContract
-from tidegate_protocol import CreateRequest, MessageRequest, PingRequest
+from tidegate_protocol import (
+    CreateRequest,
+    ListRequest,
+    MessageRequest,
+    PingRequest,
+    SubscribeRequest,
+    UnsubscribeRequest,
+)
 
 SMALL_BYTES = 16_384
 """A larger payload goes the whole way at once, so that a refusal does not read much twice."""
@@ -24,6 +31,10 @@ SMALL_BYTES = 16_384
 Valid = Callable[[Any], bool]
 Quick = Callable[[dict[str, Any], bytes], msgspec.Struct | None]
 """Makes the request of a message that was parsed from a payload; None where the whole way has to look at it."""
+
+Query = type[SubscribeRequest | UnsubscribeRequest | ListRequest]
+QUERIES: dict[str, Query] = {"subscribe": SubscribeRequest, "unsubscribe": UnsubscribeRequest, "list": ListRequest}
+"""Messages that ask for rows with a filter."""
 
 
 def quick_ping(is_valid: Valid) -> Quick:
@@ -75,3 +86,27 @@ def quick_create(is_valid: Valid, rows_of: Callable[[str], RowContract | None]) 
         return CreateRequest(resource=name, data=data, key=message.get("key", UNSET), ref=ref)
 
     return created
+
+
+def quick_query(is_valid: Valid, rows_of: Callable[[str], RowContract | None], kind: Query) -> Quick:
+    """One of `QUERIES`. `rows_of`: as for `quick_create`."""
+    parts = tuple(name for name in ("filters", "sort", "fields") if name in kind.__struct_fields__)
+
+    def asked(message: dict[str, Any], payload: bytes) -> msgspec.Struct | None:
+        if not is_valid(message) or suspicious(payload):
+            return None
+        if "resource" in message:  # an `unsubscribe` may name a subscription
+            rows = rows_of(message["resource"])
+            if rows is None:
+                return None
+            for name in parts:
+                if name in message and not rows.parts[name][1].is_valid(message[name]):
+                    return None
+            if rows.filter_spelling and "filters" in message:
+                try:
+                    canonicalise_filters(message["filters"], rows.filter_spelling)
+                except NotCanonical:
+                    return None
+        return convert(message, kind, strict=False)
+
+    return asked

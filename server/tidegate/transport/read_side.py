@@ -238,7 +238,7 @@ class ReadSide:
             turn -= 1 + (payload >> SIZE_OF_ONE)
             if first == TEXT and self._fragments is None:
                 mask = at + head - 4
-                self._receiver.text(apply_mask(bytes(data[mask + 4 : stop]), bytes(data[mask : mask + 4])))
+                self._receiver.text(apply_mask(data[mask + 4 : stop], data[mask : mask + 4]))
             else:
                 turn -= COSTLY - 1
                 self._hand_over(bytes(data[at:stop]))

@@ -106,7 +106,19 @@ def names_values(filters: Mapping[str, Any]) -> bool:
 
 def tree(filters: Mapping[str, Any]) -> Filter:
     """The tree of `filters` from a trusted source, without the limits on size. `{"or": []}` holds for no row."""
-    return _object(filters)
+    parts: list[Filter] = []
+    for name, asked in filters.items():
+        if name == "and":
+            parts += map(tree, asked)
+        elif name == "or":
+            parts.append(_either(map(tree, asked)))
+        elif isinstance(asked, dict):
+            parts += (_condition(name, operator, value) for operator, value in asked.items())
+        elif asked is None:
+            parts.append(Term(name, "null", True))
+        else:
+            parts.append(Term(name, "eq", _plain(asked) if type(asked) is float else asked))
+    return parts[0] if len(parts) == 1 else _all(parts)
 
 
 def identity(part: Filter) -> str:
@@ -140,22 +152,6 @@ def any_of(filters: Iterable[Filter]) -> Filter:
 def fold(text: str) -> str:
     """`text` for comparisons that ignore case: only ASCII letters are folded, which every database can do."""
     return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
-
-
-def _object(filters: Mapping[str, Any]) -> Filter:
-    parts: list[Filter] = []
-    for name, asked in filters.items():
-        if name == "and":
-            parts += map(_object, asked)
-        elif name == "or":
-            parts.append(_either(map(_object, asked)))
-        elif isinstance(asked, dict):
-            parts += (_condition(name, operator, value) for operator, value in asked.items())
-        elif asked is None:
-            parts.append(Term(name, "null", True))
-        else:
-            parts.append(Term(name, "eq", _plain(asked)))
-    return parts[0] if len(parts) == 1 else _all(parts)
 
 
 def _condition(name: str, operator: Any, value: Any) -> Filter:

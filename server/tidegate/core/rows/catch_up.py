@@ -115,13 +115,6 @@ def _by_state_and_event(table: Iterable[Row]) -> dict[State, dict[type[Event], l
 _ROWS = _by_state_and_event(TABLE)
 
 
-def _row(subscription: Subscription, cursor: FeedCursor, event: Event) -> Row:
-    for row in _ROWS[subscription.state][type(event)]:
-        if row.when(subscription, cursor, event):
-            return row
-    raise AssertionError((subscription.state, event))
-
-
 def step(subscription: Subscription, cursor: FeedCursor, event: Event) -> tuple[list[Reply | Close], Ask | None]:
     """Tell `subscription` that `event` happened. Returns the answers to carry out now, and what it needs next.
 
@@ -129,7 +122,11 @@ def step(subscription: Subscription, cursor: FeedCursor, event: Event) -> tuple[
     """
     answers: list[Reply | Close] = []
     while True:
-        row = _row(subscription, cursor, event)
+        for row in _ROWS[subscription.state][type(event)]:
+            if row.when(subscription, cursor, event):
+                break
+        else:
+            raise AssertionError((subscription.state, event))
         subscription.state = row.to
         if row.answer is not None:
             answers += row.answer(subscription, cursor, event)

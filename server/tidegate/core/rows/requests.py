@@ -7,7 +7,6 @@ Invariant: a request that is refused changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -61,10 +60,9 @@ class Requests:
     def subscribe(self, session: Session, request: SubscribeRequest, now: float) -> list[Effect]:
         rules = self._permissions.rules(request.resource)
         rule = self._permissions.permitted(session, rules, "read")
-        filters = _compiled(request)
-        fields = _fields(rules, given(request.fields))
+        filters, fields = _compiled(request), _fields(rules, request)
         group = self._subscriptions.group(session, rules.name, filters, fields, rule)
-        since, snapshot = given(request.since), bool(given(request.snapshot))
+        since, snapshot = given(request.since), request.snapshot is True
         if since is not None and given(request.scope) != group.scope:
             # The client has rows that other claims let it read: the changes since then would not make them right.
             since, snapshot = None, True
@@ -86,7 +84,7 @@ class Requests:
             sort=tuple((term.field, given(term.order) or "asc") for term in given(request.sort) or ()),
             limit=given(request.limit) or self._page,
             offset=given(request.offset) or 0,
-            fields=_fields(rules, given(request.fields)),
+            fields=_fields(rules, request),
             count=bool(given(request.count)),
         )
         return [ReadRows(session, given_ref(request.ref), query)]
@@ -97,7 +95,7 @@ class Requests:
             resource=rules.name,
             where=self._permissions.permitted(session, rules, "read"),
             keys=_named(rules, request),
-            fields=_fields(rules, given(request.fields)),
+            fields=_fields(rules, request),
         )
         return [ReadRows(session, given_ref(request.ref), query)]
 
@@ -118,8 +116,11 @@ class Requests:
             found = of_session.get(request.subscription)
             pointer = "/subscription"
         else:
-            asked = request.resource, identity(compile_filters(given(request.filters)))
-            found = next((each for each in of_session.values() if each.group.key[:2] == asked), None)
+            asked, found = identity(compile_filters(given(request.filters))), None
+            for each in of_session.values():
+                if each.group.key[1] == asked and each.group.resource == request.resource:
+                    found = each
+                    break
             pointer = "/resource"
         if found is None:
             raise Refused("not_found", "this connection has no such subscription", pointer=pointer)
@@ -165,8 +166,8 @@ class Requests:
 
 def _compiled(request: SubscribeRequest | ListRequest, *, count: bool = False) -> Filter:
     """The filter of a request. What is refused is refused before it is compiled, which costs ten times as much."""
-    filters = given(request.filters)
-    if not filters:
+    filters = request.filters
+    if filters is UNSET or not filters:
         return EVERYTHING
     if not names_values(filters):
         check_size(filters)
@@ -174,9 +175,9 @@ def _compiled(request: SubscribeRequest | ListRequest, *, count: bool = False) -
     return tree(filters)
 
 
-def _fields(rules: ResourceRules, fields: Sequence[str] | None) -> tuple[str, ...] | None:
+def _fields(rules: ResourceRules, request: SubscribeRequest | ListRequest | GetRequest) -> tuple[str, ...] | None:
     """The properties to send: those asked for, and always the key."""
-    return None if fields is None else tuple(sorted({*fields, *rules.key}))
+    return None if request.fields is UNSET else tuple(sorted({*request.fields, *rules.key}))
 
 
 def _named(rules: ResourceRules, request: GetRequest | UpdateRequest | DeleteRequest) -> NamedRows:

@@ -64,14 +64,15 @@ class Subscriptions:
 
         Raises Refused if the session has as many subscriptions as it may have, or they have too many conditions.
         """
-        existing = self.of(session).get(group.id)
+        of_session = self.of(session)
+        existing = of_session.get(group.id)
         if existing is not None:
             self.index.give_back(group)
             if existing.state is not State.LIVE:
                 existing.refs.append(ref)
                 return []
             return list(answer_live(existing, self._cursor, [ref]))
-        if len(self.of(session)) >= self._limit:
+        if len(of_session) >= self._limit:
             self.index.release(group, session)
             raise Refused(
                 "limit_reached",

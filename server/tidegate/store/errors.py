@@ -8,6 +8,8 @@ from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
+REWRITTEN = "has columns that were altered (%s): their rows may have other values, so that all clients read them again"
+"""After the name of a database of PostgreSQL."""
 GONE = (
     "is gone from its path, or its -wal file is; nothing is written to it. Put the same files back, or stop the "
     "gateway and restore a backup"

@@ -155,19 +155,3 @@ async def test_a_log_that_was_emptied_while_no_gateway_ran_gets_a_new_epoch(fore
     third = await PostgresStore.open(url, RESOURCES)
     await third.close()
     assert third.epoch != first.epoch
-
-
-async def test_a_column_that_gets_another_type_begins_a_new_epoch(
-    store: PostgresStore, foreign: ForeignPostgres, url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Every row may have another value there, which no trigger sees."""
-    foreign.execute("INSERT INTO berths (harbour, number) VALUES ('Ost', 1)")
-    store._guard.look()
-    foreign.execute("ALTER TABLE berths ALTER COLUMN number TYPE integer USING number * 2")
-    store._guard.look()
-    assert store.outdated
-    assert said(caplog) == [f"the database {shown(url)} {REPLACED}"]
-    foreign.execute("ALTER TABLE berths ALTER COLUMN number TYPE bigint")
-    again = await PostgresStore.open(url, RESOURCES)
-    assert again.epoch != store.epoch
-    await again.close()

@@ -43,6 +43,7 @@ from tidegate.store.postgres.migration import former_log
 from tidegate.store.postgres.migration.locks import EXCLUSIVE, WRITES
 from tidegate.store.postgres.migration.step import sql_step
 from tidegate.store.postgres.room_tables import ROOM_TABLES
+from tidegate.store.postgres.serving import table_shapes
 from tidegate.store.postgres.serving.epoch import place
 from tidegate.store.sql.names import quoted
 
@@ -74,7 +75,7 @@ def log_steps(connection: Connection, *, rooms: bool) -> list[Step]:
             found.append(sql_step(connection, f"set {SEQ}", "the change log has larger numbers", [go_on]))
     if META in missing or not connection.execute(f"SELECT 1 FROM {META} WHERE name = 'epoch'").fetchall():
         values = {"epoch": fresh_epoch(), "identity_secret": secrets.token_hex(32), "pruned_to": "0", "revoked": ""}
-        values["place"] = place(connection)
+        values |= {"place": place(connection), table_shapes.ENTRY: "{}"}
         rows = ", ".join(f"('{name}', '{value}')" for name, value in values.items())
         sql = f"INSERT INTO {META} (name, value) VALUES {rows}"
         found.append(sql_step(connection, "give the change log an epoch", "positions belong to one", [sql]))

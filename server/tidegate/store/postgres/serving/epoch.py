@@ -13,10 +13,11 @@ from typing import NamedTuple
 import psycopg
 
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import REPLACED, REWRITTEN, StoreError, Unmigrated
 from tidegate.store.postgres import home
 from tidegate.store.postgres.changelog import LOG, META, NEWEST
 from tidegate.store.postgres.connection import Connection, Connections, opened, shown
+from tidegate.store.postgres.serving import table_shapes
 from tidegate.store.postgres.serving.log_watch import LogWatch
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.postgres.serving.table_watch import TableWatch
@@ -90,14 +91,25 @@ class EpochGuard(Guard):
             replaced = fingerprint(connection) != self._served
             self._tables.look(connection)
             self._columns.look(connection)
-            if not replaced and (self._went_back(connection) or self._tables.retyped):
+            altered = self._tables.rewritten
+            if not replaced and (self._went_back(connection) or altered):
                 replaced = True
                 _begin_epoch(self._url, self._served.epoch)
+            self._note_tables()
         except (psycopg.Error, StoreError):
             return  # the feed says so
+        if altered:
+            log.error(f"the database %s {REWRITTEN}", shown(self._url), ", ".join(altered))
         if replaced:
             self.outdated = True
             log.error("the database %s %s", shown(self._url), REPLACED)
+
+    def _note_tables(self) -> None:
+        """Record how the tables are, for gateways that start later. Raises StoreError, psycopg.Error."""
+        if self._tables.shapes != self._tables.noted:
+            with opened(self._url) as connection:
+                table_shapes.record(connection, self._tables.shapes)
+            self._tables.noted = dict(self._tables.shapes)
 
     def _went_back(self, connection: Connection) -> bool:
         """The log was emptied or restored: the newest entry, or the newest number, is an older one than before."""

@@ -17,13 +17,13 @@ from tidegate.core.budgets.payer import GATEWAY
 from tidegate.core.rooms.room_log import Changed
 from tidegate.hub.connector import Hub
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import REWRITTEN, StoreError
 from tidegate.store.hub.feed_line import FeedLine
 from tidegate.store.postgres import home, large_integers, row_security, unique_keys
 from tidegate.store.postgres.changelog import LOG, META
-from tidegate.store.postgres.connection import Connections, opened, shown
+from tidegate.store.postgres.connection import Connection, Connections, opened, shown
 from tidegate.store.postgres.migration.migrate import check
-from tidegate.store.postgres.serving import lending
+from tidegate.store.postgres.serving import lending, table_shapes
 from tidegate.store.postgres.serving.epoch import NAMED, POSITIONS, EpochGuard, LogFingerprint, place
 from tidegate.store.postgres.serving.feed import PostgresFeed
 from tidegate.store.postgres.serving.log_watch import LogWatch
@@ -184,6 +184,16 @@ class PostgresStore(ThreadedStore):
             self._pruning.release()
 
 
+def _altered(url: str, connection: Connection, resources: Mapping[str, Resource]) -> bool:
+    """Whether rows have other values since a gateway saw the tables last, which the log does not have."""
+    now = table_shapes.look(connection, home.here(connection), resources.values())
+    columns = table_shapes.changed(before := table_shapes.recorded(connection), now)
+    if columns:
+        log.warning(f"the database %s {REWRITTEN}", shown(url), ", ".join(columns))
+    table_shapes.record(connection, {name: each.after(before.get(name)) for name, each in now.items()})
+    return bool(columns)
+
+
 def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> Found:
     """The log of a database that is ready to be served. Raises StoreError."""
     check(url, resources, durable=durable)
@@ -194,8 +204,9 @@ def _prepared(url: str, resources: Mapping[str, Resource], durable: bool) -> Fou
             ((there,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'place' FOR UPDATE").fetchall()
             ((newest, head),) = connection.execute(POSITIONS).fetchall()
             emptied = connection.execute(f"SELECT FROM {LOG} LIMIT 1").fetchall() == [] and (newest or 0) > head
+            altered = _altered(url, connection, resources)
             # The log of a restored backup goes on from there: its positions would mean other changes.
-            if there != here or emptied:
+            if there != here or emptied or altered:
                 for name, value in (("place", here), ("epoch", fresh_epoch())):
                     connection.execute(f"UPDATE {META} SET value = $2 WHERE name = $1", [name, value])
             wanted = ["epoch", "identity_secret", home.ENTRY]

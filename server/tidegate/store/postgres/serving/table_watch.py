@@ -26,6 +26,8 @@ from tidegate.store.postgres.changelog import (
 )
 from tidegate.store.postgres.connection import Connection, shown
 from tidegate.store.postgres.home import qualified
+from tidegate.store.postgres.serving import table_shapes
+from tidegate.store.postgres.serving.table_shapes import SHAPE, TableShape, changed, shape
 from tidegate.store.postgres.unique_keys import HAS_UNIQUE_KEY
 
 log = logging.getLogger("tidegate.store")
@@ -50,9 +52,7 @@ class _Watched(NamedTuple):
 
 
 # A: also for sessions with another session_replication_role. Triggers that were turned off and on again are not so.
-_FOUND = f"""SELECT asked.relation, t.oid IS NOT NULL,
-  (SELECT coalesce(json_object_agg(attname, atttypid::bigint), '{{}}') FROM pg_attribute
-    WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped),
+_FOUND = f"""SELECT asked.relation, CASE WHEN t.oid IS NOT NULL THEN {SHAPE} END,
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgfoid = to_regprocedure(asked.function)),
   ARRAY(SELECT tgname::text FROM pg_trigger WHERE tgrelid = t.oid AND tgenabled <> 'A'),
   EXISTS (SELECT FROM pg_inherits WHERE inhparent = t.oid), row_security_active(t.oid),
@@ -69,10 +69,12 @@ class TableWatch:
         self._url = url
         self._resources = frozenset(resources)
         self._watched = {watched.relation: watched for watched in _watched(home, resources)}
-        self.retyped = False
-        """A column has another type than when it was seen first. That may give new values to all rows, which no trigger
-        sees."""
-        self._types: dict[tuple[str, str], int] = {}
+        self.rewritten: list[str] = []
+        """The columns that gave rows other values, which no trigger sees."""
+        self.shapes: dict[str, TableShape] = {}
+        """The tables as they were seen last."""
+        self.noted: dict[str, TableShape] | None = None
+        """The tables as META has them; None before the first look."""
         self._keyed: set[str] = set()
         """The tables whose key was unique when it was looked at."""
         self._said: set[Fault] = set()
@@ -81,12 +83,19 @@ class TableWatch:
         """Log what is new. Raises psycopg.Error."""
         asked = [(watched.relation, watched.function, json.dumps(watched.key)) for watched in self._watched.values()]
         found = connection.execute(_FOUND, [*map(list, zip(*asked, strict=True))]).fetchall()
+        if self.noted is None:
+            self.noted = table_shapes.recorded(connection)
+            self.shapes = dict(self.noted)
         faults: dict[str | None, Fault] = {}
-        for relation, *there, unique in found:
+        for relation, shaped, *there, unique in found:
             watched = self._watched[relation]
-            for name in watched.columns.intersection(there[1]):
-                seen = self._types.setdefault((relation, name), there[1][name])
-                self.retyped = self.retyped or seen != there[1][name]
+            if shaped is None:
+                there[:0] = (None,)
+            else:
+                now = shape(shaped, watched.columns)
+                there[:0] = (now.columns,)
+                if watched.columns:
+                    self._compare(watched.table, now)
             if unique:
                 self._keyed.add(relation)
             there.append(not unique and relation in self._keyed)
@@ -97,6 +106,13 @@ class TableWatch:
         for text, names in sorted(said - self._said):
             log.error(f"the database %s {text}", shown(self._url), names)
         self._said = said
+
+    def _compare(self, table: str, now: TableShape) -> None:
+        """Note how the table is, and which columns gave rows other values."""
+        before = self.shapes.get(table)
+        if before is not None:
+            self.rewritten += changed({table: before}, {table: now})
+        self.shapes[table] = now.after(before)
 
 
 def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]:
@@ -116,7 +132,6 @@ def _watched(home: str, resources: Mapping[str, Resource]) -> Iterator[_Watched]
 
 def _fault(
     watched: _Watched,
-    exists: bool,
     columns: Any,
     fitting: Any,
     turned_off: Any,
@@ -124,7 +139,7 @@ def _fault(
     hidden: bool,
     lost_key: bool,
 ) -> Fault | None:
-    if not exists:
+    if columns is None:
         return LACKS, f"the table {watched.table}"
     if missing := watched.columns.difference(columns):
         return LACKS, "the column " + ", ".join(f"{watched.table}.{name}" for name in sorted(missing))

@@ -35,6 +35,8 @@ class DatabaseFile:
         """To be called once a connection has read the database: its log is there then. Raises OSError, apsw.Error."""
         self.replaced = False
         """Another file, or another content, is in its place: for good."""
+        self.went_back = False
+        """It is replaced, by an older content: a backup was put into the file."""
         self.damage = ""
         """What was seen of damage: for good."""
         self.read_only = False
@@ -116,6 +118,10 @@ class DatabaseFile:
         before, self.read_only = self.read_only, not os.access(self._path, os.W_OK)
         if self.read_only != before:
             log.warning("the database %s %s", self._path, READ_ONLY if self.read_only else "may be written again")
+
+    def log_went_back(self) -> None:
+        """The change log has fewer entries than a thread read before."""
+        self.went_back = self.replaced = True
 
     def told_of_damage(self, what: str) -> None:
         """Another process met it."""

@@ -129,13 +129,15 @@ class EpochGuard(Guard):
             return
         try:
             now = _seen(self._connection, self._path)
+            entry = _entry(self._connection, self._noted.seq)
             self._tables.look()
         except (apsw.Error, OSError) as error:
             self.file.notice(error)
             log.warning("no note of the change log could be made; it will be tried again: %s", error)
             return
         before = self._noted
-        if (now.epoch, now.file) != (before.epoch, before.file) or now.went_back(before):
+        other_entry = entry not in {"", before.entry}  # "": it was pruned
+        if (now.epoch, now.file) != (before.epoch, before.file) or now.went_back(before) or other_entry:
             self._outdate()
         elif now != before:
             self._write(now)
@@ -154,6 +156,8 @@ class EpochGuard(Guard):
         if not self.outdated:
             self.outdated = True
             log.error("the database %s %s", self._path, REPLACED)
+            if self.file.went_back:  # maybe to the entry of the note: the next start must not take the log for that one
+                self._write(msgspec.structs.replace(self._noted, epoch=""))
 
     def _write(self, fingerprint: LogFingerprint) -> None:
         self._noted = fingerprint

@@ -66,7 +66,9 @@ class SqliteFeed(Feed):
                     if connection is None:
                         connection = connect(self._path, checkpoint=False)
                     if self.gate.jump_due:
-                        self._position = head(connection)
+                        if (newest := head(connection)) < self._position:
+                            self._file.log_went_back()
+                        self._position = newest
                         self.gate.jumped(self._position)
                     seen = connection.pragma("data_version")
                     if seen != version:
@@ -93,6 +95,8 @@ class SqliteFeed(Feed):
                     f"SELECT {COLUMNS} FROM {LOG} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT +?",
                     (self._position, newest, size := self._batch.size),
                 ).fetchall()
+            if newest < self._position:  # another program put a backup into the file
+                self._file.log_went_back()
             if newest <= self._position:
                 return
             if pruned_to > self._position:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import apsw
@@ -124,16 +124,23 @@ def _keep(statements: dict[tuple[str, ...], str], names: tuple[str, ...], statem
 class Mutations:
     """The mutations of one database's resources."""
 
-    def __init__(self, resources: Mapping[str, Resource]) -> None:
+    def __init__(self, resources: Mapping[str, Resource], went_back: Callable[[], None] = lambda: None) -> None:
+        """`went_back`: the log has fewer entries than the last transaction left: a backup was put into the file."""
         self._resources = resources
+        self._went_back = went_back
         self._answers = Answers()
         self._tables = {name: SqliteTable(resource, resources) for name, resource in resources.items()}
         self._mark: int | None = None
         """The head of the log as the last mutation of this transaction left it."""
+        self._newest = 0
+        """The head of the log as the last transaction left it."""
 
     def begin(self) -> None:
         """A transaction has begun: other programs may have written since the last one."""
         self._mark = None
+
+    def committed(self) -> None:
+        self._newest = max(self._newest, self._mark or 0)
 
     def carry_out(self, cursor: apsw.Cursor, mutation: Mutation) -> WriteResult:
         """Do `mutation`, or answer it as it was answered before under its idempotency key. Raises Refused."""
@@ -161,6 +168,9 @@ class Mutations:
             return answer
         self._answers.check(mutation)
         mark, self._mark = head(cursor) if self._mark is None else self._mark, None
+        if mark < self._newest:
+            self._went_back()
+            raise refusals.lost()
         rows = carry_out(cursor, self._tables[mutation.resource], mutation)
         # COMMIT would fail, for all mutations that share the transaction.
         if cursor.connection.status(apsw.SQLITE_DBSTATUS_DEFERRED_FKS)[0]:

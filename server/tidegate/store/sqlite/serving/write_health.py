@@ -42,7 +42,7 @@ class WriteHealth:
         """What `/readyz` says; None while the database takes every write."""
         self.full = False
         """Only deletes are accepted."""
-        self._file = file
+        self.file = file
         self._reserve = reserve
         self._tight = False
         """The disk is full still; the file has unused pages, so that every write is accepted until they are used."""
@@ -61,19 +61,19 @@ class WriteHealth:
     @property
     def restricted(self) -> bool:
         """Whether some mutations are refused without being tried."""
-        return self.full or self._file.read_only or self._file.problem is not None
+        return self.full or self.file.read_only or self.file.problem is not None
 
     def refusal(self, job: Job) -> Refused | None:
         """Why it is not tried at all."""
-        if self._file.problem is not None:
+        if self.file.problem is not None:
             return refusals.lost()
-        if self._file.read_only:
+        if self.file.read_only:
             return refusals.unavailable()
         return refusals.no_room() if self.full and job.kind != "delete" else None
 
     def settled(self, connection: apsw.Connection) -> Refused | None:
         """After a commit: why it does not count."""
-        if self._file.is_lost() or self._file.problem is not None:
+        if self.file.is_lost() or self.file.problem is not None:
             return refusals.lost()
         if not self.full:
             self.problem = None
@@ -83,7 +83,7 @@ class WriteHealth:
 
     def failed(self, error: Exception) -> bool:
         """A transaction failed. Returns whether its deletes may succeed now, when they are tried alone."""
-        self._file.notice(error)
+        self.file.notice(error)
         whose = fault(error) if isinstance(error, apsw.Error) else Fault.SETUP
         words = LOCKED if isinstance(error, apsw.BusyError) else WORDS.get(whose, UNWRITABLE)
         if self.problem != words:  # not for each transaction
@@ -111,7 +111,7 @@ class WriteHealth:
     def probe(self, connection: apsw.Connection) -> None:
         """Try to write. Raises nothing."""
         self._probe_at = time.monotonic() + (RESERVE_S if self.problem is None else PROBE_S)
-        if self._file.problem is not None:
+        if self.file.problem is not None:
             return
         room = self._reserve.make()
         if room:
@@ -151,8 +151,8 @@ class WriteHealth:
         at before.
         """
         if pages >= CHECKPOINT_PAGES and time.monotonic() >= self._checkpoint_at:
-            self._file.look(connection)
-            if self._file.problem is not None:
+            self.file.look(connection)
+            if self.file.problem is not None:
                 return apsw.SQLITE_OK
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)

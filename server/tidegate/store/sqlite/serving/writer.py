@@ -75,7 +75,7 @@ class Writer:
         """`timeout`: seconds that a mutation may wait and take; 0 for no limit."""
         self._path = path
         self._health = health
-        self._mutations = Mutations(resources)
+        self._mutations = Mutations(resources, health.file.log_went_back)
         self.rooms = RoomWrites()
         """To be given its epoch before the first message comes; without one, rooms are not swept."""
         self._queue = WriteQueue(loop, timeout)
@@ -243,6 +243,7 @@ class Writer:
             raise Ended
         self._committing = True
         cursor.execute("COMMIT")
+        self._mutations.committed()
         return outcomes
 
     def _carry_out(self, cursor: apsw.Cursor, work: Job) -> Outcome:

@@ -143,7 +143,7 @@ async def test_a_gateway_that_starts_later_begins_a_new_epoch(
 
 
 async def test_a_role_that_may_only_change_the_record_keeps_it(url: str) -> None:
-    """As the rights of the guide are. Without a record it serves all the same as before."""
+    """As the rights of the guide are. Without a record it serves as before."""
     first = await epoch(url)
     user = "CREATE ROLE few LOGIN; GRANT SELECT ON offers TO few; GRANT USAGE ON SCHEMA _tidegate TO few"
     own = "_tidegate.log, _tidegate.pending TO few; GRANT SELECT, INSERT, UPDATE ON _tidegate.commits TO few"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
+
+from websockets.asyncio.client import connect
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT, GatewayProcess, clean_environment, tidegate
@@ -47,6 +50,14 @@ async def run(gateway: GatewayProcess, cwd: Path, *command: str) -> asyncio.subp
     )
 
 
+async def changes_are_followed(gateway: GatewayProcess) -> None:
+    """Until that, a subscription has no changes of other programs; a client without a `ref` is not told when it is."""
+    async with connect(gateway.url) as client:
+        await client.send(json.dumps({"type": "subscribe", "resource": "users", "ref": 1}))
+        while json.loads(await client.recv())["type"] != "subscribed":
+            pass
+
+
 ADA = "insert into users (name, email, status) values ('Ada', 'ada@example.com', 'active')"
 
 
@@ -57,6 +68,7 @@ async def test_the_plain_javascript_client_of_the_readme_works(gateway: GatewayP
     process = await run(gateway, ROOT / "clients" / "typescript", *command)
     try:
         await lines_until(process, "type: 'message'", "type: 'presence'", "text: 'Hello'")
+        await changes_are_followed(gateway)
         gateway.execute(ADA)
         told = await lines_until(process, "type: 'update'", "name: 'Ada'")
         assert "action: 'create'" in told

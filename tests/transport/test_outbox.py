@@ -152,6 +152,22 @@ async def test_frames_for_the_sender_alone_are_written_on_release(outbox: Outbox
     assert len(sink.writes) == 1
 
 
+async def test_answers_to_others_are_not_forgotten_on_release(outbox: Outbox) -> None:
+    """A request may lead to an answer to an earlier request of another client."""
+    asking, waiting = FakeSink(), FakeSink()
+    assert outbox.hold()
+    outbox.push(asking, b"answer")
+    outbox.push(waiting, b"late answer")
+    outbox.release(asking)
+    await turn()
+    assert (asking.writes, waiting.writes) == ([[b"answer"]], [[b"late answer"]])
+    assert outbox.hold()
+    outbox.push(waiting, b"another")
+    outbox.release(asking)
+    await turn()
+    assert waiting.writes == [[b"late answer"], [b"another"]]
+
+
 async def test_what_rooms_deliver_is_written_at_the_end_of_the_turn_in_one_write_with_answers(outbox: Outbox) -> None:
     """Also where the sender is the only one that gets it, and whichever of the two comes first."""
     sender, next_one = FakeSink(), FakeSink()

@@ -7,15 +7,17 @@ Invariant: an application that is loaded has a schema for each handler and each 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tidegate import handlers
+from tidegate import handlers, webhooks
 from tidegate.auth import room_access, row_access
 from tidegate.config import ConfigError, Settings
 from tidegate.contract import Contract
 from tidegate.core.access.room_rules import RoomAccess
 from tidegate.core.access.rules import RowAccess
+from tidegate.handlers.loading import PACKAGE
 from tidegate.loading import load_contract
 
 log = logging.getLogger("tidegate")
@@ -35,11 +37,13 @@ class Application:
 def load_application(settings: Settings, added: handlers.Gateway | None = None) -> Application:
     """The schema folder and the handlers of `settings`, or `added` instead of those.
 
-    Raises ConfigError where they do not fit together.
+    Raises ConfigError where they, or the webhooks of `settings`, do not fit together.
     """
     contract = load_contract(settings)
+    webhooks.filters(settings, contract)
     if added is None:
         added = _handlers(settings)
+        _look_at_generated_code(contract)
     _check_handlers(added, contract)
     access = row_access.of_resources(contract, added.rules)
     return Application(contract, added, access, room_access.of_rooms(contract, added.room_rules))
@@ -51,6 +55,17 @@ def _handlers(settings: Settings) -> handlers.Gateway:
         return handlers.load(settings.handlers) if settings.handlers else handlers.Gateway()
     except handlers.HandlersError as error:
         raise ConfigError(str(error)) from None
+
+
+def _look_at_generated_code(contract: Contract) -> None:
+    """Warn where the handlers use types that were generated from another schema."""
+    made_from = getattr(sys.modules.get(PACKAGE), "CONTRACT", None)
+    if made_from is not None and made_from != contract.hash:
+        log.warning(
+            "the generated code that the handlers import (%s) is of another schema than the gateway serves; "
+            "type: tidegate generate",
+            PACKAGE,
+        )
 
 
 def _check_handlers(found: handlers.Gateway, contract: Contract) -> None:

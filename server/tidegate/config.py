@@ -229,17 +229,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(
-    args: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, makes_schema_folder: bool = False
+    args: argparse.Namespace,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    makes_schema_folder: bool = False,
+    operates: bool = False,
 ) -> Settings:
     """Settings from the file, the environment and `args`; the later source wins. Raises ConfigError.
 
-    `makes_schema_folder`: the command makes the schema folder if there is none.
+    `makes_schema_folder`: the command makes the schema folder if there is none. `operates`: the command asks a gateway
+    that runs, and opens no address itself.
     """
-    return load_with_sources(args, environ, makes_schema_folder=makes_schema_folder)[0]
+    return load_with_sources(args, environ, makes_schema_folder=makes_schema_folder, operates=operates)[0]
 
 
 def load_with_sources(
-    args: argparse.Namespace, environ: Mapping[str, str] = os.environ, *, makes_schema_folder: bool = False
+    args: argparse.Namespace,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    makes_schema_folder: bool = False,
+    operates: bool = False,
 ) -> tuple[Settings, dict[str, str]]:
     """As `load`, and where each setting was found that is given: a file, a variable or an option."""
     given, found = setting_sources.gathered(args, environ, set(Settings.__struct_fields__))
@@ -247,11 +256,11 @@ def load_with_sources(
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"settings: {error}") from None
-    _check(settings, makes_schema_folder=makes_schema_folder)
+    _check(settings, makes_schema_folder=makes_schema_folder, operates=operates)
     return settings, found
 
 
-def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
+def _check(settings: Settings, *, makes_schema_folder: bool, operates: bool) -> None:
     if settings.secret is not None and len(settings.secret) < SHORTEST_SECRET:
         raise ConfigError(f"secret: must have at least {SHORTEST_SECRET} characters; `openssl rand -hex 32` makes one")
     if settings.secret == DEVELOPMENT_SECRET:
@@ -270,7 +279,7 @@ def _check(settings: Settings, *, makes_schema_folder: bool) -> None:
             raise ConfigError(f"schema: the folder {settings.schema} does not exist")
     readers: dict[str, Callable[[Any], object]] = {
         "hooks": webhooks.check,
-        "admin": lambda address: admin.check(address, settings.operators_secret, dev=settings.dev),
+        "admin": lambda address: admin.check(address, settings.operators_secret, dev=settings.dev or operates),
         "log_format": logs.check_format,
         "origins": edge_settings.check_origins,
         "hosts": edge_settings.check_hosts,

@@ -22,6 +22,7 @@ from tidegate.hooks.events import Meets, of_life
 from tidegate.hooks.hook import Hook
 from tidegate.hooks.recorder import Recorder
 from tidegate.hooks.sender import HookSender
+from tidegate.schema.suggestions import suggestion
 from tidegate.store import StoreError
 from tidegate.store.hook_outbox import HookOutbox
 
@@ -72,7 +73,7 @@ def checked(settings: Settings, contract: Contract, store: Store) -> Webhooks | 
     """
     if not settings.hooks:
         return None
-    meets = {hook.name: _filter(hook, contract) for hook in settings.hooks}
+    meets = filters(settings, contract)
     outbox = HookOutbox(settings.database)
     try:
         if settings.dev:
@@ -83,6 +84,11 @@ def checked(settings: Settings, contract: Contract, store: Store) -> Webhooks | 
     finally:
         outbox.close()
     return Webhooks(settings.hooks, meets, settings.database, store, next(iter(contract.resources), None))
+
+
+def filters(settings: Settings, contract: Contract) -> dict[str, Meets]:
+    """What the rows of each webhook meet, by its name. Raises ConfigError where one does not fit the schema."""
+    return {hook.name: _filter(hook, contract) for hook in settings.hooks}
 
 
 def create_tables(settings: Settings) -> bool:
@@ -99,11 +105,13 @@ def create_tables(settings: Settings) -> bool:
 def _filter(hook: Hook, contract: Contract) -> Meets:
     for resource in hook.resources:
         if resource not in contract.resources:
-            raise ConfigError(f"hooks: {hook.name!r}: the schema has no resource {resource!r}")
+            meant = suggestion(resource, contract.resources)
+            raise ConfigError(f"hooks: {hook.name!r}: the schema has no resource {resource!r}{meant}")
     if not hook.filter:
         return lambda _: True
     try:
         meets = predicate(compile_filters(contract.filters(hook.resources[0], dict(hook.filter))))
     except Refused as refused:
-        raise ConfigError(f"hooks: {hook.name!r}: filter{refused.pointer or ''}: {refused.message}") from None
+        place = (refused.pointer or "").removeprefix("/filters")
+        raise ConfigError(f"hooks: {hook.name!r}: filter{place}: {refused.message}") from None
     return lambda image: meets(dict(image))

@@ -11,6 +11,7 @@ import pytest
 
 from tidegate import config
 from tidegate.admin.binding import bound
+from tidegate.cli import operators_address
 from tidegate.config import ConfigError
 
 SECRET = "x" * 32
@@ -49,6 +50,12 @@ def test_what_is_safe_is_taken(empty_folder: Path) -> None:
     assert load(admin="unix:/run/tidegate/admin").operators_secret is None
     (empty_folder / "secret").write_text(f"{SECRET}\n")
     assert load(admin="[::1]:8788", admin_secret_file="secret").operators_secret == SECRET
+
+
+def test_commands_for_operators_find_a_gateway_in_development_without_a_secret(empty_folder: Path) -> None:
+    (empty_folder / "tidegate.toml").write_text('admin = "127.0.0.1:8788"\n')
+    address = operators_address.address(argparse.Namespace(admin=None, config=None))
+    assert address.admin == "127.0.0.1:8788"
 
 
 def test_a_unix_socket_is_for_the_user_of_the_gateway_alone(tmp_path: Path) -> None:

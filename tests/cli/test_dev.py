@@ -25,6 +25,15 @@ FOLLOWING = "Ctrl-C ends it"
 AGAIN = "save a file to try again"
 RELOADED = "gateway reloaded in"
 NOTES = "schema/resources/notes.schema.json"
+WEBHOOK = """\
+handlers = "handlers:gateway"
+[[hooks]]
+name = "log"
+url = "http://127.0.0.1:9/hook"
+secret = "a secret of sixteen"
+events = ["row.*"]
+resources = ["{}"]
+"""
 Start = Callable[..., TerminalProcess]
 
 
@@ -168,6 +177,7 @@ async def test_a_broken_save_prints_the_error_and_keeps_the_gateway(shop: Path, 
         ("handlers.py", handlers.replace('"greet"', '"gret"'), "'gret' is no message of schema/client"),
         ("handlers.py", handlers.replace("Hello", "Good day"), RELOADED),
         ("tidegate.toml", "handlers = ", "tidegate.toml: Invalid value"),
+        ("tidegate.toml", WEBHOOK.format("note"), "the schema has no resource 'note'; did you mean 'notes'?"),
         ("tidegate.toml", 'handlers = "handlers:gateway"\n', RELOADED),
     ]
     for name, text, wanted in broken:

@@ -114,6 +114,13 @@ def test_the_sample_has_no_migrations(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (2, f"tidegate: {why}\n")
 
 
+def test_without_a_schema_folder_the_command_says_that_it_makes_the_sample(tmp_path: Path, project: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "there is no folder ./schema, so this is the sample" in tidegate("migrate", "--plan", cwd=empty).stderr
+    assert "the sample" not in tidegate("migrate", "--plan", cwd=project).stderr
+
+
 def test_options_that_exclude_each_other_are_refused(project: Path) -> None:
     done = tidegate("migrate", "--plan", "--down", cwd=project)
     assert done.returncode == 2

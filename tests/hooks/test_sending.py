@@ -272,8 +272,8 @@ def test_one_gateway_of_two_sends(database: str, receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"resources": ["userz"]}, "no resource 'userz'"),
-        ({"resources": ["users"], "filter": {"staet": "x"}}, "filter/filters/staet"),
+        ({"resources": ["userz"]}, "no resource 'userz'; did you mean 'users'?"),
+        ({"resources": ["users"], "filter": {"staet": "x"}}, "filter/staet"),
     ],
 )
 def test_a_hook_that_does_not_fit_the_schema_is_refused(receiver: Receiver, more: dict[str, Any], words: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,41 @@ def test_when_time_has_passed_clients_have_handled_what_was_sent_to_them() -> No
             one._thread._loop.call_soon_threadsafe(busy, one._thread._loop, 6)
         gateway.pass_time_blocking(1)
         assert list(room._inner.members) == ["1"]
+
+
+async def test_timers_of_handlers_and_background_tasks_live_by_the_time_of_the_test() -> None:
+    added = Gateway()
+
+    @added.background
+    async def remind() -> None:
+        while True:
+            await asyncio.sleep(600)
+            await added.room("chat-timers").send({"text": "ten minutes more"})
+
+    with running(SCHEMA, added) as gateway:
+        async with gateway.client("1") as one:
+            room = await one.join("chat-timers")
+            await gateway.pass_time(590)
+            assert not (await room.history()).messages
+            for count in (1, 2, 3):
+                await gateway.pass_time(601)
+                assert len((await room.history()).messages) == count
+
+
+async def test_time_passes_while_a_handler_blocks_its_loop() -> None:
+    added, begun, go_on = Gateway(), threading.Event(), threading.Event()
+
+    @added.background
+    async def blocked() -> None:
+        begun.set()
+        go_on.wait(DEADLINE_S)
+
+    with running(SCHEMA, added) as gateway:
+        try:
+            assert begun.wait(DEADLINE_S)
+            await gateway.pass_time(5)
+        finally:
+            go_on.set()
 
 
 async def test_handlers_and_rules_are_objects_of_the_test() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tidegate import config, schema
+from tidegate.cli.sample_note import say_sample
 from tidegate.config import ConfigError, Settings
 
 EPILOG = """\
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from tidegate.store.migration import files  # noqa: PLC0415
 
     settings = config.load(args)
+    if args.new is None and not args.down:
+        say_sample(settings)
     folder = None if settings.schema_folder is None else settings.schema_folder / "migrations"
     try:
         if args.new is not None:

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def address(args: argparse.Namespace) -> Address:
     """The address of the arguments and the settings. Raises ConfigError."""
     chosen, args.admin = args.admin, None
-    settings = config.load(args)
+    settings = config.load(args, operates=True)
     try:
         found = chosen or settings.admin
         if found is None:

@@ -8,6 +8,7 @@ from functools import partial
 
 from tidegate import activation, config, event_loops, logs, tls
 from tidegate.cli.development import supervised
+from tidegate.cli.sample_note import say_sample
 from tidegate.cli.serving.announcing import announce
 from tidegate.config import ConfigError
 
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     plan.check(settings, supervised=args.supervised)
     identities.check(settings)
     logs.set_up(settings.log_level, form=settings.log_format)
+    say_sample(settings)
     try:
         sockets = activation.sockets()
     except OSError as error:

@@ -38,6 +38,8 @@ class HandlerCalls:
         self._outcomes = outcomes
         self._deadline = deadline
         self.threads = ApplicationThreads()
+        self.new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+        """Makes the event loop of `async` functions. A test gives another one, whose time it sets."""
         self._loop: HandlerLoop | None = None
         """Made for the first `async` handler that is called."""
         self._running: dict[RunningCall, None] = {}
@@ -145,7 +147,7 @@ class HandlerCalls:
     def handler_loop(self) -> HandlerLoop:
         """The event loop of `async` functions."""
         if self._loop is None or self._loop.ended.is_set():
-            self._loop = HandlerLoop()
+            self._loop = HandlerLoop(self.new_loop)
         return self._loop
 
     def _start_in_loop(self, running: RunningCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -44,8 +44,9 @@ class LoopWork:
 class HandlerLoop:
     """Every method may be called in any thread."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+    def __init__(self, made: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop) -> None:
+        """`made`: makes the loop."""
+        self._loop = made()
         self._loop.set_exception_handler(_report_context)
         self._running: set[asyncio.Task[None]] = set()
         """Strong references: the loop keeps only weak ones to its tasks."""

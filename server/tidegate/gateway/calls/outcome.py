@@ -91,7 +91,8 @@ class Outcomes:
         content = msgspec.to_builtins(plain(found), str_keys=True) if found is not None else {}
         if not isinstance(content, dict):
             raise TypeError(f"a handler returns a Struct, a dict or None, and not {type(found).__name__}")
-        text = self._sender.encode({**content, "type": reply, "ref": request.ref})
+        # Not by the sender, which may check too: what is wrong is said below, with the name of the handler.
+        text = self._contract.encode({**content, "type": reply, "ref": request.ref})
         if len(text) > REPLY_LIMIT:
             return _too_large(handler, "reply", len(text), REPLY_LIMIT)
         # What the client will read is checked, and not what the handler made: the encoder changes values.

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tests.clients.scripted import PATIENCE, Peer, ScriptedGateway, begun
-from tidegate_client import Client, InvalidOption, LiveQuery, RequestRefused, TidegateError, connect
+from tidegate_client import Client, ConnectionRefused, InvalidOption, LiveQuery, RequestRefused, TidegateError, connect
 
 Call = Callable[[Any], Awaitable[Any]]
 
@@ -230,3 +230,16 @@ async def test_a_filter_that_is_none_is_refused_by_the_gateway_alone(scripted: S
             )
             with pytest.raises(RequestRefused):
                 await asked
+
+
+async def test_a_client_that_is_used_without_await_says_how_it_is_used() -> None:
+    client = cast(Any, connect("ws://127.0.0.1:9/ws"))
+    with pytest.raises(TypeError, match=r"`async with`; tidegate_client\.sync"), client:
+        pass
+    with pytest.raises(AttributeError, match=r"no 'join' before `await connect\(\.\.\.\)`"):
+        client.join("chat-1")
+
+
+async def test_an_address_of_a_web_page_is_answered_with_how_one_of_a_websocket_looks() -> None:
+    with pytest.raises(ConnectionRefused, match=r"such as ws://127\.0\.0\.1:8787/ws"):
+        await connect("http://127.0.0.1:9")

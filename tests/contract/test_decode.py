@@ -57,6 +57,26 @@ def test_decode_accepts_the_messages_of_the_seed(contract: Contract) -> None:
     assert decoded(contract, said) == MessageRequest(room="users", data={"text": "Hello"})
 
 
+@pytest.mark.parametrize(
+    ("message", "meant"),
+    [
+        ({"type": "subscribee", "resource": "users"}, "subscribe"),
+        ({"type": "list", "resource": "user"}, "users"),
+        ({"type": "list", "resource": "tasks", "filters": {"priority": {">=": 3}}}, "gte"),
+        ({"type": "list", "resource": "tasks", "filters": {"priority": {"$lt": 3}}}, "lt"),
+        ({"type": "list", "resource": "tasks", "filters": {"title": {"like": "tide"}}}, "contains"),
+        ({"type": "nothing", "resource": "users"}, None),
+        ({"type": "list", "resource": "boats"}, None),
+        ({"type": "list", "resource": "tasks", "filters": {"done": {"like": "tide"}}}, None),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_one_that_was_meant(
+    contract: Contract, message: dict[str, Any], meant: str | None
+) -> None:
+    said = refusal(contract, message).message
+    assert said.endswith(f'; did you mean "{meant}"?') if meant else "did you mean" not in said
+
+
 def test_every_request_type_has_a_struct_and_a_schema(contract: Contract) -> None:
     assert set(CLIENT_MESSAGES) == set(BUNDLE["x-tidegate"]["client"])
     for name in CLIENT_MESSAGES:

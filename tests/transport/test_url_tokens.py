@@ -1,4 +1,7 @@
-"""A token in a URL: the request is refused with words, and nothing repeats the token."""
+"""A token in a URL or without its scheme, a WebSocket at another path: mistakes that are refused with words.
+
+Nothing repeats the token.
+"""
 
 from __future__ import annotations
 
@@ -44,3 +47,31 @@ async def test_requests_with_a_token_in_the_url_are_refused_without_repeating_it
             said = body + answer.body.decode()
     assert "must not be in the URL" in body
     assert TOKEN.rpartition(".")[2] not in said + caplog.text
+
+
+async def test_token_without_its_scheme_is_refused_and_does_not_make_an_anonymous_client(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(gateway.url, proxy=None, additional_headers={"Authorization": TOKEN}):
+                pass
+        assert refused.value.response.status_code == 401
+        body = refused.value.response.body.decode()
+        async with http(gateway) as client:
+            answer = await client.ask("GET", "/api/resources/users", Authorization=TOKEN)
+            assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
+            said = body + answer.body.decode()
+            assert (await client.ask("GET", "/api/resources/users", Authorization="Basic abc")).status == 200
+        async with connect(gateway.url, proxy=None, additional_headers={"Authorization": "Basic abc"}):
+            pass
+    assert said.count("write `Authorization: Bearer TOKEN`") == 2
+    assert TOKEN.rpartition(".")[2] not in said
+
+
+async def test_websocket_at_another_path_is_told_where_it_is(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway:
+        for path in ("/", "/socket", "/ws/", "/healthz"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(gateway.url.removesuffix("/ws") + path, proxy=None):
+                    pass
+            assert refused.value.response.status_code == 404
+            assert b"is at /ws" in (refused.value.response.body or b"")

@@ -10,13 +10,15 @@ import random as chance
 import ssl as tls
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .catalogue import ResourceContract
 from .client import Client
 from .options import Clock, LoopClock, Options, Token
 
 __all__ = ["Connecting", "connect"]
+
+WITHOUT_AWAIT = "tidegate_client.sync has a client without `await`"
 
 
 class Connecting:
@@ -35,6 +37,19 @@ class Connecting:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.close()
+
+    if not TYPE_CHECKING:  # a type checker reports these mistakes by itself
+
+        def __enter__(self):
+            raise TypeError(f"enter it with `async with`; {WITHOUT_AWAIT}")
+
+        def __exit__(self, *_):
+            """Python asks for it before it calls `__enter__`."""
+
+        def __getattr__(self, name):
+            raise AttributeError(
+                f"no {name!r} before `await connect(...)` or `async with connect(...)`; {WITHOUT_AWAIT}"
+            )
 
 
 def connect(

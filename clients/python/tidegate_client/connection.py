@@ -178,7 +178,8 @@ async def _open_socket(options: Options, headers: dict[str, str]) -> ClientConne
             **secure,
         )
     except InvalidURI as error:
-        raise ConnectionFailed(Ending(f"{url} is no WebSocket address: {error.msg}", refused=True)) from None
+        text = f"{url} is no WebSocket address, such as ws://127.0.0.1:8787/ws: {error.msg}"
+        raise ConnectionFailed(Ending(text, refused=True)) from None
     except ValueError as error:
         raise ConnectionFailed(Ending(f"{url}: {error}", refused=True)) from error
     except InvalidStatus as error:

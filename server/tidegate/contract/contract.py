@@ -21,6 +21,7 @@ from tidegate.contract.explain import LIMIT, UNEXPLAINED, violations
 from tidegate.contract.hazards import code_at, parse, read, readable_ref, suspicious
 from tidegate.contract.payload import Part, Payloads
 from tidegate.contract.quick import QUERIES, SMALL_BYTES, Quick, quick_create, quick_message, quick_ping, quick_query
+from tidegate.contract.texts import did_you_mean
 from tidegate.core.errors import Refused, TidegateError, nearest
 from tidegate.schema import Bundle, Resource, RoomType, contract_hash, filter_schemas, unbundle
 from tidegate_protocol import CLIENT_MESSAGES, Violation
@@ -251,7 +252,8 @@ class Contract:
             raise _refusal([_type_violation("type" in message)])
         kind = self._kinds.get(name)
         if kind is None:
-            raise Refused("unknown_type", "this gateway has no message of that type", pointer="/type")
+            meant = did_you_mean(name, self._kinds)
+            raise Refused("unknown_type", f"this gateway has no message of that type{meant}", pointer="/type")
         return kind
 
 

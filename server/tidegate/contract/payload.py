@@ -21,6 +21,7 @@ from tidegate.contract.canonical import (
 )
 from tidegate.contract.compiled import CompiledSchema, Compiler
 from tidegate.contract.hazards import code_at
+from tidegate.contract.texts import did_you_mean
 from tidegate.core.errors import Refused
 from tidegate.schema import Resource, RoomType, Schemas, derive, filter_schemas, patterns
 
@@ -130,7 +131,8 @@ class Payloads:
     def _row_contract(self, message: Message) -> RowContract:
         contract = self._rows.get(message["resource"])
         if contract is None:
-            raise Refused("unknown_resource", "the schema has no resource with this name", pointer="/resource")
+            meant = did_you_mean(message["resource"], self._rows)
+            raise Refused("unknown_resource", f"the schema has no resource with this name{meant}", pointer="/resource")
         return contract
 
 

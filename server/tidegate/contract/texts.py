@@ -21,6 +21,18 @@ from tidegate.schema.suggestions import similar_name
 NOT_ALLOWED = "is not allowed here"
 
 _NAME_LIMIT = 64
+_SIGNS = {
+    ">": "gt",
+    ">=": "gte",
+    "<": "lt",
+    "<=": "lte",
+    "=": "eq",
+    "==": "eq",
+    "!=": "ne",
+    "<>": "ne",
+    "like": "contains",
+}
+"""How other languages write the operators of filters."""
 _ROOM = 40
 """Characters of a text that a list of options leaves to the other words."""
 
@@ -34,8 +46,16 @@ def text(error: ValidationError, schema: Any) -> str:
 
 def unexpected(name: str, known: Iterable[str]) -> str:
     """The text for a property that is not allowed. `known`: the properties that are allowed there, and absent."""
+    known = list(known)
+    operator = _SIGNS.get(name)
+    meant = f"; did you mean {short(operator)}?" if operator in known else did_you_mean(name, known)
+    return f"{short(name)} {NOT_ALLOWED}{meant}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "..."?` where `name` is a misspelling of a known name, otherwise an empty text."""
     meant = similar_name(name, known)
-    return f"{short(name)} {NOT_ALLOWED}{'' if meant is None else f'; did you mean {short(meant)}?'}"
+    return "" if meant is None else f"; did you mean {short(meant)}?"
 
 
 def none_of(branches: list[list[ValidationError]]) -> str:

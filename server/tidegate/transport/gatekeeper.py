@@ -10,7 +10,7 @@ import logging
 from http import HTTPStatus
 
 from tidegate.counted import Counted
-from tidegate.transport import url_tokens
+from tidegate.transport import lone_tokens, url_tokens
 from tidegate.transport.api import ApiHandler
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.door import Visitor
@@ -65,6 +65,8 @@ class Gatekeeper:
         if url_tokens.has_token(head.query, by_name=not head.path.startswith("/api/")):
             TOKEN_IN_URL(exchange.peer.address or "a Unix socket")
             return self._api.refusal(HTTPStatus.BAD_REQUEST, url_tokens.TEXT, {})
+        if lone_tokens.stands_alone(head.headers.get("authorization", "")):
+            return self._api.refusal(HTTPStatus.UNAUTHORIZED, lone_tokens.TEXT, {"WWW-Authenticate": "Bearer"})
         if head.length > settings.max_size:
             text = f"the body is too large (limit: {settings.max_size} bytes)"
             return self._api.refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text, {})

@@ -18,7 +18,7 @@ from websockets.http11 import Request as UpgradeRequest
 from websockets.server import ServerProtocol
 
 from tidegate.counted import Counted
-from tidegate.transport import url_tokens
+from tidegate.transport import lone_tokens, url_tokens
 from tidegate.transport.context import ConnectionContext, TransportSettings
 from tidegate.transport.deflate import NEGOTIATION
 from tidegate.transport.door import Visitor
@@ -41,6 +41,7 @@ LEAVING = Response.text(503, "this gateway is about to end; retry later\n", {"Re
 MALFORMED = Response.text(400, "malformed HTTP request\n")
 HEAD_TOO_LARGE = Response.text(431, f"the head of the request is too large (limit: {MAX_HEAD} bytes)\n")
 NOT_AN_UPGRADE = Response.text(426, "this path accepts WebSocket connections only\n", {"Upgrade": "websocket"})
+ELSEWHERE = Response.text(404, "this path has no WebSocket; the WebSocket of the gateway is at /ws\n")
 
 log = logging.getLogger("tidegate.door")
 FOREIGN_ORIGIN = Counted(
@@ -116,6 +117,8 @@ def _respond(
     opening = _opening(request)
     # Two programs could go by different ones (RFC 9112, section 3.2).
     refused = MALFORMED if len(request.headers.get_all("Host")) > 1 else _refused(opening, context, visitor)
+    if refused is None and lone_tokens.stands_alone(_first(request.headers, "Authorization")):
+        refused = lone_tokens.REFUSED
     if refused is not None:
         return _response(refused, context, head=request.method == "HEAD")
     accepted = ws.accept(request)
@@ -146,6 +149,8 @@ def _refused(opening: Opening, context: ConnectionContext, visitor: Visitor) -> 
         if refused is not None:
             return refused
     if path != PATH:
+        if "websocket" in opening.upgrade:
+            return ELSEWHERE
         return context.routes.respond(Request(opening.method, path))
     if "websocket" not in opening.upgrade:
         return NOT_AN_UPGRADE

@@ -89,6 +89,8 @@ def plain_opening(head: bytes, *, extensions: bool = False) -> Opening | None:
     authorization = get("authorization", "")
     if authorization[:7].lower() == "bearer ":
         token = authorization[7:]
+    elif authorization.startswith("eyJ"):
+        return None  # perhaps a token without its scheme
     origin, forwarded = get("origin"), get("x-forwarded-for")
     return Opening(
         "GET",

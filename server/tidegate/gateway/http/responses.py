@@ -20,6 +20,7 @@ from tidegate_protocol import ErrorCode, ErrorMessage
 STREAM = Response(200, {"Content-Type": "application/jsonl"})
 """Parts and then the reply, or an error: each message is a line."""
 CODES: Mapping[HTTPStatus, ErrorCode] = {
+    HTTPStatus.UNAUTHORIZED: "unauthenticated",
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.NOT_FOUND: "not_found",
     HTTPStatus.MISDIRECTED_REQUEST: "forbidden",

@@ -16,7 +16,8 @@ from tidegate.schema.resource import read_resource
 from tidegate.store.postgres.connection import Connection, Connections, connect, numbered
 from tidegate.store.postgres.filters import ALIAS
 from tidegate.store.postgres.migration import migrate
-from tidegate.store.postgres.serving.reader import Reader, _where
+from tidegate.store.postgres.serving.clauses import where_of
+from tidegate.store.postgres.serving.reader import Reader
 
 MEMBERS = read_resource(
     "members",
@@ -66,7 +67,7 @@ def connection(url: str) -> Iterator[Connection]:
     ids=str,
 )
 def test_rows_are_found_through_an_index(connection: Connection, filters: Any, keys: tuple[Key, ...] | None) -> None:
-    where = _where(MEMBERS, ReadQuery(resource="members", where=compile_filters(filters), keys=keys))
+    where = where_of(MEMBERS, ReadQuery(resource="members", where=compile_filters(filters), keys=keys))
     plan = connection.execute(numbered(f"EXPLAIN SELECT 1 FROM members {ALIAS}{where.sql}"), where.values)
     assert "Index Cond" in str(plan.fetchall())
 

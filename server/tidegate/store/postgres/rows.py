@@ -188,8 +188,14 @@ class RowReader:
         return None if text is None else self.row(text)
 
     def key(self, text: str) -> Key:
+        """{} where a property has no value that JSON has: NaN and the infinities are text in an image."""
         values = self._decoded(text)
-        return {name: values[name] for name in self._key if name in values}
+        found = {
+            name: value
+            for name in self._key
+            if (value := values.get(name)) is not None and not (name in self._numbers and isinstance(value, str))
+        }
+        return found if len(found) == len(self._key) else {}
 
     def _decoded(self, text: str) -> dict[str, Any]:
         """The values of an image, which has integers of 64 bits as numbers."""

@@ -43,7 +43,7 @@ def unwritable(connection: apsw.Connection, table: str) -> str | None:
     }
     failed: dict[str, str] = {}
     for action, sql in statements.items():
-        if (error := _compiled(connection, sql)) is not None and lacks_program(error):
+        if (error := compiled(connection, sql)) is not None and lacks_program(error):
             failed[action] = str(error)
     if not failed and connection.readonly("main") and (error := _checks_lack(connection, table)) is not None:
         failed = dict.fromkeys(("create", "update"), str(error))
@@ -70,7 +70,7 @@ def _checks_lack(connection: apsw.Connection, table: str) -> apsw.SQLError | Non
     return None
 
 
-def _compiled(connection: apsw.Connection, sql: str) -> apsw.SQLError | None:
+def compiled(connection: apsw.Connection, sql: str) -> apsw.SQLError | None:
     """The error with which the statement cannot be compiled. (EXPLAIN takes unknown functions.)"""
     cursor = connection.cursor()
     cursor.exec_trace = lambda *_: False
@@ -88,21 +88,3 @@ def all_unwritable(connection: apsw.Connection, resources: Mapping[str, Resource
     for resource in resources.values():
         if (found := unwritable(connection, resource.table)) is not None:
             yield found
-
-
-class KeyLookups:
-    """Whether keys can be looked up by the collation of their columns, which their index has. It asks once a resource.
-
-    For a collation of the owner's program only the exact comparison is left, which reads the whole table.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, bool] = {}
-
-    def by_collation(self, connection: apsw.Connection, resource: Resource) -> bool:
-        known = self._known.get(resource.name)
-        if known is None:
-            equal = " AND ".join(f"{ALIAS}.{quoted(name)} = ''" for name in resource.key)
-            error = _compiled(connection, f"SELECT 1 FROM {quoted(resource.table)} {ALIAS} WHERE {equal}")
-            known = self._known[resource.name] = error is None or not lacks_program(error)
-        return known

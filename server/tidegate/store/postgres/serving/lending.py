@@ -15,6 +15,7 @@ from tidegate.store.postgres.changelog import SCHEMA, log_name
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.row_security import hiding_logged
 from tidegate.store.serving.change_feed import EVERY_RESOURCE
+from tidegate.store.serving.named_rows import is_named
 
 Record = tuple[Any, ...]
 
@@ -54,7 +55,8 @@ def decoder(
             if record[2] in resources:
                 seq, time, resource, key, action, old, new, origin, actor = record
                 texts = key.decode(), action, old and old.decode(), new and new.decode()
-                found.append(decoded((seq, time, resource, *texts, origin, actor)))
+                if is_named(change := decoded((seq, time, resource, *texts, origin, actor))):
+                    found.append(change)
             elif record[2] == EVERY_RESOURCE:
                 found += [Change(record[0], record[1], name, {}, "reset", None, None) for name in resources]
         return found

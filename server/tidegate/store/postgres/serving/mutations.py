@@ -22,8 +22,9 @@ from tidegate.store.postgres.connection import MARK, Connection, numbered
 from tidegate.store.postgres.filters import ALIAS
 from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.rows import RowReader, image, to_column
+from tidegate.store.postgres.serving.clauses import key_is
 from tidegate.store.postgres.serving.database_errors import StatementFailed
-from tidegate.store.postgres.serving.reader import HEAD, key_is
+from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.serving.answers import Answers, again
 from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext, whole_context

@@ -15,20 +15,19 @@ import psycopg
 from psycopg import errors
 
 from tidegate.contract import Resource
-from tidegate.core.filters.tree import EVERYTHING
-from tidegate.core.rows.ports import Change, Key, LogPruned, ReadQuery, ReadResult, Row
+from tidegate.core.rows.ports import Change, LogPruned, ReadQuery, ReadResult, Row
 from tidegate.store.postgres.changelog import LOG, META
 from tidegate.store.postgres.connection import MARK, Connection, Connections, numbered
-from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
+from tidegate.store.postgres.filters import ALIAS
 from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.row_security import hiding
-from tidegate.store.postgres.rows import TEXT, RowReader, column_type, image
+from tidegate.store.postgres.rows import RowReader, image
+from tidegate.store.postgres.serving.clauses import order_of, where_of
 from tidegate.store.postgres.serving.database_errors import unreadable
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
+from tidegate.store.serving.named_rows import is_named
 from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
-from tidegate.store.sql.filters import Condition, condition, joined
-from tidegate.store.sql.names import quoted
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ class Reader:
         changes that it hides there is one reset: who follows the table reads it again, which fails while rows are
         hidden.
         """
-        changes = [self.change(values) for values in found if values[2] in self._readers]
+        changes = [change for values in found if values[2] in self._readers and is_named(change := self.change(values))]
         tables = {change.resource: self._resources[change.resource].table for change in changes}
         hidden = hiding(connection, self._home, tables.values()) if tables else set()
         if not hidden:
@@ -159,7 +158,7 @@ class Reader:
         )
 
     def _read(self, connection: Connection, query: ReadQuery) -> ReadResult:
-        where = _where(self._resources[query.resource], query)
+        where = where_of(self._resources[query.resource], query)
         counting = numbered(f"SELECT count(*) {self._table(query)}{where.sql}")
         sql, values = self._selection(query)
         with connection.pipeline(), connection.transaction():
@@ -184,8 +183,8 @@ class Reader:
     def _selection(self, query: ReadQuery) -> tuple[str, list[Any]]:
         """The statement that reads the rows of `query` as images, and its values."""
         resource = self._resources[query.resource]
-        where = _where(resource, query)
-        rest, values = where.sql + _order(resource, query.sort), list(where.values)
+        where = where_of(resource, query)
+        rest, values = where.sql + order_of(resource, query.sort), list(where.values)
         if query.limit is not None:
             rest += f" LIMIT {MARK}"
             values.append(query.limit)
@@ -251,49 +250,3 @@ def one_value(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
     if value is None:  # Tidegate's tables are empty for a moment
         raise psycopg.OperationalError("the change log is being restored")
     return value
-
-
-def key_is(resource: Resource, key: Key) -> Condition:
-    """The row with this key. A key that no row can have (text with NUL, no uuid) finds none."""
-    parts = [POSTGRES.one_of(resource.properties[name], (key[name],)) for name in resource.key]
-    return Condition(
-        f"({' AND '.join(part.sql for part in parts)})", [value for part in parts for value in part.values]
-    )
-
-
-def _key_is_one_of(resource: Resource, keys: Sequence[Key]) -> Condition:
-    if len(resource.key) == 1:
-        (name,) = resource.key
-        return POSTGRES.one_of(resource.properties[name], tuple(key[name] for key in keys))
-    return joined("OR", (key_is(resource, key) for key in keys)) or NOTHING
-
-
-def _where(resource: Resource, query: ReadQuery) -> Condition:
-    parts = []
-    if query.where != EVERYTHING:
-        parts.append(condition(POSTGRES, resource, query.where))
-    if query.keys is not None:
-        parts.append(_key_is_one_of(resource, query.keys))
-    if not parts:
-        return Condition("", [])
-    return Condition(
-        " WHERE " + " AND ".join(part.sql for part in parts), [value for part in parts for value in part.values]
-    )
-
-
-def _order(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
-    """NULL comes first, and last when descending, as in SQLite. An index helps where there is no NULL."""
-    terms = [*sort, *((name, "asc") for name in resource.key if name not in {field for field, _ in sort})]
-    return " ORDER BY " + ", ".join(_ordered(resource, name, order == "desc") for name, order in terms)
-
-
-def _ordered(resource: Resource, name: str, descending: bool) -> str:
-    prop = resource.properties[name]
-    collated = (
-        '::text COLLATE "C"' if column_type(prop) is TEXT else ""
-    )  # the column may be a date or an enumerated type
-    nulls = " NULLS LAST" if descending else " NULLS FIRST"
-    return (
-        f"{ALIAS}.{quoted(name)}{collated}{' DESC' if descending else ''}"
-        f"{nulls if prop.column_nullable and name not in resource.key else ''}"
-    )

@@ -26,7 +26,7 @@ from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.catalogue import fold
 from tidegate.store.sqlite.changelog import LOG, REQUESTS, TABLES
 from tidegate.store.sqlite.filters import ALIAS
-from tidegate.store.sqlite.program_needs import KeyLookups
+from tidegate.store.sqlite.key_columns import KeyColumns
 from tidegate.store.sqlite.rows import RowReader, column_writer
 from tidegate.store.sqlite.serving.clauses import key_is_one_of
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
@@ -54,7 +54,7 @@ class SqliteTable:
         self._name = quoted(resource.table)
         # Each name of a column is qualified: without its column, a bare one would be text.
         self._returning = f"RETURNING {', '.join(f'{self._name}.{quoted(name)}' for name in self._reader.columns)}"
-        self._lookups = KeyLookups()
+        self._lookups = KeyColumns()
         self._inserts: dict[tuple[str, ...], str] = {}
         """The statements that were used lately, by the properties of their rows."""
         self._sets: dict[tuple[str, ...], str] = {}

@@ -22,13 +22,15 @@ from tidegate.core.rows.ports import Change, LogPruned, ReadQuery, ReadResult, R
 from tidegate.store.errors import StoreError
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
+from tidegate.store.serving.named_rows import have_all, is_named
 from tidegate.store.serving.snapshots import Spool
 from tidegate.store.sql.filters import condition, joined
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, META, image
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.filters import ALIAS, SQLITE
-from tidegate.store.sqlite.program_needs import KeyLookups, lacks_program
+from tidegate.store.sqlite.key_columns import KeyColumns
+from tidegate.store.sqlite.program_needs import lacks_program
 from tidegate.store.sqlite.rows import RowReader
 from tidegate.store.sqlite.serving.clauses import LIMIT, LIMIT_OF_ONE_PLAN, key_is_one_of, listed, ordered
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
@@ -55,7 +57,7 @@ class Reader:
         self._connections: dict[int, apsw.Connection] = {}
         """By the thread that owns it."""
         self._lock = threading.Lock()
-        self._keys = KeyLookups()
+        self._keys = KeyColumns()
         self._said = ""
         """What was logged last."""
 
@@ -94,7 +96,8 @@ class Reader:
 
     def decoded(self, found: Sequence[tuple[Any, ...]]) -> list[Change]:
         """Rows of the log as changes; those of resources that the schema no longer has are left out."""
-        return [self._change(*values) for values in found if values[2] in self._readers]
+        changes = [self._change(*values) for values in found if values[2] in self._readers]
+        return [change for change in changes if is_named(change)]
 
     @contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
@@ -127,11 +130,12 @@ class Reader:
     ) -> Change:
         reader, rules = self._readers[resource], self._resources[resource]
         identity = reader.image(key) or {}
+        values = {name: value for name in rules.key if (value := identity.get(name)) is not None}
         return Change(
             seq=seq,
             time=time,
             resource=resource,
-            key={name: identity[name] for name in rules.key if name in identity},
+            key=values if len(values) == len(rules.key) else {},
             action=action,
             old=reader.image(old),
             new=reader.image(new),
@@ -170,6 +174,8 @@ class Reader:
         parts = [] if query.where == EVERYTHING else [condition(SQLITE, resource, query.where)]
         if query.keys is not None:
             parts.append(key_is_one_of(resource, query.keys, self._keys.by_collation(connection, resource)))
+        elif names := self._keys.may_lack(connection, resource):
+            parts.append(condition(SQLITE, resource, have_all(names)))
         found = joined("AND", parts)
         return (f" WHERE {found.sql}", found.values) if found is not None else ("", [])
 

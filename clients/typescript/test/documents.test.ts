@@ -78,6 +78,7 @@ describe("the documents", () => {
       "docs/reference/filters.md",
       "docs/how-to/tanstack-db.md",
       "docs/how-to/refine.md",
+      "docs/how-to/rooms.md",
       "docs/how-to/forms.md",
     ];
     const written = [...short, ...DOCUMENTS].map(blocks);

@@ -45,11 +45,15 @@ export function authProvider<A extends AppContract, Params = Record<string, unkn
       return { success: true, redirectTo };
     },
     check: async () => ((await signedIn()) ? { authenticated: true } : { authenticated: false, redirectTo }),
-    /** 401: the token is no longer valid. 403 sends only users to the login page who have not signed in yet. */
+    /**
+     * 401: the token is no longer valid. 403 sends only users to the login page who have not signed in yet.
+     * A guest, or a user who has left, is not signed out once more: refine would read again, and get the next 401.
+     */
     async onError(error: HttpError) {
       const invalid = error.statusCode === 401;
       const mayHelp = invalid || (error.statusCode === 403 && client.user?.anonymous);
-      return { error, ...(mayHelp && { logout: invalid, redirectTo }) };
+      const signsOut = invalid && !left && !client.user?.anonymous;
+      return { error, ...(mayHelp && { logout: signsOut, redirectTo }) };
     },
     getIdentity: async () => (await signedIn()) ?? null,
     getPermissions: async () => (await signedIn())?.roles,

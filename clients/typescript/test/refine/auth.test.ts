@@ -93,7 +93,10 @@ describe("the authentication provider", () => {
     const on = (client: Client, statusCode: number) =>
       authProvider(client, { login: () => "" }).onError({ statusCode, message: "" });
     expect(await on(user, 401)).toMatchObject({ logout: true, redirectTo: "/login" });
-    expect(await on(guest, 403)).toMatchObject({ logout: false, redirectTo: "/login" });
+    for (const code of [401, 403]) expect(await on(guest, code)).toMatchObject({ logout: false, redirectTo: "/login" });
+    const left = authProvider(user, { login: () => "" });
+    await left.logout({});
+    expect(await left.onError({ statusCode: 401, message: "" })).toMatchObject({ logout: false, redirectTo: "/login" });
     expect(await on(user, 403)).toEqual({ error: { statusCode: 403, message: "" } });
     expect(await on(user, 422)).not.toHaveProperty("redirectTo");
     const refused = await dataProvider(user)

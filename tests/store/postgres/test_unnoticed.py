@@ -197,6 +197,32 @@ def test_programs_write_although_the_owner_changed_a_column(
     assert set(foreign.tables()["boats"]) == {("before",), ("a",), ("after",)}
 
 
+@pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
+@pytest.mark.parametrize(
+    ("change", "name", "back"),
+    [
+        ("boats RENAME TO ships", "ships", "ships RENAME TO boats"),
+        ("boats SET SCHEMA attic", "attic.boats", "attic.boats SET SCHEMA public"),
+    ],
+)
+def test_what_is_written_under_another_name_is_read_again(
+    foreign: ForeignPostgres, url: str, level: psycopg.IsolationLevel, change: str, name: str, back: str
+) -> None:
+    foreign.execute("CREATE SCHEMA attic")
+    foreign.execute("INSERT INTO boats (code) VALUES ('a'), ('b')")
+    mark = foreign.head()
+    with connected(url, 1, level) as (program,):
+        for statement in (
+            f"ALTER TABLE {change}",
+            f"UPDATE {name} SET weight = 5",
+            f"DELETE FROM {name} WHERE code = 'b'",
+            f"ALTER TABLE {back}",
+        ):
+            program.execute(statement.encode())
+            program.commit()
+    assert [(entry.action, entry.key) for entry in foreign.log(mark)] == [("reset", (None,))] * 2
+
+
 def test_a_migration_names_publications_with_surprises(foreign: ForeignPostgres, url: str) -> None:
     assert migrate.notes(url, RESOURCES) == []
     foreign.execute("CREATE PUBLICATION everything FOR ALL TABLES")

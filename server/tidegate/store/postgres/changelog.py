@@ -218,9 +218,13 @@ def log_body(resource: Resource, home: str) -> str:
   unknown boolean := false;
   serial boolean := current_setting('transaction_isolation') = 'serializable';
 BEGIN
-  -- A copy of the table in another schema, or under another name, may have copies of the triggers.
+  -- A copy of the table in another schema, or under another name, may have copies of the triggers. Where no table has
+  -- the name, this one may be it, and get its name again.
   IF TG_TABLE_SCHEMA <> {literal(home)} OR TG_TABLE_NAME <> {literal(resource.table)} THEN
-    RETURN NULL;
+    IF to_regclass({literal(f"{quoted(home)}.{quoted(resource.table)}")}) IS NOT NULL THEN
+      RETURN NULL;
+    END IF;
+    unknown := true;
   END IF;
   IF NOT serial THEN
     SELECT * INTO noted FROM {COMMITS} WHERE xact = pg_current_xact_id();

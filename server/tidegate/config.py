@@ -255,7 +255,7 @@ def load_with_sources(
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"settings: {error}") from None
+        raise ConfigError(setting_sources.misfit(error, Hook.__struct_fields__)) from None
     _check(settings, makes_schema_folder=makes_schema_folder, operates=operates)
     return settings, found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -85,6 +86,19 @@ def no_setting(name: str, known: Collection[str]) -> str:
 
     like = suggestion(name, known) or "; `tidegate config check` and docs/reference/settings.md list them"
     return f"{name}: no such setting{like}"
+
+
+def misfit(error: Exception, of_tables: Collection[str]) -> str:
+    """What msgspec found wrong with a value, and where. `of_tables`: the keys that tables in settings have."""
+    from tidegate.schema.suggestions import suggestion  # noqa: PLC0415  # as above
+
+    text, _, place = str(error).partition(" - at ")
+    where = place.strip("`").removeprefix("$").removeprefix(".") or "settings"
+    if (unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text)) is not None:
+        return f"{where}: no such key: {unknown[1]}{suggestion(unknown[1], of_tables)}"
+    if (missing := re.fullmatch(r"Object missing required field `(.+)`", text)) is not None:
+        return f"{where}: needs the key {missing[1]}"
+    return f"{where}: {text[:1].lower()}{text[1:]}"
 
 
 def _json(variable: str, text: str) -> Any:

@@ -61,7 +61,7 @@ def test_a_changed_rule_is_planned_refused_by_serve_and_applied(project: Path) -
     assert "tidegate migrate --new correct_users and fill in schema/migrations/0001_correct_users.py" in broken.stderr
     change(project, "name", maxLength=200)
     done = tidegate("migrate", cwd=project)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "sqlite:///tidegate.db: 1 steps done\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "sqlite:///tidegate.db: 1 step done\n")
     assert tidegate("migrate", "--plan", cwd=project).stdout == "nothing to do\n"
 
 

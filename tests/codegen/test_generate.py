@@ -299,12 +299,13 @@ def test_generate_reports_a_missing_folder(tmp_path: Path, capsys: pytest.Captur
     [
         (lambda out: (out / "typescript/app.ts").write_text("changed\n"), "-changed"),
         (lambda out: (out / "typescript/app.ts").unlink(), "+++ typescript/app.ts (generated now)"),
+        (lambda out: (out / "typescript/app.ts").unlink(), "more lines of typescript/app.ts"),
         (lambda out: (out / "typescript/old.ts").write_text("// old\n"), "--- typescript/old.ts (in out)"),
         (lambda out: (out / "python/app_contract/py.typed").unlink(), "py.typed"),
         (lambda out: (out / "python/app_contract/empty.py").write_text(""), "empty.py"),
         (lambda out: crlf(out / "typescript/app.ts"), "line ends"),
     ],
-    ids=["changed", "missing", "extra", "missing and empty", "extra and empty", "line ends"],
+    ids=["changed", "missing", "long", "extra", "missing and empty", "extra and empty", "line ends"],
 )
 def test_check_prints_every_difference(
     application: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Any, told: str

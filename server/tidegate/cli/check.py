@@ -118,13 +118,13 @@ def run(args: argparse.Namespace) -> int:
             print(f"{count} of the changes are certain; to make them, type: tidegate check --fix", file=sys.stderr)
         return 1
     counts = (
-        (len(schemas.client), "requests"),
-        (len(schemas.server), "gateway messages"),
-        (len(schemas.resources), "resources"),
-        (len(schemas.rooms), "kinds of rooms"),
+        (len(schemas.client), "request{}"),
+        (len(schemas.server), "gateway message{}"),
+        (len(schemas.resources), "resource{}"),
+        (len(schemas.rooms), "kind{} of rooms"),
     )
     hints = f"no problems, {len(problems)} hint{'s' * (len(problems) != 1)}" if problems else "no problems"
-    print(f"{hints}: {', '.join(f'{count} {what}' for count, what in counts)}")
+    print(f"{hints}: {', '.join(f'{count} ' + what.format('s' * (count != 1)) for count, what in counts)}")
     return 0
 
 

@@ -93,7 +93,12 @@ def run(args: argparse.Namespace) -> int:
         done = (migrate.down if args.down else migrate.apply)(
             settings.database, resources, folder, progress_on_terminal(), settings.lock_timeout
         )
-        _say([f"{backends.shown(settings.database)}: " + (f"{len(done)} steps done" if done else "up to date")])
+        _say(
+            [
+                f"{backends.shown(settings.database)}: "
+                + (f"{len(done)} step{'s' * (len(done) != 1)} done" if done else "up to date")
+            ]
+        )
         if not args.down and webhooks.create_tables(settings):
             _say(["  create the tables of webhooks"])
         _say(migrate.notes(settings.database, resources))
@@ -101,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
             _say([f"{done[0]}: done; the next `tidegate migrate` runs it again, unless its file is gone"])
         if args.seed:
             counts = backends.seed(settings.database, resources, sample_rows(settings))
-            _say(f"  {count} sample rows in {name}" for name, count in counts.items())
+            _say(f"  {count} sample row{'s' * (count != 1)} in {name}" for name, count in counts.items())
     except StoreError as error:
         raise ConfigError(str(error)) from None
     return 0

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from tidegate.codegen.python import GENERATED
 
 OWNED = ("python/tidegate_protocol", "python/app_contract", "typescript", "schema")
+SHOWN = 40
+"""Lines of the difference of one file that are printed: a new property changes some hundred lines of the documents."""
 _BUNDLE = "schema/bundle.json"
 _UNMARKED = frozenset({"py.typed"})
 """Generated files without a "generated" comment, because their format has no comments."""
@@ -60,18 +62,25 @@ def write(files: Mapping[str, str], out: Path) -> list[str]:
 
 
 def compare(files: Mapping[str, str], out: Path) -> Iterator[str]:
-    """The lines of a unified diff from `out` to `files`. Empty if both have the same files with the same bytes."""
+    """The lines of a unified diff from `out` to `files`, of each file the first ones. Empty if both have the same files
+    with the same bytes.
+    """
     for path in sorted({*files, *existing(files, out)}):
         new = files.get(path, "")
         old = (out / path).read_bytes().decode(errors="replace") if (out / path).is_file() else ""
         if path not in files or not _same(out / path, new):
-            yield from difflib.unified_diff(
-                old.splitlines(),
-                new.splitlines(),
-                f"{path} (in {out.name})" if (out / path).is_file() else "/dev/null",
-                f"{path} (generated now)" if path in files else "/dev/null",
-                lineterm="",
+            lines = list(
+                difflib.unified_diff(
+                    old.splitlines(),
+                    new.splitlines(),
+                    f"{path} (in {out.name})" if (out / path).is_file() else "/dev/null",
+                    f"{path} (generated now)" if path in files else "/dev/null",
+                    lineterm="",
+                )
             )
+            yield from lines[:SHOWN]
+            if len(lines) > SHOWN:
+                yield f"... {len(lines) - SHOWN} more lines of {path}"
             if old.splitlines() == new.splitlines():
                 yield f"{path}: has other line ends, or is empty and {'missing' if path in files else 'unexpected'}"
 

@@ -130,7 +130,7 @@ class Database:
             counts = backends.seed(plan.url, plan.resources, sample_rows(plan.settings))
         except (StoreError, ConfigError) as error:
             return [f"no sample rows: {error}; correct the file and type: {self._command('migrate --seed')}"]
-        return [f"{count} sample rows in {name}" for name, count in counts.items()]
+        return [f"{count} sample row{'s' * (count != 1)} in {name}" for name, count in counts.items()]
 
     def _hint(self, plan: Plan, steps: list[str]) -> list[str]:
         """What to type for sample rows, after the first migration of an existing database."""

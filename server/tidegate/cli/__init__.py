@@ -9,9 +9,11 @@ Invariant: a user's mistake ends in one line on stderr and exit code 1 or 2, nev
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from tidegate import __version__
 from tidegate.config import ConfigError
@@ -69,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in _typed(arguments):
         import_module(f"tidegate.cli.{name}").register(commands)
-    args = parser.parse_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse(commands.choices[args.command], unknown)
     try:
         code: int = args.run(args)
     except ConfigError as error:
@@ -80,6 +84,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     return code
+
+
+def _refuse(command: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """End with the usage of the command, and the option that was probably meant."""
+    from tidegate.schema.suggestions import suggestion  # noqa: PLC0415  # loads the validators; for a mistake only
+
+    options = re.findall(r"--[a-z][a-z-]*", command.format_usage())
+    meant = suggestion(unknown[0].partition("=")[0], options)
+    command.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
 
 
 def _typed(arguments: Sequence[str]) -> Sequence[str]:

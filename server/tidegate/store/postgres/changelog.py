@@ -219,7 +219,7 @@ def log_body(resource: Resource, home: str) -> str:
   serial boolean := current_setting('transaction_isolation') = 'serializable';
 BEGIN
   -- A copy of the table in another schema, or under another name, may have copies of the triggers. Where no table has
-  -- the name, this one may be it, and get its name again.
+  -- the name, this one may be that table, and get its name again.
   IF TG_TABLE_SCHEMA <> {literal(home)} OR TG_TABLE_NAME <> {literal(resource.table)} THEN
     IF to_regclass({literal(f"{quoted(home)}.{quoted(resource.table)}")}) IS NOT NULL THEN
       RETURN NULL;

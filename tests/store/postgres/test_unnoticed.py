@@ -120,6 +120,13 @@ def test_a_database_that_is_serializable_by_default_can_be_served(foreign: Forei
         assert connection.execute("SHOW transaction_isolation").fetchall() == [("read committed",)]
 
 
+def test_a_server_that_ends_idle_sessions_keeps_the_gateway_s(foreign: ForeignPostgres, url: str) -> None:
+    name = foreign.value("SELECT current_database()")
+    foreign.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '1min'")
+    with connect(url) as connection:
+        assert connection.execute("SHOW idle_session_timeout").fetchall() == [("0",)]
+
+
 @pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
 def test_prepared_transactions_are_logged(foreign: ForeignPostgres, url: str, level: psycopg.IsolationLevel) -> None:
     with foreign.told() as entries, connected(url, 1, level) as (program,):

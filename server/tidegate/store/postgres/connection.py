@@ -43,6 +43,7 @@ SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "1",  # floats as they are
     "jit": "off",  # compiles longer than such queries run
+    "idle_session_timeout": "0",  # most connections of a gateway wait most of the time
     "standard_conforming_strings": "on",
 }
 

@@ -146,6 +146,8 @@ class _Links:
         if reference.startswith(("http:", "https:")):
             return f"{reason}: Tidegate fetches nothing; put the schema into types/ and refer to it there"
         target, _, fragment = reference.partition("#")
+        if fragment and not fragment.startswith("/"):
+            return f"{reason}: Tidegate follows no $anchor; {self._pointer_to(fragment, target)}"
         if not target:
             return reason + suggestion(reference, {f"#{place}" for file, place in self._keys if file == path and place})
         here = posixpath.dirname(path)
@@ -158,6 +160,17 @@ class _Links:
         named = posixpath.basename(target).removesuffix(".json").removesuffix(".schema")
         same = sorted(name for name, file in known.items() if posixpath.basename(file).split(".")[0] == named)
         return f"{reason}; did you mean {same[0]!r}?" if same else reason + suggestion(target, known)
+
+    def _pointer_to(self, anchor: str, target: str) -> str:
+        """What to write in place of an anchor. `target`: the reference's text before it."""
+        places = [
+            place
+            for (_, place), schema in self._schemas.items()
+            if place and isinstance(schema, dict) and anchor in {schema.get("$anchor"), schema.get("$dynamicAnchor")}
+        ]
+        if len(places) == 1:
+            return f"write {f'{target}#{places[0]}'!r}"
+        return f"write a pointer such as {f'{target}#/$defs/NAME'!r}"
 
 
 def _reaches(schema: Any, fragment: str) -> bool:

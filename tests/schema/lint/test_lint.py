@@ -127,6 +127,15 @@ BREAKS: dict[str, tuple[Callable[[Folder], None], str, str, str]] = {
         "/properties/name/$ref",
         "there is no schema at",
     ),
+    "reference to an anchor": (
+        user(
+            properties={"id": {"type": "integer"}, "name": {"$ref": "#word"}},
+            **{"$defs": {"word": {"type": "string"}, "text": {"$anchor": "word", "type": "string"}}},
+        ),
+        USERS_FILE,
+        "/properties/name/$ref",
+        "Tidegate follows no $anchor; write '#/$defs/text'",
+    ),
     "reference out of the folder": (
         user(properties={"id": {"type": "integer"}, "name": {"$ref": "../../secret.json"}}),
         USERS_FILE,

@@ -243,8 +243,9 @@ export class Room<T = unknown> {
     this.#joined = joined;
     this.#port.parts.set(this, this);
     this.#become("joining");
+    // A listener may have left the room.
     if (this.#port.link.ended) this.closed(this.#port.link.ended, true);
-    else if (this.#port.link.status === "open") this.opened();
+    else if (joined === this.#joined && this.#port.link.status === "open") this.opened();
     return joined;
   }
 

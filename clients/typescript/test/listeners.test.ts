@@ -80,6 +80,22 @@ describe("a listener that ends", () => {
     expect(room.status).toBe("joined");
   });
 
+  it("a join that begins, by a leave, is in no room", async () => {
+    const { client, line } = await gateway.open();
+    const room = client.room("a");
+    const stop = room.on("status", () => {
+      stop();
+      room.leave();
+    });
+    const joined = room.join();
+    await expect(joined).rejects.toMatchObject({ code: "closed" });
+    expect([line.unread, room.status]).toEqual([["leave"], "left"]);
+    line.take("leave");
+    room.join();
+    line.join("a");
+    expect(room.status).toBe("joined");
+  });
+
   it.each(["status", "welcome", "message", "presence", "room status", "change"])(
     "the client, at '%s', ends all",
     async (event) => {

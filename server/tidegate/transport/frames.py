@@ -15,10 +15,12 @@ try:
 except ImportError:  # no compiled extension for this platform
     apply_mask = pure_apply_mask
 
-__all__ = ["MASKED", "TEXT", "apply_mask", "client_frame", "frame_size", "lone_text", "payload_start", "text_frame"]
+__all__ = [
+    "CLOSE", "MASKED", "TEXT", "apply_mask", "client_frame", "frame_size", "lone_text", "payload_start", "text_frame",
+]  # fmt: skip
 
-TEXT = 0x81
-"""FIN and the opcode of a text frame."""
+TEXT, CLOSE = 0x81, 0x88
+"""FIN and the opcode of a frame."""
 MASKED = 0x80
 GATHERED_FRAMES, GATHERED_BYTES = 64, 65536
 """When the answers to one segment are more, or larger, they are written before the next message is handled: a client

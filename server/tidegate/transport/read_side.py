@@ -14,7 +14,7 @@ from collections.abc import Callable
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from tidegate.transport.frames import MASKED, TEXT, apply_mask, frame_size, lone_text
+from tidegate.transport.frames import CLOSE, MASKED, TEXT, apply_mask, frame_size, lone_text
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.receiver import ENDED_RECEIVER, MessageReceiver
 from tidegate.transport.state import OPEN
@@ -23,7 +23,7 @@ from tidegate.transport.turns import SMALL_BYTES, TURN_S
 from tidegate.transport.unfinished import Unfinished, counted
 from tidegate.transport.write_side import WriteSide
 
-CLOSE, PING = 0x88, 0x89
+PING = 0x89
 TURN = 64
 """Frames in a turn of one connection; the rest is for a later one."""
 COSTLY = 2

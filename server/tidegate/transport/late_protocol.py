@@ -35,18 +35,18 @@ websocket_log.setLevel(logging.ERROR)
 class LateProtocol(ServerProtocol):
     """`max_size`: bytes of a message, at most. `extensions`: what it negotiates in an opening handshake."""
 
-    __slots__ = ("_answer", "_begun", "_max_size", "_offered")
+    __slots__ = ("_begun", "_max_size", "_offered")
 
     # What is asked of every connection at its end, as it is while the protocol has not begun.
     close_rcvd: Close | None = None
     close_sent: Close | None = None
     close_rcvd_then_sent: bool | None = None
+    _answer: bytes | None = None
+    """What a close frame is answered with, until that is sent."""
 
     def __init__(self, max_size: int, extensions: Sequence[ServerExtensionFactory] = ()) -> None:
         self._max_size, self._offered = max_size, extensions
         self._begun = False
-        self._answer: bytes | None = None
-        """What a close frame is answered with, until it is sent."""
 
     def begin_handshake(self) -> None:
         """Begin, to read an opening handshake."""

@@ -46,6 +46,7 @@ MEASURES: dict[str, Measure] = {
     "get": lambda server: measures.read(server, measures.GET, 20),
     "list": lambda server: measures.read(server, measures.LIST, 20),
     "connect": lambda server: measures.connects(server, 200),
+    "close": lambda server: measures.closes(server, 200),
     "fan-out": lambda server: measures.fan_out(server, 300, 1, 40),
 }
 

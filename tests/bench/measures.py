@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from tests.bench.load import Client, Meter, connect, connect_many, text_frame
+from tests.support.waiting import until
 
 UNLIMITED = {"TIDEGATE_RATE": "0", "TIDEGATE_RATE_BYTES": "0"}
 """The environment of a gateway that is measured: clients send as much as they can."""
@@ -21,6 +22,8 @@ PATIENCE_S = 120.0
 ROOM = "chat-bench"
 SAY = {"type": "message", "room": ROOM, "data": {"text": PAYLOAD}}
 PING = {"type": "ping", "ref": 1}
+CLOSE = b"\x88\x82\x00\x00\x00\x00\x03\xe8"
+"""A client's close frame with the code 1000."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,18 @@ async def connects(server: Server, size: int) -> float:
     return cost
 
 
+async def closes(server: Server, size: int) -> float:
+    """Server microseconds of the end of a connection in a room, which its client closes."""
+    clients = await crowd(server, size)
+    meter = Meter(server.pid)
+    before = meter.cpu_us()
+    for client in clients:
+        client.transport.write(CLOSE)
+    # A line that has ended at this side has ended at the other one before.
+    await until(lambda: all(client.transport.is_closing() for client in clients))
+    return (meter.cpu_us() - before) / size
+
+
 async def connections(server: Server, size: int) -> tuple[float, float]:
     """(kilobytes resident a connection, microseconds a connect): `size` idle clients in the room."""
     await close(await crowd(server, 200))
@@ -192,7 +207,7 @@ async def connections(server: Server, size: int) -> tuple[float, float]:
 
 async def close(clients: list[Client]) -> None:
     for client in clients:
-        client.transport.write(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
+        client.transport.write(CLOSE)
     await asyncio.sleep(0)
     for client in clients:
         client.transport.close()

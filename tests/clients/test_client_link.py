@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ from websockets.asyncio.server import ServerConnection
 
 from tests.clients.scripted import FakeClock, ScriptedGateway, begun
 from tests.support.deadlines import DEADLINE_S
+from tests.support.ports import free_port
 from tidegate_client import (
     Client,
     ClientClosed,
@@ -22,13 +22,6 @@ from tidegate_client import (
     Unreachable,
     connect,
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def open_client(url: str, clock: FakeClock) -> Client:

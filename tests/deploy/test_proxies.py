@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidStatus
 from tests.deploy.kit import KIT, WEB_PORT, seconds, tool
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
+from tests.support.ports import free_port
 from tests.support.wire import wire
 from tidegate.config import Settings
 
@@ -174,13 +175,6 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     subject = ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     subprocess.run([*command, *subject, "-out", certificate, "-keyout", key], check=True, capture_output=True)
     return certificate, key
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

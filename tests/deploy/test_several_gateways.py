@@ -13,9 +13,10 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.deploy.kit import KIT, VARIABLES, WEB_PORT, documents, tool
 from tests.deploy.test_compose import TAG
-from tests.deploy.test_proxies import Site, free_port, page, running
+from tests.deploy.test_proxies import Site, page, running
 from tests.support import redis
 from tests.support.gateway import ROOT, GatewayProcess
+from tests.support.ports import free_port
 from tests.support.wire import Wire
 from tidegate.engines.opening import check
 

@@ -143,7 +143,8 @@ def _beside(name: str) -> Any:
     return module
 
 
-def main() -> int:
+def main() -> None:
+    """Serve until the tests end. A fork runs its command here, and does not return."""
     for name in MODULES:
         with suppress(ImportError):  # without the extras of the package
             import_module(name)
@@ -158,8 +159,9 @@ def main() -> int:
     requests.send(b"ready")
     serve(requests, children.install)
     requests.detach()
-    return 0 if sys.argv[0] != "tidegate" else tidegate.cli.main()
+    if sys.argv[0] == "tidegate":  # this process is a fork
+        children.run(tidegate.cli.main)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -10,7 +10,10 @@ import json
 import math
 import re
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from tests.clients.relay import Relay
 from tests.clients.scenario import Scenario
@@ -270,21 +273,46 @@ class Player:
             raise AssertionError(f"it did not fail: {result!r}")
 
 
+class Openings:
+    """The time that attempts to connect have: it passes when the scenario says so, however busy the machine is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._last: tuple[float, asyncio.Timeout] | None = None
+        asked = SimpleNamespace(**{**vars(asyncio), "timeout": self._timeout})
+        monkeypatch.setattr("tidegate_client.connection.asyncio", asked)
+
+    def elapse(self, seconds: float) -> None:
+        assert self._last is not None
+        asked, timeout = self._last
+        assert seconds == asked
+        timeout.reschedule(asyncio.get_running_loop().time())
+
+    def _timeout(self, seconds: float) -> asyncio.Timeout:
+        self._last = seconds, asyncio.timeout(None)
+        return self._last[1]
+
+
 class ScriptedPlayer(Player):
     """Plays the gateway too. `peer` is the gateway's end of the present connection."""
 
     def __init__(self, gateway: ScriptedGateway, clock: FakeClock, client: Client, peer: Peer) -> None:
         super().__init__(client)
         self.gateway, self.clock, self.peer = gateway, clock, peer
+        self.openings: Openings | None = None
         self.barriers = client.pushes("barrier")
         self.last: dict[str, Any] = {}
         self.kept: dict[str, dict[str, Any]] = {}
 
     @classmethod
-    async def of(cls, scenario: Scenario, gateway: ScriptedGateway, clock: FakeClock) -> ScriptedPlayer:
+    async def of(
+        cls, scenario: Scenario, gateway: ScriptedGateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> ScriptedPlayer:
+        openings = Openings(monkeypatch) if "openTimeout" in scenario.get("options", {}) else None
         gateway.welcome = {**WELCOME, **scenario.get("welcome", {})}
         client = await connect(gateway.url, clock=clock, random=lambda: 0.5, **options_of(scenario))
-        return cls(gateway, clock, client, await gateway.accept())
+        player = cls(gateway, clock, client, await gateway.accept())
+        player.openings = openings
+        return player
 
     async def step_status(self, status: str) -> None:
         await super().step_status(status)
@@ -354,7 +382,9 @@ class ScriptedPlayer(Player):
         await asyncio.sleep(0)
 
     async def step_elapse(self, seconds: float) -> None:
-        """The timeouts of requests and of connecting are real time: the result comes after it."""
+        """The timeouts of requests are real time: the result comes after it."""
+        if self.openings is not None:
+            self.openings.elapse(seconds)
 
     async def step_pass(self, seconds: float) -> None:
         await self.clock.pass_sleep(seconds)

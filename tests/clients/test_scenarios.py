@@ -29,7 +29,7 @@ async def test_scenario(
     scenario: Scenario, scripted: ScriptedGateway, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tidegate_client.link.RESUME_TIMEOUT", 0.1)  # real time, in which the gateway does not answer
-    await (await ScriptedPlayer.of(scenario, scripted, clock)).play(scenario)
+    await (await ScriptedPlayer.of(scenario, scripted, clock, monkeypatch)).play(scenario)
 
 
 @pytest.mark.parametrize("scenario", [one for one in SCRIPTED if "refused" in one], ids=lambda one: one["name"])

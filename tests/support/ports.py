@@ -2,7 +2,7 @@
 
 They are outside the range from which the system gives ports to outgoing connections. Otherwise a client's connection,
 even one to the stopped server itself, may take the port before the server is back. A process of tests takes its ports
-from a part of the range that is its alone: it listens on the first port of the part as long as it lives.
+from a part of the range that no other process has: it listens on the first port of the part as long as it lives.
 Invariant: two processes of tests on one machine never get the same port, whichever runs of tests they belong to.
 """
 
@@ -15,7 +15,7 @@ import socket
 
 FIRST, PART, PARTS = 15_000, 250, 60
 _claims: dict[int, tuple[int, itertools.count[int]]] = {}
-"""By process, because a fork needs a part of its own: the first port of its part, and which port it tries next."""
+"""By process, because a fork needs another part: the first port of its part, and which port it tries next."""
 
 
 def free_port() -> int:

@@ -245,4 +245,4 @@ def test_a_file_that_is_no_recording_is_refused_with_its_fault(
 
 def test_a_gateway_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["replay", str(EXAMPLE), "--url", "http://127.0.0.1:9", "--dev"]) == 1
-    assert "tidegate: replay: http://127.0.0.1:9: " in capsys.readouterr().err
+    assert "127.0.0.1:9: nothing listens there; is the gateway running?" in capsys.readouterr().err

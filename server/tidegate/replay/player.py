@@ -170,6 +170,8 @@ class _Player:
                     open_timeout=self._patience,
                     proxy=None,
                 )
+            except ConnectionRefusedError:
+                raise NotReached("nothing listens there; is the gateway running?") from None
             except (OSError, InvalidHandshake, TimeoutError) as error:
                 raise NotReached(str(error) or type(error).__name__) from None
             heard = Heard()

@@ -36,3 +36,19 @@ def test_another_spelling_is_no_path() -> None:
         assert paths.find(f"/api/{spelled}") is None, spelled
     assert paths.needs_connection("/api/join") == "join"
     assert paths.find("ping") is None
+
+
+def test_a_misspelt_path_is_answered_with_the_name_that_was_meant() -> None:
+    contract: Any = SimpleNamespace(
+        message_types=("ping", "move_card"), custom_messages={}, resources={"cards": None, "people": None}
+    )
+    paths = Paths(contract)
+    for path, meant in (
+        ("/api/movecard", "move_card"),
+        ("/api/pong", "ping"),
+        ("/api/resources/card", "cards"),
+        ("/api/resources/card/7", "cards"),
+    ):
+        assert paths.meant(path) == f'; did you mean "{meant}"?', path
+    for path in ("/api/", "/api/nothing", "/api/resources/", "/api/resources/boats", "/api/%FF", "/api/" + "a" * 5000):
+        assert paths.meant(path) == "", path

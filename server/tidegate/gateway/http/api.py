@@ -136,7 +136,8 @@ class HttpApi:
         if path != "/api" and not path.startswith("/api/"):
             text = "only GET and HEAD are allowed"
             return responses.plain_refusal(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": "GET, HEAD"})
-        return responses.plain_refusal(HTTPStatus.NOT_FOUND, "there is no such path; /openapi.json has those that are")
+        text = f"there is no such path{self._paths.meant(path)}; /openapi.json has those that are"
+        return responses.plain_refusal(HTTPStatus.NOT_FOUND, text)
 
     def _asked(self, exchange: Exchange, operation: Operation) -> Asked:
         """The session of a request. Raises Refused for a token that is not valid."""

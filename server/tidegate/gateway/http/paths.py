@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 from tidegate.contract import NEEDS_CONNECTION, Contract
+from tidegate.contract.texts import did_you_mean
 from tidegate.gateway.http.operations import MessageOperation, Operation
 from tidegate.gateway.http.rows import CreateRow, DeleteRow, GetRow, ListRows, UpdateRow
 
@@ -43,6 +44,12 @@ class Paths:
         """The type of the message that `path` names, where it makes sense on a connection only."""
         name = path.removeprefix(MESSAGES)
         return name if name in NEEDS_CONNECTION else None
+
+    def meant(self, path: str) -> str:
+        """`; did you mean "..."?` where the first name in `path` is a misspelling, otherwise an empty text."""
+        if path.startswith(RESOURCES):
+            return did_you_mean(unquote(path.removeprefix(RESOURCES).split("/")[0]), self._contract.resources)
+        return did_you_mean(unquote(path.removeprefix(MESSAGES)), self._contract.message_types)
 
     def methods(self, path: str) -> str:
         """The methods that `path` takes, as `Allow` says them. Empty where there is nothing."""

@@ -44,7 +44,7 @@ def create() -> Figures:
 
 def subscribe() -> Figures:
     with tidegate() as server:
-        return {"subscribe, first rows and unsubscribe (us)": {OURS: asyncio.run(measures.subscribe(server, 30))}}
+        return {"subscribe and unsubscribe (us)": {OURS: asyncio.run(measures.subscribe(server, 30))}}
 
 
 def presence() -> Figures:

@@ -118,6 +118,7 @@ async def test_a_handler_answers_refuses_or_fails_for_one_request(shop: GatewayP
     log = shop.log_file.read_text()
     assert "no handler: messages of type 'forgotten' are refused" in log
     assert "the till is stuck" in log
+    assert "the reply of the handler buy does not fit 'bought': /left: " in log
     assert "plenty" not in log
 
 

@@ -106,3 +106,18 @@ async def test_a_handler_knows_the_user_and_the_token(tmp_path: Path) -> None:
         assert (calls[1].claims, calls[1].expires_at) == ({"tenant": ["a"]}, 1_900_000_000.0)
         calls[1].claims["tenant"].append("b")
         assert session.claims == {"tenant": ["a"]}
+
+
+async def test_a_handler_that_takes_a_dict_for_a_struct_is_told_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gateway = Gateway()
+
+    @gateway.on("buy")
+    async def buy(request: Any) -> Any:
+        return {"left": request.how}
+
+    async with serving(tmp_path, gateway) as inside, wire(inside.url) as client:
+        assert (await client.ask({"type": "buy", "how": "x"}))["code"] == "internal"
+    (line,) = [text for text in caplog.messages if "buy failed; the client gets" in text]
+    assert "the message is a dict, because the first parameter is not annotated with a Struct" in line

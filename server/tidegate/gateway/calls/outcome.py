@@ -78,7 +78,7 @@ class Outcomes:
         if issubclass(type(error), Refused):  # not `isinstance`: it may have a false `__class__`
             error = cast(Refused, error)
             return self._refusals.sendable(handler, self._contract.custom_messages[request.type].refusals, error)
-        report_failure(f"the handler {handler} failed; the client gets `internal`", error)
+        report_failure(f"the handler {handler} failed; the client gets `internal`{_hint(request, error)}", error)
         return internal()
 
     def _frame(self, handler: str, request: ApplicationRequest, found: Any) -> Outcome:
@@ -118,6 +118,13 @@ class Outcomes:
             report(f"a part of the handler {handler} does not fit its schema: {wrong}; the client gets `internal`")
             return internal()
         return self._sender.framed(text)
+
+
+def _hint(request: ApplicationRequest, error: BaseException) -> str:
+    """What a handler did not know that takes a message for a Struct and has got a dict; otherwise an empty text."""
+    if type(error) is not AttributeError or type(error.obj) is not dict or error.name not in request.message:
+        return ""
+    return "; the message is a dict, because the first parameter is not annotated with a Struct of app_contract"
 
 
 def _too_large(handler: str, what: str, size: int, limit: int) -> Refused:

@@ -142,6 +142,25 @@ async def test_a_gateway_that_starts_later_begins_a_new_epoch(
     assert await epoch(url) == second
 
 
+async def test_a_gateway_of_an_older_schema_keeps_what_is_known_of_other_columns(url: str) -> None:
+    first = await epoch(url)
+    alter(url, OTHER_VALUES["fewer digits"][0])
+    less = {name: prop for name, prop in OFFER["properties"].items() if name != "price"}
+    older = await PostgresStore.open(url, {"offers": read_resource("offers", {**OFFER, "properties": less}, {})})
+    older._guard.look()
+    await older.close()
+    assert older.epoch == first
+    assert await epoch(url) != first
+
+
+async def test_a_record_of_another_version_is_replaced(url: str) -> None:
+    first = await epoch(url)
+    alter(url, f"""UPDATE _tidegate.meta SET value = '{{"offers": 1}}' WHERE name = '{table_shapes.ENTRY}'""")
+    assert await epoch(url) == first
+    alter(url, OTHER_VALUES["fewer digits"][0])
+    assert await epoch(url) != first
+
+
 async def test_a_role_that_may_only_change_the_record_keeps_it(url: str) -> None:
     """As the rights of the guide are. Without a record it serves as before."""
     first = await epoch(url)

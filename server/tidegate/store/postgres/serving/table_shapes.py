@@ -25,8 +25,8 @@ ENTRY = "tables"
 TEXT = {25, 1043}
 """text and varchar, as numbers of types: they are stored and read alike."""
 
-SHAPE = """json_build_object('table', t.oid::bigint, 'file', t.relfilenode::bigint, 'columns',
-  (SELECT coalesce(json_object_agg(a.attname, json_build_array(a.attnum, a.atttypid::bigint, a.xmin::text,
+SHAPE = """json_build_object('table', t.oid::bigint, 'columns', (SELECT coalesce(json_object_agg(a.attname,
+    json_build_array(a.attnum, a.atttypid::bigint, t.relfilenode::bigint, a.xmin::text,
       (SELECT json_object_agg(e.oid, e.enumlabel) FROM pg_enum e WHERE e.enumtypid IN (y.oid, y.typelem, y.typbasetype))
     )), '{}')
   FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
@@ -40,6 +40,9 @@ class ColumnShape(msgspec.Struct, frozen=True, array_like=True):
     number: int
     """A column that is dropped and added again has another one."""
     type: int
+    file: int
+    """Of the table: another one after each statement that writes all rows again. It is kept for each column, because a
+    gateway notes the columns of its own schema only."""
     version: str
     """The transaction that wrote the column's entry in the catalogue."""
     labels: dict[str, str] | None = None
@@ -51,37 +54,33 @@ class TableShape(msgspec.Struct, frozen=True):
 
     table: int
     """Its number. A table that is made again has another one."""
-    file: int
-    """Another one after each statement that writes all rows again."""
     columns: dict[str, ColumnShape]
 
     def after(self, before: TableShape | None) -> TableShape:
         """With the columns that are missing at the moment as they were `before`."""
         known = {} if before is None or before.table != self.table else before.columns
-        return TableShape(self.table, self.file, {**known, **self.columns})
+        return TableShape(self.table, {**known, **self.columns})
 
 
 def shape(found: Any, names: Iterable[str]) -> TableShape:
     """What SHAPE returned, with these columns alone."""
     whole = msgspec.convert(found, TableShape)
-    return TableShape(whole.table, whole.file, {name: whole.columns[name] for name in names if name in whole.columns})
+    return TableShape(whole.table, {name: whole.columns[name] for name in names if name in whole.columns})
 
 
 def rewritten(before: TableShape, now: TableShape) -> list[str]:
     """The columns of which the rows may have other values now."""
     if before.table != now.table:
         return []
-    copied = before.file != now.file
     return [
         name
         for name, column in before.columns.items()
-        if name in now.columns and _other_values(column, now.columns[name], copied=copied)
+        if name in now.columns and _other_values(column, now.columns[name])
     ]
 
 
-def _other_values(before: ColumnShape, now: ColumnShape, *, copied: bool) -> bool:
-    """`copied`: all rows of the table were written again."""
-    if before.number != now.number or (copied and before.version != now.version):
+def _other_values(before: ColumnShape, now: ColumnShape) -> bool:
+    if before.number != now.number or (before.file != now.file and before.version != now.version):
         return True
     if before.type != now.type:
         return not {before.type, now.type} <= TEXT
@@ -92,7 +91,10 @@ def _other_values(before: ColumnShape, now: ColumnShape, *, copied: bool) -> boo
 def recorded(connection: Connection) -> dict[str, TableShape]:
     """The shapes that gateways saw last, by table. Raises psycopg.Error."""
     found = connection.execute(f"SELECT value FROM {META} WHERE name = $1", [ENTRY]).fetchall()
-    return msgspec.json.decode(found[0][0], type=dict[str, TableShape]) if found else {}
+    try:
+        return msgspec.json.decode(found[0][0], type=dict[str, TableShape]) if found else {}
+    except msgspec.MsgspecError:  # of another version of Tidegate
+        return {}
 
 
 def record(connection: Connection, shapes: Mapping[str, TableShape]) -> None:

@@ -42,7 +42,7 @@ class ColumnShape(msgspec.Struct, frozen=True, array_like=True):
     type: int
     file: int
     """Of the table: another one after each statement that writes all rows again. It is kept for each column, because a
-    gateway notes the columns of its own schema only."""
+    gateway notes the columns of its schema only."""
     version: str
     """The transaction that wrote the column's entry in the catalogue."""
     labels: dict[str, str] | None = None

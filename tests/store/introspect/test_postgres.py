@@ -385,3 +385,14 @@ def test_bigints_are_text_where_they_are_beyond_2_to_53_or_may_be(theirs: Databa
     assert "accounts: no row has an integer beyond 2^53, so that these are numbers on the wire: hits; " in notes
     assert "counted: no row has an integer beyond 2^53, so that these are numbers on the wire: ns; " in notes
     migrate.apply(url(theirs), as_resources(theirs))
+
+
+def test_a_key_that_no_request_can_name_gets_a_note(theirs: Database) -> None:
+    theirs.execute(
+        "CREATE TABLE prices (amount numeric(10, 2), active boolean, place text, PRIMARY KEY (place, amount, active))"
+    )
+    _, left_out = only(theirs)
+    assert left_out == [
+        "prices: requests name a row by texts and integers, and its key has another value (amount, active): clients "
+        "list its rows and follow them, but cannot get, update or delete one"
+    ]

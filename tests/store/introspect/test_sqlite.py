@@ -188,6 +188,14 @@ def test_keys_that_are_null_get_a_note(tmp_path: Path) -> None:
     assert found.left_out == ["words: some rows have NULL in their key, so that clients cannot tell them apart"]
 
 
+def test_a_key_that_no_request_can_name_gets_a_note(tmp_path: Path) -> None:
+    found = read(tmp_path / "theirs.db", "CREATE TABLE levels (at REAL NOT NULL PRIMARY KEY, name TEXT)")
+    assert found.left_out == [
+        "levels: requests name a row by texts and integers, and its key has another value (at): clients list its rows "
+        "and follow them, but cannot get, update or delete one"
+    ]
+
+
 def test_unique_columns_that_are_never_null_are_a_key(tmp_path: Path) -> None:
     found = read(
         tmp_path / "theirs.db",

@@ -22,6 +22,19 @@ def choose_key(
     `unique`: the columns of the table's unique indexes, with NULL or without.
     """
     by_name = {column.name: column for column in columns}
+    key = _chosen(table, by_name, primary, unique, left_out)
+    if unnamed := [name for name in key or () if by_name[name].schema["type"] in {"number", "boolean"}]:
+        left_out.append(
+            f"{table}: requests name a row by texts and integers, and its key has another value "
+            f"({', '.join(unnamed)}): clients list its rows and follow them, but cannot get, update or delete one"
+        )
+    return key
+
+
+def _chosen(
+    table: str, by_name: Mapping[str, Column], primary: Names, unique: Iterable[Names], left_out: list[str]
+) -> Names | None:
+    """As `choose_key`, whatever the types of the key."""
     if primary and by_name.keys() >= set(primary):
         return primary
     found = [names for names in unique if all(_can_be_in_key(by_name, name) for name in names)]

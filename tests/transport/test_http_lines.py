@@ -11,7 +11,7 @@ from tests.fuzz.frames import Wire
 from tests.transport.http_requests import EchoApi, post, request, statuses
 from tests.transport.limits import NONE, door_with
 from tests.transport.quiet import QuietHandler
-from tests.transport.test_turns import Clock, all_turns, arrive
+from tests.transport.test_turns import Clock, all_turns, arrive, turn_of_the_loop
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import FRAME_S, TrafficRates
 from tidegate.counted import totals
@@ -390,3 +390,32 @@ async def test_nothing_is_kept_for_a_request_that_is_answered(gateway: Gateway, 
         exchange.respond(Response(200, {}))
     assert line.answers() == [200]
     assert [each for each in (exchange.state, exchange.owner, exchange.sink) if each is not None] == []
+
+
+@pytest.mark.parametrize("others", [False, True])
+async def test_client_that_had_its_turn_is_read_from_in_its_next_one_where_others_wait(others: bool) -> None:
+    gateway = Gateway()
+    (connection, line), (other, _) = gateway.client(), gateway.client("203.0.113.8")
+    gateway.each = SLICE_S
+    arrive(connection, post(b"x") * 2)
+    if others:
+        arrive(other, post(b"x") * 3)
+    await turn_of_the_loop()
+    assert (line.answers(), line.reading) == ([200] * 2, not others), "what it sends next does not pass the others"
+    await all_turns(gateway.context.turns)
+    assert line.reading
+    gateway.look(connection, gateway.context.settings.message_timeout + 1)
+    assert line.answers() == [200] * 2, "it is idle, and not in the middle of a request"
+
+
+async def test_client_that_waits_for_its_answer_waits_for_no_turn() -> None:
+    gateway = Gateway()
+    (connection, line), (other, _) = gateway.client(), gateway.client("203.0.113.8")
+    gateway.each = SLICE_S
+    arrive(connection, post(b"x") * 2)
+    arrive(other, post(b"x") * 3)
+    gateway.api.later = True
+    await turn_of_the_loop()
+    assert line.answers() == [200]
+    assert line.reading, "otherwise it would not be noticed when the client leaves"
+    await all_turns(gateway.context.turns)

@@ -48,18 +48,14 @@ class HttpConnection(asyncio.BufferedProtocol):
     ) -> None:
         """`hand_back` makes a `Connection` of it again, for the bytes of a request that is not for the API."""
         self.id = connection_id
-        self.peer = UNKNOWN
-        self.counted = False
+        self.peer, self.counted = UNKNOWN, False
         self.refused: Response | None = None
         self.used = now = context.now()
         self.kept: dict[str, Any] = {}
-        self._context = context
-        self._api = api
-        self._hand_back = hand_back
+        self._context, self._api, self._hand_back = context, api, hand_back
         self._output = HttpOutput(context, transport)
         self.tally = self._output.tally
-        self._gate = Gatekeeper(context, api)
-        self._phase = HttpPhase.IDLE
+        self._gate, self._phase = Gatekeeper(context, api), HttpPhase.IDLE
         self._incoming = Incoming(context.settings.max_size)
         self._exchange: OpenExchange | None = None  # the request whose body arrives, or that is not answered yet
         self._let_in: TransportSettings | None = None  # the settings by which the last request was let in
@@ -132,11 +128,15 @@ class HttpConnection(asyncio.BufferedProtocol):
             return False
         before = len(self._incoming)
         self._output.resume_reading()
-        self._handle(self._context.now())
+        if before:
+            self._handle(self._context.now())
+        busy = len(self._incoming) < before
         if not self._incoming:
             self._callers.rate.caught_up()
+            if busy and others:
+                self._next(wait=True)
         self._count()
-        return len(self._incoming) < before
+        return busy
 
     def _handle(self, now: float) -> None:
         """Handle one request, if it is whole, and send what is answered at once."""
@@ -241,11 +241,11 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._phase = HttpPhase.IDLE
             self._next()
 
-    def _next(self) -> None:
-        """Go on with what was sent ahead, in a later turn, or read on: only then is it known when the client leaves."""
+    def _next(self, *, wait: bool = False) -> None:
+        """Go on in a later turn with what was sent ahead or (`wait`) to read; or read on, to see a client leave."""
         if self._output.paused or self._callers.rate.exceeded:
             return
-        if self._incoming and self._phase is not HttpPhase.ANSWERING:
+        if (self._incoming or wait) and self._phase not in BUSY:
             self._output.pause_reading()
             self._context.turns.wait(self, self.peer.address if self.counted else self.id)
         elif len(self._incoming) <= AHEAD_BYTES:

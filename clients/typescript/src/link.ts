@@ -11,7 +11,7 @@ import { Kept } from "./kept.js";
 import { type Settings, socketConstructor } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
 import type { EventSocket } from "./sse/index.js";
-import { bearer, tokenFailed } from "./token.js";
+import { bearer, notGiven } from "./token.js";
 import { Transport } from "./transport.js";
 import type { WireMessage } from "./wire.js";
 
@@ -129,11 +129,11 @@ export class Link {
     const attempt = ++this.#attempts;
     const { clock, openTimeout, token: given } = this.#settings;
     const deadline = clock.now() + openTimeout * 1000;
+    let token: string | undefined;
     const failed = (error: unknown) => {
-      if (attempt === this.#attempts) this.#retry({}, tokenFailed(error));
+      if (attempt === this.#attempts) this.#retry({}, notGiven(error, token));
     };
     this.#after(openTimeout * 1000, () => failed(`no reply within ${openTimeout} s`));
-    let token: string;
     let Events: typeof EventSocket | undefined;
     try {
       token = bearer(typeof given === "function" ? await given() : given);

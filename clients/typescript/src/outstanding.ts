@@ -105,8 +105,9 @@ export class Outstanding {
   /** The program no longer wants the answer. What the gateway has is cancelled there, and waits for its end. */
   cancel(ref: string, connection: Connection | undefined): void {
     const pending = this.#pending.get(ref);
-    if (pending?.sent) connection?.send(encode({ type: "cancel", ref }));
-    else if (pending) this.#drop(pending);
+    if (!pending) return;
+    if (pending.sent) connection?.send(encode({ type: "cancel", ref }));
+    else this.#drop(pending);
   }
 
   /** Send what waits, and what is added meanwhile. */
@@ -167,8 +168,7 @@ export class Outstanding {
     const { limit } = this;
     if (!limit || text.length * 3 <= limit) return;
     const { size } = new Blob([text]); // in UTF-8
-    if (size <= limit) return;
-    throw new TidegateError("too_large", `'${message.type}' has ${size} bytes, more than ${limit}`);
+    if (size > limit) throw new TidegateError("too_large", `'${message.type}' has ${size} bytes, more than ${limit}`);
   }
 
   #fail(pending: Pending, error: TidegateError): void {

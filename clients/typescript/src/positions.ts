@@ -12,6 +12,6 @@ export function isKnown(own: Position | undefined, heard: Position): boolean {
   return own?.epoch === heard.epoch && count(heard) <= count(own);
 }
 
-function count(position: Position): number {
-  return "seq" in position ? position.seq : position.offset;
+function count({ seq, offset }: { seq?: number; offset?: number }): number {
+  return (seq ?? offset) as number;
 }

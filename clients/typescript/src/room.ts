@@ -68,8 +68,7 @@ export class Room<T = unknown> {
 
   /** This client's user as the members see it; undefined while it is not among them. */
   get me(): Member | undefined {
-    const id = this.#port.user()?.id;
-    return this.members.find((member) => member.id === id);
+    return this.members.find(({ id }) => id === this.#port.user()?.id);
   }
 
   /** Listen; returns the function that stops it. */

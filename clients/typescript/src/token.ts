@@ -15,8 +15,9 @@ export function bearer(given: unknown): string {
   return token;
 }
 
-/** The error that a program gets for a token function that failed. */
-export function tokenFailed(error: unknown): TidegateError {
-  const text = `the token function failed: ${(error as Error)?.message ?? error}`;
-  return new TidegateError("token_failed", text.replace(JWT, "..."), { retryable: true });
+/** The error that a program gets for its token function that failed or, where it gave `token`, for the code of events. */
+export function notGiven(error: unknown, token?: string): TidegateError {
+  const code = token === undefined ? "token_failed" : "import_failed";
+  const text = `the ${token === undefined ? "token function" : "import"} failed: ${(error as Error)?.message ?? error}`;
+  return new TidegateError(code, text.replace(JWT, "..."), { retryable: true });
 }

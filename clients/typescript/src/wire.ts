@@ -39,7 +39,5 @@ export function decode(data: unknown): WireMessage | undefined {
   try {
     const message = JSON.parse(data as string);
     return typeof message.type === "string" ? message : undefined;
-  } catch {
-    return undefined;
-  }
+  } catch {} // not JSON
 }

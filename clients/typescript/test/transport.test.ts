@@ -217,6 +217,20 @@ describe("the transport", () => {
     expect(told).toEqual([]);
   });
 
+  it("is tried again where the program chose events and their code does not load, which is told as that", async () => {
+    vi.doMock("../src/sse/index.js", () => {
+      throw new Error("404 Not Found");
+    });
+    const one = client({ transport: "sse", token: () => "", random: () => 0.1 });
+    const told: unknown[] = [];
+    one.on("status", ({ status, error }) => told.push([status, error?.code, error?.retryable, error?.message]));
+    await eventually(() => expect(told).not.toEqual([]));
+    expect(told[0]).toEqual(["reconnecting", "import_failed", true, expect.stringMatching(/^the import failed: ./)]);
+    vi.doUnmock("../src/sse/index.js");
+    await one.ping();
+    expect(told.at(-1)).toEqual(["open", undefined, undefined, undefined]);
+  });
+
   it("refuses another word", () => {
     expect(() => connect(gateway.url, { transport: "SSE" as never })).toThrow(InvalidOption);
   });

@@ -7,7 +7,7 @@ import { type Client, connect } from "../client.js";
 import type { TidegateError } from "../errors.js";
 import type { Options, Token } from "../options.js";
 import { nameOf } from "../rows/query.js";
-import { tokenFailed } from "../token.js";
+import { notGiven } from "../token.js";
 import { type Held, hold } from "./store.js";
 
 /** Milliseconds in which a component's own renders, each with a new token function, do not ask it. */
@@ -98,7 +98,7 @@ export class Login {
       text = typeof token === "function" ? await token() : (token ?? "");
     } catch (error) {
       if (this.#asked !== token) return;
-      this.#set({ error: tokenFailed(error) });
+      this.#set({ error: notGiven(error) });
       return this.#askLater(RETRY_MS);
     }
     if (this.#asked === token) this.become(text, token);

@@ -33,12 +33,14 @@ class Scripts:
         """The lease of `node` ends so many milliseconds from now."""
         self.server.command("ZADD", self.keys.nodes, int(time.time() * 1000) + milliseconds, node)
 
-    def present(self, node: str, user: str, entry: bytes = b"{}", room: str = "r", name: str = "") -> bytes:
-        """`name`: of a change that is made again."""
+    def present(
+        self, node: str, user: str, entry: bytes = b"{}", room: str = "r", name: str = "", *, last: bool = False
+    ) -> bytes:
+        """`name`: of a change that is made again. `last`: the node has no user in the room any more."""
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node), *self.of(room, CHANGE)]
         channel = self.keys.of_room(room, CHANNEL)
         named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000)
-        reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, 0, GRACE, *named)
+        reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, int(last), GRACE, *named)
         return reply
 
     def bury(self, node: str, room: str = "r", by: str = "n9") -> tuple[int, bool]:
@@ -217,3 +219,41 @@ def test_a_change_that_is_made_again_finds_what_it_did(scripts: Scripts) -> None
     assert scripts.present("n1", "u", b"", name="n1 3") == b"vacated"
     assert scripts.present("n2", "v") == b"occupied"
     assert scripts.present("n1", "u", b"", name="n1 3") == b"", "a later change was told to another gateway"
+
+
+def test_a_node_has_the_rooms_in_which_it_has_a_user(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    rooms = scripts.keys.rooms_of("n1")
+    for room in ("r", "s"):
+        scripts.present("n1", "u", room=room)
+    scripts.present("n1", "v")
+    scripts.present("n1", "u", b"")
+    assert {*scripts.server.command("SMEMBERS", rooms)} == {b"r", b"s"}, "another user is there"
+    scripts.present("n1", "v", b"", last=True)
+    assert {*scripts.server.command("SMEMBERS", rooms)} == {b"s"}
+
+
+def test_a_user_who_leaves_without_an_entry_changes_nothing(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.open(("", 0))
+    scripts.present("n1", "u")
+    meta = scripts.of("r", META)[0]
+    before = scripts.server.command("HGETALL", meta)
+    assert scripts.present("n1", "never there", b"") == b""
+    assert scripts.server.command("HGETALL", meta) == before, "members hear nothing, and so have no gap"
+    scripts.present("n1", "u", b"")
+    assert scripts.server.command("HGETALL", meta) != before
+
+
+def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    for user in ("u", "v"):
+        scripts.present("n1", user)
+    scripts.server.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        with pytest.raises(ReplyError, match="OOM"):
+            scripts.present("n1", "w")
+        assert scripts.present("n1", "u", b"") == b""
+        assert scripts.present("n1", "v", b"", last=True) == b"vacated"
+    finally:
+        scripts.server.command("CONFIG", "SET", "maxmemory", 0)

@@ -1,9 +1,9 @@
 """The change feed of PostgreSQL.
 
-The gateway's writers wake it at once, other gateways wake it through LISTEN, and it looks several times a second for
-what other programs committed. After the gateway's commits it wakes the other gateways: outside every transaction, since
-a NOTIFY within one makes all commits of the cluster wait for each other. A paused feed only checks now and then that
-the database answers.
+The gateway's writers wake it at once, other gateways wake it through LISTEN, and it looks for what other programs
+committed: five times a second, and up to fifty times while they commit. After the gateway's commits it wakes the other
+gateways: outside every transaction, since a NOTIFY within one makes all commits of the cluster wait for each other. A
+paused feed only checks now and then that the database answers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import logging
 import select
 import socket
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -29,10 +30,23 @@ from tidegate.store.serving.feed import Feed
 
 log = logging.getLogger("tidegate.feed")
 
-POLL_S, PAUSED_POLL_S = 0.2, 1.0
+POLL_S, LIVELY_POLL_S, PAUSED_POLL_S = 0.2, 0.02, 1.0
 RECONNECT_S = 0.25
 CHANNEL = SCHEMA
-AFTER = numbered(f"{CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {MARK}")
+AFTER = numbered(
+    f"SELECT later.*, pruned_to FROM (SELECT {PRUNED_TO}) pruned (pruned_to) LEFT JOIN LATERAL "
+    f"({CHANGES} WHERE seq > {MARK} ORDER BY seq LIMIT {MARK}) later ON true ORDER BY seq"
+)
+"""One statement, because most looks find nothing: how far the log is pruned, at the end of each change or of a row that
+is otherwise empty."""
+
+
+def until_look(since: float) -> float:
+    """Seconds to the next look, `since` seconds after a look found a commit of another program.
+
+    A tenth of that: a change waits for a twentieth of the time since the one before, and looks become rare again.
+    """
+    return min(POLL_S, max(LIVELY_POLL_S, since / 10))
 
 
 class PostgresFeed(Feed):
@@ -58,6 +72,8 @@ class PostgresFeed(Feed):
         self._knows_others = False
         self._notified = False
         """A notification came with the answer to a query: the connection will not become readable for it."""
+        self._found_at = float("-inf")
+        """When a look found a commit that no gateway told."""
         super().__init__(resources, loop)
 
     def wake(self) -> None:
@@ -102,6 +118,7 @@ class PostgresFeed(Feed):
         if not self._knows_others:
             other_gateways.warn_of_others(connection, self._url)
             self._knows_others = True
+        woken = True
         while not self._ended:
             self._notified = False
             paused = self.gate.paused
@@ -110,12 +127,17 @@ class PostgresFeed(Feed):
             else:
                 if self.gate.jump_due:
                     self._jump(connection)
+                before = self._position
                 self._catch_up(connection)
+                if not woken and self._position > before:
+                    self._found_at = time.monotonic()
             self._succeeded()
             if self._notify:
                 self._notify = False
                 connection.execute(f"NOTIFY {CHANNEL}")  # this gateway gets it too, and looks at the log once more
-            self._wait([connection], PAUSED_POLL_S if paused else 0 if self._notified else POLL_S)
+            pause = until_look(time.monotonic() - self._found_at)
+            woken = self._wait([connection], PAUSED_POLL_S if paused else 0 if self._notified else pause)
+            woken = woken or self._notified
 
     def _on_notify(self, _: psycopg.Notify) -> None:
         self._notified = True
@@ -128,16 +150,16 @@ class PostgresFeed(Feed):
     def _catch_up(self, connection: Connection) -> None:
         while not self._ended and not self.gate.paused:
             found: list[tuple[Any, ...]] = connection.execute(AFTER, [self._position, self._batch.size]).fetchall()
-            pruned_to = one_value(connection.execute(f"SELECT {PRUNED_TO}"))
+            *_, pruned_to = found[0]
             if pruned_to > self._position:
                 self._reset(pruned_to)
                 continue
-            if not found:
+            if found[0][0] is None:
                 return
-            self._hand_over(self._decoded(connection, found), found[-1][0])
+            self._hand_over(self._decoded(connection, [row[:-1] for row in found]), found[-1][0])
 
-    def _wait(self, connections: Sequence[Connection], seconds: float) -> None:
-        """Until a gateway says that it committed something, or `seconds` are over."""
+    def _wait(self, connections: Sequence[Connection], seconds: float) -> bool:
+        """Until a gateway says that it committed something, or `seconds` are over. Returns whether one did."""
         woken = self._woken.fileno()
         ready, _, _ = select.select([woken, *(connection.fileno() for connection in connections)], [], [], seconds)
         if woken in ready:
@@ -147,3 +169,4 @@ class PostgresFeed(Feed):
                 connection.pgconn.consume_input()  # notifications, or the end of the connection
                 while connection.pgconn.notifies() is not None:
                     pass
+        return bool(ready)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.application.shop import Shop, bearer, open_shop
+from tests.gateway.application.shop import FILES, Shop, bearer, open_shop
 from tests.support.waiting import until
 from tests.support.wire import wire
 from tidegate.gateway.calls.transaction import TOO_LONG
@@ -160,3 +160,47 @@ async def test_transactions_of_several_handlers_take_turns(tmp_path: Path, datab
             assert (await client.hear(lambda message: str(message.get("ref", "")).startswith("r")))["type"] == "done"
         rows = await client.ask({"type": "list", "resource": "notes"})
         assert rows["rows"][0]["text"] == "20"
+
+
+async def test_a_handler_that_would_wait_for_its_own_lock_is_told_so_at_once(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In SQLite. In PostgreSQL nothing waits for a transaction but for the rows that it changed."""
+    kept = {"pattern": "kept-*", "history": {"size": 10, "ttl": 60, "durable": True}}
+    monkeypatch.setitem(FILES, "rooms/kept", {**FILES["rooms/chat"], "title": "KeptMessage", "x-room": kept})
+    shop, alone = Shop(), database_url.startswith("sqlite")
+
+    @shop.action
+    def say(room: str, call: Call) -> Any:
+        add(call, room)
+        return shop.gateway.room(room).send({"text": "x"}).value.offset
+
+    @shop.action
+    def other_row(text: str, call: Call) -> Any:
+        add(call, text)
+        made = shop.gateway.rows("notes", as_user=call.principal).create({"owner": "ada", "text": text}).value
+        return made and made["owner"]
+
+    @shop.action
+    def reads(text: str, call: Call) -> Any:
+        add(call, text)
+        return shop.gateway.rows("notes", as_user=call.principal).list({"text": text}).value
+
+    @shop.action
+    def first(room: str, call: Call) -> Any:
+        offset = shop.gateway.room(room).send({"text": "x"}).value.offset
+        return [add(call, room).owner, offset]
+
+    async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as ada:
+
+        async def ask(what: str, given: str) -> Any:
+            answer = await ada.ask({"type": "plain", "what": what, "with": given})
+            return answer.get("result", answer.get("code"))
+
+        assert await ask("say", "kept-1") == ("internal" if alone else 1)
+        assert await ask("other_row", "a") == ("internal" if alone else "ada")
+        refused = [text for text in caplog.messages if "call.db holds SQLite's lock of all writers" in text]
+        assert len(refused) == 2 * alone
+        assert await ask("say", "chat-1") == 1
+        assert await ask("reads", "b") == []
+        assert await ask("first", "kept-2") == ["ada", 1]

@@ -30,6 +30,7 @@ from tidegate.core.rows.ports import Store
 from tidegate.core.session import Session
 from tidegate.gateway.application.crossing import Crossing
 from tidegate.gateway.application.pushes import Pushes
+from tidegate.gateway.calls.transaction import check_no_lock
 from tidegate.handlers.errors import NotDone
 from tidegate.handlers.identity import SYSTEM, Identity, System
 from tidegate.handlers.port import Row, Target
@@ -96,6 +97,8 @@ class ApplicationSide:
             request = self._contract.decode(_encoded(message if key is None else {**message, "key": key}))
             assert isinstance(request, MessageRequest)
             rules = self._protocol.rooms.rules(room)
+        if rules.durable:
+            check_no_lock("keep a message of a durable room")
         author = Author(id=sender.id, name=sender.name)
         account = GATEWAY.account if sender is APPLICATION else f"user {sender.id}"
 
@@ -107,12 +110,15 @@ class ApplicationSide:
     def rows(self, who: Identity | System, request: Row) -> Future[tuple[list[Row], int | None]]:
         with not_done():
             decoded = self._contract.decode(_encoded(request))
+        changes = request["type"] not in {"list", "get"}
+        if changes:
+            check_no_lock("write a row")
         session = Session("application", None, APPLICATION if who is SYSTEM else who.user)
         if who is not SYSTEM:
             session.claims = who.claims
         make = partial(self._effect, session, decoded, unrestricted=who is SYSTEM)
         asks = self._protocol.rows.asks_application(request["resource"])
-        return self.crossing.ask(lambda: self._done(make, asks), changes=request["type"] not in {"list", "get"})
+        return self.crossing.ask(lambda: self._done(make, asks), changes=changes)
 
     def _effect(self, session: Session, request: Any, *, unrestricted: bool) -> ReadRows | WriteRows:
         requests = self._protocol.rows.requests_once(unrestricted=unrestricted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import weakref
 from typing import Any, Protocol
 
 from tidegate.core.errors import Refused
@@ -24,6 +25,13 @@ TOO_LONG = Counted(
     name="transaction_too_long",
 )
 IN_LOOP = "an `async` handler cannot use call.db, which blocks its thread: write the handler without `async`"
+
+IN_TRANSACTION = (
+    "call.db holds SQLite's lock of all writers, and the gateway would wait for it to {what}: do that before the first "
+    "use of call.db"
+)
+_of_thread = threading.local()
+"""`transaction`: a weak reference to the one that was used last in this thread, which may be over."""
 
 
 class Transaction(Protocol):
@@ -94,7 +102,13 @@ class CallTransaction:
                 begun.rollback()
                 raise HandlersError("the call is over, so it has no transaction any more")
             self._loop.call_soon_threadsafe(self._limit)
+        _of_thread.transaction = weakref.ref(self)
         return begun.models
+
+    @property
+    def excludes_writers(self) -> bool:
+        """Whether everything that writes waits for its end."""
+        return self._begun is not None and not self._over and self._transactions.longest is not None
 
     def _begin(self) -> Transaction:
         return self._transactions.begin(self._user, None if self._asked is None else self._asked.key)
@@ -142,6 +156,13 @@ class CallTransaction:
             begun, self._over = self._begun, True
         if begun is not None:
             asyncio.get_running_loop().run_in_executor(None, begun.abort)
+
+
+def check_no_lock(what: str) -> None:
+    """Raises HandlersError where the gateway cannot do `what` because this thread's handler holds up all writers."""
+    transaction: CallTransaction | None = getattr(_of_thread, "transaction", lambda: None)()
+    if transaction is not None and transaction.excludes_writers:
+        raise HandlersError(IN_TRANSACTION.format(what=what))
 
 
 def _in_loop() -> bool:

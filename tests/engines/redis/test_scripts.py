@@ -213,7 +213,10 @@ def test_a_change_that_is_made_again_finds_what_it_did(scripts: Scripts) -> None
     scripts.lease("n2", LEASE)
     assert scripts.present("n1", "u", name="n1 1") == b"occupied"
     assert scripts.present("n1", "u", name="n1 1") == b"occupied"
-    assert scripts.present("n1", "u", b"", name="n1 1") == b"", "it began and ended: nothing has changed"
+    change = scripts.of("r", CHANGE)[0]
+    assert 0 < scripts.server.command("PTTL", change) <= 60_000
+    for _ in range(2):
+        assert scripts.present("n1", "u", b"", name="n1 1") == b"", "it began and ended: nothing has changed"
     assert scripts.present("n1", "u", name="n1 2") == b"occupied"
     assert scripts.present("n1", "u", b"", name="n1 3") == b"vacated"
     assert scripts.present("n1", "u", b"", name="n1 3") == b"vacated"
@@ -257,3 +260,14 @@ def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:
         assert scripts.present("n1", "v", b"", last=True) == b"vacated"
     finally:
         scripts.server.command("CONFIG", "SET", "maxmemory", 0)
+
+
+def test_members_hear_of_each_entry(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    with scripts.server.client() as client:
+        client.command("SUBSCRIBE", scripts.keys.of_room("r", CHANNEL))
+        scripts.present("n1", "u", b"{1}")
+        scripts.open(("", 0))
+        scripts.present("n1", "u", b"")
+        said = [client.command("PING")[2] for _ in range(2)]  # a subscription is told first
+    assert said == [b"P 0 %b {1}" % field("n1", "u"), b"P 1 %b " % field("n1", "u")]

@@ -43,7 +43,9 @@ class Closed(QuietHandler):
 
 
 def opened() -> tuple[Connection, Wire, Closed]:
-    context = ConnectionContext(TransportSettings(origins=("*",)), Routes(), Outbox(NoLoop()))  # type: ignore[arg-type]
+    settings, outbox = TransportSettings(origins=("*",)), Outbox(NoLoop())  # type: ignore[arg-type]
+    # The clock stands still, so that two frames are handled in one turn however busy the machine is.
+    context = ConnectionContext(settings, Routes(), outbox, now=lambda: 0.0)
     handler = Closed()
     connection, wire = Connection(context, handler, "c"), Wire()
     connection.connection_made(wire)

@@ -98,6 +98,7 @@ def typescript() -> dict[str, set[str]]:
         | {"message", "data"},
         "Codes of the client itself, beside those of the gateway": set(
             re.findall(r'(?:super|new TidegateError)\("(\w+)"', everything)
+            + [code for line in re.findall("const code = .+", everything) for code in re.findall(r'"(\w+)"', line)]
         ),
     }
 

@@ -262,7 +262,7 @@ def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:
         scripts.server.command("CONFIG", "SET", "maxmemory", 0)
 
 
-def test_members_hear_of_each_entry(scripts: Scripts) -> None:
+def test_members_hear_each_entry(scripts: Scripts) -> None:
     scripts.lease("n1", LEASE)
     with scripts.server.client() as client:
         client.command("SUBSCRIBE", scripts.keys.of_room("r", CHANNEL))

@@ -10,6 +10,10 @@ REPLACED = "was replaced or given a new epoch while this gateway serves it; rest
 """After the name of the database."""
 REWRITTEN = "has columns that were altered (%s): their rows may have other values, so that all clients read them again"
 """After the name of a database of PostgreSQL."""
+REMADE = (
+    "has tables that a program made again (%s): their rows may have other values, so that all clients read them again"
+)
+"""After the name of a database of SQLite."""
 GONE = (
     "is gone from its path, or its -wal file is; nothing is written to it. Put the same files back, or stop the "
     "gateway and restore a backup"

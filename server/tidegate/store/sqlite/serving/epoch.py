@@ -22,7 +22,7 @@ import msgspec
 
 from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
-from tidegate.store.errors import READ_ONLY, REPLACED, StoreError, Unmigrated
+from tidegate.store.errors import READ_ONLY, REMADE, REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
 from tidegate.store.serving.room_state import COUNT
 from tidegate.store.sqlite.changelog import LOG, META, SERVED
@@ -31,6 +31,7 @@ from tidegate.store.sqlite.damage import refuse_damage, refuse_foreign_log
 from tidegate.store.sqlite.file_header import log_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.reader import head
+from tidegate.store.sqlite.serving.remade_tables import older_tables, remade
 from tidegate.store.sqlite.serving.table_watch import TableWatch
 
 log = logging.getLogger("tidegate.store")
@@ -56,6 +57,8 @@ class LogFingerprint(msgspec.Struct, frozen=True):
     """The number of its write-ahead log; 0 where there is none."""
     messages: int = 0
     """How many messages of durable rooms were ever kept."""
+    older: tuple[str, ...] = ()
+    """The tables that were there before the change log: see `remade_tables`."""
     damaged: bool = False
     """The file has to be checked before it is served again."""
 
@@ -72,6 +75,7 @@ class EpochGuard(Guard):
 
     def __init__(self, path: Path, connection: apsw.Connection, resources: Mapping[str, Resource]) -> None:
         self._tables = TableWatch(path, connection, resources)
+        self._resources = resources
         self._path = path
         self._connection = connection
         self._noted = _seen(connection, path)
@@ -85,7 +89,7 @@ class EpochGuard(Guard):
         """Give the log a new epoch if it is not the one that was served here last. Raises StoreError."""
         connection = connect(path)  # the last one that is closed
         try:
-            _begin_epoch_in_doubt(connection, path)
+            _begin_epoch_in_doubt(connection, path, resources)
             return cls(path, connection, resources)
         except BaseException as error:
             connection.close()
@@ -131,6 +135,8 @@ class EpochGuard(Guard):
             now = _seen(self._connection, self._path)
             entry = _entry(self._connection, self._noted.seq)
             self._tables.look()
+            whole = [each for name, each in self._resources.items() if name not in self.incomplete]
+            again = remade(self._connection, whole, self._noted.older, self._noted.seq)
         except (apsw.Error, OSError) as error:
             self.file.notice(error)
             log.warning("no note of the change log could be made; it will be tried again: %s", error)
@@ -139,6 +145,9 @@ class EpochGuard(Guard):
         other_entry = entry not in {"", before.entry}  # "": it was pruned
         if (now.epoch, now.file) != (before.epoch, before.file) or now.went_back(before) or other_entry:
             self._outdate()
+        elif again:
+            log.error(f"the database %s {REMADE}", self._path, ", ".join(each.table for each in again))
+            self._outdate(doubt=True)
         elif now != before:
             self._write(now)
 
@@ -152,11 +161,14 @@ class EpochGuard(Guard):
         if whole and not log_path(self._path).exists():
             self._write(msgspec.structs.replace(self._noted, log=0))
 
-    def _outdate(self) -> None:
+    def _outdate(self, *, doubt: bool = False) -> None:
+        """`doubt`: the next start must begin a new epoch, which the note would not tell it."""
         if not self.outdated:
             self.outdated = True
             log.error("the database %s %s", self._path, REPLACED)
-            if self.file.went_back:  # maybe to the entry of the note: the next start must not take the log for that one
+            if (
+                doubt or self.file.went_back
+            ):  # maybe to the entry of the note: the next start must not take the log for that one
                 self._write(msgspec.structs.replace(self._noted, epoch=""))
 
     def _write(self, fingerprint: LogFingerprint) -> None:
@@ -202,9 +214,9 @@ def new_epoch(url: str) -> tuple[str, str]:
     return old, now.epoch
 
 
-def _begin_epoch_in_doubt(connection: apsw.Connection, path: Path) -> None:
+def _begin_epoch_in_doubt(connection: apsw.Connection, path: Path, resources: Mapping[str, Resource]) -> None:
     served = connection.execute(f"SELECT 1 FROM {META} WHERE name = ?", (SERVED,)).fetchall()
-    doubt = _doubt(connection, path, bool(served))
+    doubt = _doubt(connection, path, resources, served=bool(served))
     if doubt is None and served:
         return
     with _writing(connection):
@@ -215,7 +227,7 @@ def _begin_epoch_in_doubt(connection: apsw.Connection, path: Path) -> None:
         log.warning("the database %s %s: a new epoch begins, and clients start from snapshots", path, doubt)
 
 
-def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
+def _doubt(connection: apsw.Connection, path: Path, resources: Mapping[str, Resource], *, served: bool) -> str | None:
     """Why this log may not be the one that was served here last; None when it is."""
     note = _read_note(path)
     if note is None:
@@ -227,6 +239,8 @@ def _doubt(connection: apsw.Connection, path: Path, served: bool) -> str | None:
         return "is another file than the one that was served here last"
     if now.went_back(note) or (note.entry and _entry(connection, note.seq) != note.entry):
         return "has another change log than when it was served here last; a backup was restored"
+    if again := remade(connection, resources.values(), note.older, note.seq):
+        return REMADE % ", ".join(each.table for each in again)
     return None
 
 
@@ -234,9 +248,9 @@ def _seen(connection: apsw.Connection, path: Path) -> LogFingerprint:
     with connection:  # one moment
         ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
         seq = head(connection)
-        entry = _entry(connection, seq)
+        entry, older = _entry(connection, seq), older_tables(connection)
         messages = sum(int(count) for (count,) in connection.execute(MESSAGES_KEPT))
-    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino, messages)
+    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino, messages, older)
 
 
 def _entry(connection: apsw.Connection, seq: int) -> str:

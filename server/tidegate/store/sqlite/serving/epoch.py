@@ -166,9 +166,8 @@ class EpochGuard(Guard):
         if not self.outdated:
             self.outdated = True
             log.error("the database %s %s", self._path, REPLACED)
-            if (
-                doubt or self.file.went_back
-            ):  # maybe to the entry of the note: the next start must not take the log for that one
+            # The log may have gone back to the note's entry. The next start must not take it for that one.
+            if doubt or self.file.went_back:
                 self._write(msgspec.structs.replace(self._noted, epoch=""))
 
     def _write(self, fingerprint: LogFingerprint) -> None:

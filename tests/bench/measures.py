@@ -91,9 +91,10 @@ async def round_trip(server: Server, type_: str, in_flight: int, rounds: int, cl
 
 
 async def subscribe(server: Server, rounds: int, clients: int = 32) -> float:
-    """Server microseconds of a `subscribe` and its `unsubscribe`. Each client has a filter that no other client has.
+    """Server microseconds of a `subscribe` to what changes from now on, and its `unsubscribe`.
 
-    One more client is subscribed all the time, so that the change feed never pauses.
+    Each client has a filter that no other client has. One more client is subscribed all the time, so that the change
+    feed never pauses.
     """
     constant = await connect(server.port)
     asking = await connect_many(server.port, clients)
@@ -111,6 +112,36 @@ async def subscribe(server: Server, rounds: int, clients: int = 32) -> float:
         for client, request in zip(asking, requests[1:], strict=True):
             client.transport.write(request)
         await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
+
+    cost = await _cost(one_round, rounds, Meter(server.pid))
+    await close([constant, *asking])
+    return cost / clients
+
+
+async def subscribe_with_rows(server: Server, rounds: int, clients: int = 32) -> float:
+    """As `subscribe`, but each client gets the one row that it asks for before it unsubscribes."""
+    constant = await connect(server.port)
+    asking = await connect_many(server.port, clients)
+    for client in (constant, *asking):
+        await client.until(server.greeting)
+    names = await _some_rows(constant, clients)
+    constant.send({"type": "subscribe", "resource": "users", "ref": 1})
+    await constant.until(constant.frames + 1)
+    queries = [{"resource": "users", "filters": {"name": name}} for name in names]
+    subscribes = [{"type": "subscribe", **query, "snapshot": True, "ref": 1} for query in queries]
+    unsubscribes = [{"type": "unsubscribe", **query, "ref": 2} for query in queries]
+
+    async def ask(requests: list[dict[str, Any]], answers: int, last: bytes) -> None:
+        wanted = [client.frames + answers for client in asking]
+        for client, request in zip(asking, requests, strict=True):
+            client.send(request)
+        await asyncio.gather(*(client.until(number) for client, number in zip(asking, wanted, strict=True)))
+        other = next((client.last for client in asking if last not in client.last), None)
+        assert other is None, other
+
+    async def one_round() -> None:
+        await ask(subscribes, 2, b'"type":"snapshot"')
+        await ask(unsubscribes, 1, b'"type":"unsubscribed"')
 
     cost = await _cost(one_round, rounds, Meter(server.pid))
     await close([constant, *asking])
@@ -163,13 +194,14 @@ async def read(server: Server, request: dict[str, Any], rounds: int, clients: in
     return cost / clients
 
 
-async def _some_rows(client: Client) -> None:
-    """Let there be ten rows, whose names are new."""
-    names = [uuid.uuid4().hex for _ in range(10)]
+async def _some_rows(client: Client, size: int = 10) -> list[str]:
+    """Let there be so many rows more, whose names are new; returns the names."""
+    names = [uuid.uuid4().hex for _ in range(size)]
     rows = [{"name": name, "email": f"{name}@example.com"} for name in names]
     client.send({"type": "create", "resource": "users", "data": rows, "ref": 0})
     await client.until(client.frames + 1)
     assert b'"type":"rows"' in client.last, client.last
+    return names
 
 
 async def connects(server: Server, size: int) -> float:

@@ -44,7 +44,12 @@ def create() -> Figures:
 
 def subscribe() -> Figures:
     with tidegate() as server:
-        return {"subscribe and unsubscribe (us)": {OURS: asyncio.run(measures.subscribe(server, 30))}}
+        return {
+            "subscribe and unsubscribe (us)": {OURS: asyncio.run(measures.subscribe(server, 30))},
+            "subscribe, get the first row and unsubscribe (us)": {
+                OURS: asyncio.run(measures.subscribe_with_rows(server, 30))
+            },
+        }
 
 
 def presence() -> Figures:

@@ -58,4 +58,5 @@ async def test_gateway_of_another_commit_is_measured_with_the_code_of_that_commi
         pytest.skip("this is no Git checkout, so there is no other commit to compare with: clone the repository")
     with checkout("HEAD") as folder, gateway("HEAD", folder) as server:
         assert await measures.subscribe(server, 1, clients=2) > 0
+        assert await measures.subscribe_with_rows(server, 1, clients=2) > 0
         assert await measures.create(server, 1, clients=2) > 0

@@ -23,6 +23,7 @@ from tests.support.wire import Wire, wire
 from tests.transport.inside import SECRET, Inside, running
 from tests.transport.limits import door_with
 from tests.transport.raw import PATIENCE, TEXT, Door, Frame, Raw, frame, listening, upgrade
+from tests.transport.test_backpressure import FakeClock, pass_time
 from tidegate.auth import tokens
 from tidegate.documents.published import published
 from tidegate.transport import Response
@@ -289,11 +290,13 @@ async def test_slow_handshake_is_cut_off_at_its_deadline_even_while_bytes_arrive
 
 
 async def test_client_that_does_not_read_its_http_response_is_cut_off() -> None:
-    async with listening(handshake_timeout=0.1) as door:
+    clock = FakeClock()
+    async with listening(handshake_timeout=10.0, now=clock, sweep=1000.0) as door:
         door.listener.context.routes.add("/large", lambda _: Response(200, {}, bytes(16_000_000)))
         async with door.tcp() as raw:
             raw.send(get("/large"))
             assert (await raw.head()).startswith("HTTP/1.1 200 ")
+            pass_time(door, clock, 12)
             await until(lambda: not len(door.listener.context.connections))
             assert len(await raw.ended()) < 16_000_000
 

@@ -30,12 +30,18 @@ class Maker:
 
 
 async def test_clients_that_wait_get_the_answer_although_the_deadline_of_a_handshake_has_passed() -> None:
-    async with listening(handshake_timeout=0.1) as door, asyncio.TaskGroup() as tasks:
+    clock = FakeClock()
+    async with (
+        listening(handshake_timeout=10.0, now=clock, sweep=1000.0) as door,
+        asyncio.TaskGroup() as tasks,
+    ):
         maker = Maker(door)
         waiting = [tasks.create_task(answer(door, get("/late", method=method))) for method in ("GET", "HEAD")]
         await until(lambda: len(maker.asked) == 2)
         async with door.tcp() as slow:
             slow.send(b"GET /a")
+            await until(lambda: len(door.listener.context.connections) == 3)
+            pass_time(door, clock, 11)
             assert await slow.ended() == b"", "the deadlines of connections that came before have passed, too"
         maker.made.set_result(Response.text(200, "made\n"))
         assert (await waiting[0])[::2] == (200, b"made\n")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.application.shop import FILES, Shop, bearer, open_shop
+from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tests.support.wire import wire
 from tidegate.gateway.calls.transaction import TOO_LONG
@@ -96,9 +97,9 @@ async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_whi
 
     @shop.action
     def late(text: str, call: Call) -> Any:
-        add(call, text)
-        assert go_on.wait(60)
         try:
+            add(call, text)  # on a busy machine this may be too late already
+            go_on.wait(DEADLINE_S)
             add(call, text)
         except Exception as error:
             after.append(type(error).__name__)

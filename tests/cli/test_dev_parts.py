@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import clean_environment, tidegate
+from tidegate.cli.sample_note import NOTE
 from tidegate.cli.suggested_commands import command
 from tidegate.cli.watch import Seen, Watch, look_at_application
 from tidegate.store.migration.files import is_empty, new
@@ -120,7 +121,8 @@ def test_serve_reports_unloadable_handlers_in_one_line(tmp_path: Path, handlers:
         (tmp_path / "handlers.py").write_text(handlers)
     done = tidegate("serve", "--dev", "--handlers", "handlers:gateway", cwd=tmp_path)
     assert done.returncode == 2
-    mode, line = done.stderr.splitlines()
+    sample, mode, line = done.stderr.splitlines()
+    assert sample == NOTE
     assert "DEVELOPMENT MODE" in mode
     assert line.startswith(f"tidegate: {sentence}")
 

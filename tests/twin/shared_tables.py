@@ -97,10 +97,11 @@ class Copy(ABC):
             found = self.pair.shared.select(f'select {listed} from "{resource.table}" t')
         except Exception as error:  # the owner renamed or dropped what the gateway shares
             return f"{resource.name}: the table cannot be read as the schema has it: {error}"
-        if len(found) != len(rows):
-            return f"{resource.name}: the list has {len(rows)} rows, the table {len(found)}"
-        for values in found:
-            stored = dict(zip(resource.properties, values, strict=True))
+        table = [dict(zip(resource.properties, values, strict=True)) for values in found]
+        named = [stored for stored in table if _is_named(resource, stored)]
+        if len(named) != len(rows):
+            return f"{resource.name}: the list has {len(rows)} rows, the table {len(named)} that a client can name"
+        for stored in named:
             if not any(_same(resource, row, stored) for row in rows.values()):
                 close = [
                     row
@@ -109,6 +110,11 @@ class Copy(ABC):
                 ]
                 return f"{resource.name}: the table has {stored}, the list {close}"
         return None
+
+
+def _is_named(resource: Resource, stored: Row) -> bool:
+    """Whether each part of the key has a value on the wire. The gateway leaves the other rows out, as its page says."""
+    return not any(same(resource.properties[name], None, stored[name]) for name in resource.key)
 
 
 def _same(resource: Resource, row: Row, stored: Row) -> bool:

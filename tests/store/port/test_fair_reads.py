@@ -17,7 +17,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused
-from tidegate.core.filters.tree import compile_filters
+from tidegate.core.filters.tree import Or, compile_filters
 from tidegate.core.rows.ports import ReadQuery, ReadResult
 from tidegate.store import Timeouts, open_store
 from tidegate.store.serving.jobs import Interrupted
@@ -26,10 +26,9 @@ from tidegate.store.serving.store import ThreadedStore
 EVE, ADA, BOB, ZOE = (Payer(f"user {name}", f"c-{name}") for name in ("eve", "ada", "bob", "zoe"))
 GET = ReadQuery(resource="boats", keys=({"code": "b100001"},))
 LIST = ReadQuery(resource="boats", where=compile_filters({"name": {"contains": "x"}}), count=True)
-ENDLESS = ReadQuery(
-    resource="boats", where=compile_filters({"or": [{"tags": {"ina": [f"q{number}"]}} for number in range(99)]})
-)
-"""Takes seconds for 20,000 rows: it looks into the array of each 99 times, and finds nothing."""
+LONG = compile_filters({"or": [{"tags": {"ina": [f"q{number}"]}} for number in range(99)]})
+ENDLESS = ReadQuery(resource="boats", where=Or((LONG,) * 20))
+"""Takes seconds for 20,000 rows: it looks into the array of each 1,980 times, and finds nothing."""
 AT_ONCE = {"sqlite": 1, "postgresql": 2}
 """Lists of one account that run: more of SQLite's would only wait for the interpreter, and others with them."""
 QUICK_S = 0.1

@@ -17,7 +17,12 @@ from tidegate.counted import Counted
 
 log = logging.getLogger("tidegate.store")
 
-UNNAMED = Counted(log, logging.WARNING, "a row of %s has no value in its key that can be sent: clients do not get it")
+UNNAMED = Counted(
+    log,
+    logging.WARNING,
+    "a row of %s has no value in its key that can be sent: clients do not get it",
+    name="row_without_key",
+)
 
 
 def have_all(properties: Iterable[str]) -> And:

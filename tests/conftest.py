@@ -15,6 +15,7 @@ from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer, started
 from tests.support.postgres_programs import MEMORY, has_memory, temporary
 from tests.support.shared_folder import shared_folder
+from tidegate import counted
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -37,6 +38,12 @@ def pytest_configure() -> None:
     if ROOT_OF_FOLDERS not in os.environ and has_memory():
         # A run writes 50,000 files, which a disk would have to keep and to forget.
         os.environ[ROOT_OF_FOLDERS] = str(MEMORY)
+
+
+@pytest.fixture(autouse=True)
+def _lines_that_repeat_are_written_again() -> None:
+    """A kind of line that an earlier test of this process wrote would only be counted for a minute."""
+    counted.write_at_once()
 
 
 @pytest.fixture

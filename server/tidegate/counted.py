@@ -81,6 +81,10 @@ class Counted:
             line = self._line(now)
         self._write(line)
 
+    def forget(self) -> None:
+        """Begin again, but for `total`. `_lock` is held."""
+        self._count, self._newest, self._due = 0, (), None
+
     def _line(self, now: float) -> tuple[str, tuple[object, ...]]:
         """The line that is due now; the count starts again. `_lock` is held."""
         count, since = self._count, now - self._began
@@ -114,3 +118,12 @@ def write_due() -> None:
     if _waiting:
         for counted in list(_waiting):
             counted.write_due()
+
+
+def write_at_once() -> None:
+    """Let the next line of each kind be written, whenever the last one was. What was counted until now is forgotten."""
+    with _lock:
+        for kinds in _named.values():
+            for each in kinds:
+                each.forget()
+        _waiting.clear()

@@ -251,6 +251,11 @@ describe("the transport", () => {
     await eventually(() => expect(heard).toHaveLength(300));
     expect(heard).toEqual([...Array(300).keys()].map((number) => ({ text: `${number}` })));
     await eventually(() => expect(fetched.mock.calls.at(-1)?.[1]?.method).toBe("DELETE"));
+    await fetched.mock.results.at(-1)?.value;
+    await new Promise(setImmediate);
+    const streams = fetched.mock.calls.filter(([, init]) => init?.cache);
+    // The gateway ends the stream, when it has done what was said.
+    expect(streams.map(([, init]) => init?.signal?.aborted)).toEqual([false, false]);
     expect(fetched.mock.calls.length).toBeLessThan(30);
     for (const [url] of fetched.mock.calls) expect(url).not.toContain(token);
   });

@@ -153,29 +153,33 @@ export class EventSocket implements Socket {
    * The page is left: nothing of it may wait, and its user is gone for others at once. A page that comes back from the
    * browser's cache connects again.
    */
-  readonly #hidden = (): void => {
-    if (this.#session) this.#delete().catch(() => {});
-    this.#end();
+  readonly #hidden = (event: Event): void => {
+    const told = this.#session ? this.#delete().catch(() => {}) : undefined;
+    // A stream that ends first looks broken to the gateway, which then waits for its user. The browser's cache takes no
+    // page that still reads.
+    this.#end(BROKEN, "", (event as PageTransitionEvent).persisted ? undefined : told);
   };
 
   #delete(): Promise<Response> {
     return this.#fetch(`/${this.#session}`, { method: "DELETE", keepalive: true });
   }
 
-  /** What was sent before still goes out. */
+  /** What was sent before still goes out. The gateway ends the stream when it has done that: it would drop it otherwise. */
   async #leave(): Promise<void> {
     try {
       await this.#posting;
-      if (this.#session) await this.#delete();
+      if (this.#session && (await this.#delete()).ok) return;
     } catch {} // the gateway finds out by itself
     this.#reading.abort();
   }
 
-  #end(code = BROKEN, reason = ""): void {
+  /** `told`: what the reading waits for. */
+  #end(code = BROKEN, reason = "", told?: Promise<unknown>): void {
     this.#queue.length = 0;
     if (this.#over) return;
     this.#finish();
-    this.#reading.abort();
+    if (told) void told.then(() => this.#reading.abort());
+    else this.#reading.abort();
     this.onclose?.({ code, reason } as never);
   }
 

@@ -48,6 +48,6 @@ export interface WithPort {
 
 export function portOf(client: object): ClientPort {
   const port = (client as WithPort)[PORT];
-  if (!port) throw new TypeError("this is no client that `connect` made");
+  if (!port) throw new TypeError("no client that `connect` made");
   return port;
 }

@@ -73,7 +73,7 @@ const LIMITS: [what: string, limit: number, program: string, over?: string][] = 
   ["+ all hooks of a provider", 3000, `${ALL} export { ${HOOKS} } from "tidegate/react";`, ALL],
   ["+ tidegate/optimistic", 2000, ...beside("optimistic")],
   ["+ tidegate/refine", 3000, ...beside("refine")],
-  ["tidegate/sse, once it is needed", 1300, 'export * from "tidegate/sse";'],
+  ["tidegate/sse, once it is needed", 1350, 'export * from "tidegate/sse";'],
   ["+ tidegate/tanstack-db", 2000, ...beside("tanstack-db")],
   ["+ tidegate/testing", 6000, ...beside("testing")],
   ["+ tidegate/protocol", 2000, ...beside("protocol")],

@@ -59,7 +59,7 @@ EXPRESSION = ("ALTER TABLE offers ALTER double SET EXPRESSION AS (base * 3)", "d
 """PostgreSQL 17 and later."""
 SAME_VALUES = {
     "rows in another file": "CLUSTER offers USING offers_pkey",
-    "rows written anew for another column": "ALTER TABLE offers ADD COLUMN made uuid DEFAULT gen_random_uuid()",
+    "another column, with new values": "ALTER TABLE offers ADD COLUMN made uuid DEFAULT gen_random_uuid()",
     "another column with other values": "ALTER TABLE offers ALTER legacy TYPE integer USING 5",
     "an attribute of a column": "ALTER TABLE offers ALTER count SET STATISTICS 10, ALTER count SET DEFAULT 5",
     "longer text": "ALTER TABLE offers ALTER word TYPE varchar(30)",

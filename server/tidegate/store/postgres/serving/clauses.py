@@ -60,9 +60,8 @@ def order_of(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:
 
 def _ordered(resource: Resource, name: str, descending: bool) -> str:
     prop = resource.properties[name]
-    collated = (
-        '::text COLLATE "C"' if column_type(prop) is TEXT else ""
-    )  # the column may be a date or an enumerated type
+    # As text, because the column may be a date or an enumerated type.
+    collated = '::text COLLATE "C"' if column_type(prop) is TEXT else ""
     nulls = " NULLS LAST" if descending else " NULLS FIRST"
     return (
         f"{ALIAS}.{quoted(name)}{collated}{' DESC' if descending else ''}"

@@ -87,19 +87,15 @@ class TableWatch:
             self.noted = table_shapes.recorded(connection)
             self.shapes = dict(self.noted)
         faults: dict[str | None, Fault] = {}
-        for relation, shaped, *there, unique in found:
+        for relation, shaped, *state, unique in found:
             watched = self._watched[relation]
-            if shaped is None:
-                there[:0] = (None,)
-            else:
-                now = shape(shaped, watched.columns)
-                there[:0] = (now.columns,)
-                if watched.columns:
-                    self._compare(watched.table, now)
+            now = None if shaped is None else shape(shaped, watched.columns)
+            if now is not None and watched.columns:
+                self._compare(watched.table, now)
             if unique:
                 self._keyed.add(relation)
-            there.append(not unique and relation in self._keyed)
-            if (fault := _fault(watched, *there)) is not None:
+            seen = [None if now is None else now.columns, *state, not unique and relation in self._keyed]
+            if (fault := _fault(watched, *seen)) is not None:
                 faults[watched.resource] = fault
         self.incomplete = self._resources if None in faults else frozenset(map(str, faults))
         said = set(faults.values())

@@ -16,11 +16,11 @@ from tidegate.transport import CloseReason, Door, Peers, TransportSettings
 SLOW_CONSUMER = CloseReason(closes.SLOW_CONSUMER, closes.REASONS[closes.SLOW_CONSUMER])
 RATE_LIMIT = CloseReason(closes.RATE_LIMIT, closes.REASONS[closes.RATE_LIMIT])
 BURST_S, BURST_OF_BYTES_S = 10.0, 4.0
-"""A burst is as much as the rate allows in so many seconds."""
+"""A burst is what the rate allows in this many seconds."""
 BESIDE = 50
 """Requests of a client that comes back, beside those of its rooms and subscriptions."""
 OF_ADDRESS = 10
-"""The connections of one address may together send as much as so many connections."""
+"""The connections of one address may together send as much as this many connections."""
 MINUTE_S = 60
 
 

@@ -27,7 +27,7 @@ class Draining:
         self._undone: asyncio.Event | None = None
 
     def begin(self, seconds: float) -> bool:
-        """Send the clients away over so many seconds. Returns whether it begins now."""
+        """Send the clients away, spread over `seconds`. Returns whether that begins now."""
         if self._gateway.sessions.draining:
             return False
         self._undone = undone = asyncio.Event()

@@ -100,7 +100,7 @@ class _Events:
         self._some.set()
 
     async def of(self, seconds: float) -> list[dict[str, Any]]:
-        """The events that wait, as soon as there is one; none came after so many seconds."""
+        """The events that wait, as soon as there is one. Empty where none came within `seconds`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._some.wait()

@@ -34,9 +34,9 @@ from tidegate.schema import Schemas
 MAX_MESSAGE_BYTES = 65_536
 """A longer message ends the connection, by the protocol."""
 ROWS_BEFORE_CLEANUP = 200
-"""After so many created rows the fuzzer deletes rows, so that answers stay short."""
+"""When the fuzzer has created this many rows, it deletes rows, so that answers stay short."""
 LEAST_COVERAGE_CASES = 12
-"""Each operation gets so many coverage cases, even if the time is short."""
+"""The coverage cases that each operation gets even if the time is short."""
 RANDOM_CASES_A_TURN = 12
 """Random cases of one operation and mode before the next operation has its turn."""
 COVERAGE_SHARE = 2 / 3

@@ -19,7 +19,7 @@ UNEXPECTED_CODES = {"internal", "unavailable", "rate_limited"}
 """Codes that no message should cause: the check has its own database and sets no rate limit."""
 LONGEST_POINTER = 1024
 REMEMBERED = 200
-"""Late answers are expected to so many messages, the last ones."""
+"""The number of latest messages for which late answers are still accepted."""
 
 
 class Judge:

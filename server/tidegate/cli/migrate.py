@@ -30,11 +30,11 @@ database: triggers, functions, views. docs/how-to/migrations.md says more.
 """
 
 SHOWN_FROM = 100_000
-"""The progress of a copy is shown for tables with at least so many rows."""
+"""The progress of a copy is shown for tables with at least this many rows."""
 STEPS_SHOWN_FROM = 100
-"""The progress of the steps is shown for migrations with at least so many steps."""
+"""The progress of the steps is shown for migrations with at least this many steps."""
 SAID_EVERY = 500
-"""Without a terminal, a line is printed after so many steps."""
+"""Without a terminal, a line is printed after each this many steps."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

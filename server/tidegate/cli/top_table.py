@@ -77,7 +77,7 @@ def lines(found: Mapping[str, Any], sort: str, width: int) -> list[str]:
 
 
 def fit(text: str, width: int) -> str:
-    """`text` in exactly so many characters; a negative width is aligned to the left."""
+    """`text`, cut or filled to `width` characters; a negative width is aligned to the left."""
     text = plain(text)
     most = abs(width)
     if len(text) > most:

@@ -18,7 +18,7 @@ UNIONS = frozenset({"anyOf", "oneOf"})
 NAMES = 8
 """So many unexpected properties are compared with the missing ones, at most."""
 WRONG_CONSTANT = 2
-"""A constant that differs weighs as much as so many missing or unexpected properties."""
+"""The weight of a constant that differs; a missing or unexpected property weighs 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,11 @@ from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 
 LIMIT = 10
-"""An error reports so many violations of a message at most."""
+"""The most violations of a message that an error reports."""
 SEVERAL = 32
-"""The explanation chooses them from so many at most."""
+"""The most violations from which these are chosen."""
 ERRORS = 256
-"""The explanation reads so many errors of the validator at most."""
+"""The most errors of the validator that are read."""
 
 UNEXPLAINED = "does not match its schema; it is too large to say where"
 UNEVALUATED = frozenset({"unevaluatedItems", "unevaluatedProperties"})

@@ -32,7 +32,7 @@ Part = tuple[str, CompiledSchema, Any]
 _SAYS_NOTHING = {"$schema", "$comment", "title", "description", "examples"}
 """Words of a schema that refuse nothing."""
 ROOM_NAMES = 4096
-"""The cache keeps the patterns of so many room names."""
+"""The most room names whose patterns are cached."""
 
 
 @dataclass(frozen=True, slots=True)

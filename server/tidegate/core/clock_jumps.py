@@ -8,7 +8,7 @@ could come back. It compares the clock with one that nothing sets.
 from __future__ import annotations
 
 STOOD_STILL_S = 2.0
-"""After so long without a look the gateway itself was stopped. It looks ten times a second."""
+"""A longer time between two looks means that the gateway itself was stopped: it looks ten times a second."""
 SET_S = 1.0
 """A time server adjusts the clock by less than this at a time."""
 

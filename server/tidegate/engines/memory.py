@@ -36,7 +36,7 @@ SWEEP_S = 10.0
 """Seconds between two calls of `sweep`."""
 DIGEST_BYTES = 16
 SPARE = 16
-"""Where histories give way, they give one part in so many of the budget more than is needed at the moment."""
+"""Histories that give way free more than is needed at the moment: the budget divided by this."""
 
 
 NOTHING_CHANGED: Ready[Occupancy] = Ready(None)

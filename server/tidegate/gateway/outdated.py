@@ -5,7 +5,7 @@ kept up to date any more, and the store refuses requests of rows until the gatew
 to another gateway, or to this one for its rooms. `/readyz` says 503 and why. Where only some resources lost their
 triggers or their table, the connections that follow one of them are closed; the store refuses their subscriptions until
 a migration mended it.
-Invariant: no client keeps a subscription of before.
+Invariant: no client keeps a subscription that began before the database changed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections import deque
 TURN_BYTES = 1 << 20
 """Bytes in a turn of the event loop. To make and write them takes 2 to 4 ms."""
 SMALL_BYTES = 16_384
-"""A piece of so many bytes does not wait: it costs no more than a plain answer."""
+"""A piece that is no larger does not wait: it costs no more than a plain answer."""
 
 
 class Pace:

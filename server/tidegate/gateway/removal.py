@@ -2,8 +2,7 @@
 
 `disconnect` closes connections, whose clients could come back with the same token; `revoke` refuses the tokens as well.
 The engine tells it to each gateway, this one too, which closes what it has. How an operator asks is not known here.
-Invariant: when `revoke` has returned, this gateway lets in no token that was
-revoked.
+Invariant: when `revoke` has returned, this gateway lets in no token that was revoked.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ REVOKE, DISCONNECT = "revoke", "disconnect"
 REVOKED = "the token was revoked"
 DISCONNECTED = "the operator ended the connection"
 FRESH_TOKEN_S = 1.0
-"""Times in tokens are whole seconds: after so long a new one is later than the revocation."""
+"""Times in tokens are whole seconds: a token that is issued this much later is newer than the revocation."""
 
 
 class _Disconnected(msgspec.Struct, array_like=True, frozen=True):

@@ -54,7 +54,7 @@ class Recorder:
             self._changed.set()
 
     def end(self, seconds: float) -> None:
-        """Record what waits, for at most so long."""
+        """Record what waits, for at most `seconds`."""
         self._ended = True
         self._changed.set()
         self._thread.join(seconds)

@@ -11,7 +11,7 @@ TRIES = len(DELAYS_S) + 1
 SPREAD = 0.2
 """A delay is longer or shorter by up to this share, so that messages that failed together do not come together."""
 LONGEST_ASKED_S = 3600.0
-"""A receiver may ask for so much more time with `Retry-After`."""
+"""The longest delay that a receiver can ask for with `Retry-After`."""
 
 
 def delay(tries: int, chance: float, asked: float | None = None) -> float | None:

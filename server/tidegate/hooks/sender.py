@@ -34,7 +34,7 @@ LOOK_S, LONGEST_LOOK_S = 0.1, 1.0
 CHANGES = 500
 """Changes that are read at a time."""
 WAITING = 5_000
-"""While so many events of a hook wait, its changes stay in the change log."""
+"""While this many events of a hook wait, its changes stay in the change log."""
 LOOKED_AT = 1_000
 AT_ONCE = 4
 """Messages that are on their way to one receiver."""

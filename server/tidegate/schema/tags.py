@@ -21,7 +21,7 @@ _Key = tuple[str, Any]
 """(JSON type, value): `true` and 1 differ, 1 and 1.0 do not."""
 
 LEVELS = 3
-"""A tag is so many names away from the value at most."""
+"""The most names between a value and its tag."""
 WORDS = ("oneOf", "anyOf")
 _SCALARS = frozenset({"null", "boolean", "number", "string"})
 _TYPES = _SCALARS | {"array", "object"}

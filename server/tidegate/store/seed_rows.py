@@ -13,7 +13,7 @@ from tidegate.store.errors import StoreError
 SampleRows = Mapping[str, Sequence[Mapping[str, Any]]]
 """By resource."""
 NAMED = 10
-"""An error names so many faults at most."""
+"""The most faults that an error names."""
 
 
 def fitting(resources: Mapping[str, Resource], rows: SampleRows) -> dict[str, list[dict[str, Any]]]:

@@ -82,7 +82,7 @@ class Callers:
         self._waits_no_more()
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: what the clients were allowed to send meanwhile has yet to be read."""
+        """This process stood still for `seconds`: what clients were allowed to send meanwhile has yet to be read."""
         for rate in (self._own, *self._rates.values()):
             rate.stood_still(seconds, now)
 

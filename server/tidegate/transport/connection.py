@@ -274,7 +274,7 @@ class Connection(asyncio.BufferedProtocol):
             self.ping(now)
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: no deadline of the client passes with that."""
+        """This process stood still for `seconds`: no deadline of the client passes with that."""
         self.heard, self.used, self.pinged = now, min(self.used + seconds, now), None
         self.write_side.stood_still(seconds, now)
         self.read_side.stood_still(seconds, now)

@@ -35,7 +35,7 @@ class Crowds:
         """Whether the present frames are of several fan-outs."""
 
     def waits(self, sinks: int) -> bool:
-        """Whether frames to so many sinks, a crowd, wait for `STEP_S`; after that it is to be asked again."""
+        """Whether frames to `sinks` sinks, a crowd, wait for `STEP_S`. The caller asks again after that time."""
         known, self._known = self._known, self.pushed
         if self._steps is None:
             self._burst = self.pushed - known > 1

@@ -91,7 +91,7 @@ class AddressBook(Protocol):
         """What a new connection may send; None for an address that is not limited."""
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: what came meanwhile has yet to be counted."""
+        """This process stood still for `seconds`: what arrived meanwhile has yet to be counted."""
 
 
 class Visitor(OpenConnection, Protocol):
@@ -265,7 +265,7 @@ class Door:
                 each.close(*GIVE_WAY)
 
     def _stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long. No client could be read from or asked meanwhile: no deadline passes."""
+        """This process stood still. It could neither read from clients nor ping them: no deadline passes."""
         STOOD_STILL(round(seconds, 1))
         self._guests.stood_still(seconds, now)
         for each in self.connections:

@@ -57,7 +57,7 @@ class Guests:
                 del self._of_address[address]
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: that does not count."""
+        """This process stood still for `seconds`, which do not count."""
         for guest, (came, address) in self._came.items():
             self._came[guest] = (min(came + seconds, now), address)
 

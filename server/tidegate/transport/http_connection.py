@@ -272,7 +272,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._refuse(BadRequest(HTTPStatus.REQUEST_TIMEOUT, "the request was not finished in time"))
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: no deadline of the client passes with that."""
+        """This process stood still for `seconds`: no deadline of the client passes with that."""
         self._since, self.used = min(self._since + seconds, now), min(self.used + seconds, now)
         self._output.stood_still(seconds, now)
         self._callers.stood_still(seconds, now)

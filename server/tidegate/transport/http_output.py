@@ -227,7 +227,7 @@ class HttpOutput:
         return taken > 0.0
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: no deadline passes with that."""
+        """This process stood still for `seconds`: no deadline passes with that."""
         if self._taking is not None:
             self._taking.stood_still(seconds, now)
 

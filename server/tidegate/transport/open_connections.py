@@ -25,7 +25,7 @@ class OpenConnection(Protocol):
         """Start the closing handshake, or cut off a connection whose opening handshake is not complete."""
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: no deadline passes with that."""
+        """This process stood still for `seconds`: no deadline passes with that."""
 
     def abort(self) -> None:
         """Cut the connection off."""

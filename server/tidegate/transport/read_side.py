@@ -27,7 +27,7 @@ PING = 0x89
 TURN = 64
 """Frames in a turn of one connection; the rest is for a later one."""
 COSTLY = 2
-"""For so many counts a frame that the library reads. It takes about twice as long as an empty text frame."""
+"""What a frame counts for that the library reads. It takes about twice as long as an empty text frame."""
 SIZE_OF_ONE = 9
 """A payload counts for one more with each 512 (2**9) bytes."""
 AFTER_CLOSE, PINGS_AFTER_CLOSE = 1 << 20, 16
@@ -173,7 +173,7 @@ class ReadSide:
             self._wait_for_turn()
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: that is no fault of the client."""
+        """This process stood still for `seconds`, which is no fault of the client."""
         if self._unfinished_since is not None:
             self._unfinished_since = min(self._unfinished_since + seconds, now)
         self.traffic.stood_still(seconds, now)

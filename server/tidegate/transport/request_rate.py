@@ -55,7 +55,7 @@ class RequestRate:
         self._traffic.caught_up()
 
     def took(self, seconds: float, now: float) -> None:
-        """To handle what arrived took so long, more than `traffic.LONG_S`."""
+        """Handling what arrived took `seconds`, which is more than `traffic.LONG_S`."""
         self._traffic.took(seconds, 1, now)
 
     def look(self, peer: Peer, now: float) -> Literal["read", "wait", "close"]:
@@ -68,5 +68,5 @@ class RequestRate:
         return verdict
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+        """This process stood still for `seconds`: what the client was allowed to send meanwhile has yet to be read."""
         self._traffic.stood_still(seconds, now)

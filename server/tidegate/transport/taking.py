@@ -59,7 +59,7 @@ class Taking:
         self._waiting, self._since = waiting, now
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: the time does not count."""
+        """This process stood still for `seconds`, which do not count against the client."""
         self._since = min(self._since + seconds, now)
 
     def silent(self, settings: TransportSettings, waiting: int, now: float) -> bool:

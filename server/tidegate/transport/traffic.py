@@ -30,7 +30,7 @@ class Traffic(Protocol):
         """As `more_frames`, for bytes."""
 
     def took(self, seconds: float, frames: int, now: float) -> None:
-        """To handle so many frames took longer than `LONG_S`: they may count as more."""
+        """Handling `frames` took `seconds`, which is more than `LONG_S`: they may count as more frames."""
 
     def caught_up(self) -> None:
         """After a pause, all that had arrived of the client was received."""
@@ -39,7 +39,7 @@ class Traffic(Protocol):
         """What to do with a client that was over its rate; `waits`: it was not read from until now."""
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+        """This process stood still for `seconds`: what the client was allowed to send meanwhile has yet to be read."""
 
 
 class Unlimited:

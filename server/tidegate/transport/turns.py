@@ -27,7 +27,7 @@ writing, one turn."""
 SMALL_BYTES = 1024
 """What arrives and is no more does not wait for a later turn of the event loop: most requests are small, and cheap."""
 LEAST_S = 0.0005
-"""A turn counts for so much at least: a clock may be too coarse for it."""
+"""The least that a turn counts for: a clock may be too coarse to measure it."""
 
 
 class Line(Protocol):

@@ -148,7 +148,7 @@ class Connections:
         return 0
 
     def here(self, name: str, connections: int) -> None:
-        """`name` has so many connections to this process."""
+        """`name` has this many `connections` to this process."""
         key, free = _key(name, self._secret), None
         for place in self._places(key):
             found, *numbers = self._row.unpack_from(self._memory, place)

@@ -11,14 +11,14 @@ LATE_S = 3.0
 RELOAD_DRAIN_S = 2.0
 """Over how long a worker sends its clients away at a reload, at least: they find another worker at once."""
 STOP_S = 2.5
-"""A worker ends so long after its drains and `graceful_stop`, at most (`ending`), and is killed then."""
+"""A worker that still runs this long after its drains and `graceful_stop` is killed: it ends earlier (`ending`)."""
 HUB_STOP_S = 2.0
 AWAY_S = 5.0
-"""The supervisor itself was suspended for so long: what it did not hear meanwhile does not count."""
+"""After a longer sleep than was asked for, the supervisor itself was suspended: beats that it missed do not count."""
 AT_START_S, AT_START = 30.0, 5
 """A worker that dies `AT_START` times within `AT_START_S`, before all workers have served, ends the start."""
 QUIET_S = 30.0
-"""A worker that lives so long has no part in the next one's wait."""
+"""A death that is longer ago than this does not delay the next start."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 10.0
 """How long a slot waits before it tries again: nothing at first, then this, then twice as long each time."""
 

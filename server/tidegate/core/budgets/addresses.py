@@ -39,7 +39,7 @@ class Together(Protocol):
         """The connections of an address to the other gateways."""
 
     def here(self, name: str, connections: int) -> None:
-        """An address has so many connections to this gateway."""
+        """An address has this many `connections` to this gateway."""
 
 
 class Alone:
@@ -72,7 +72,9 @@ class Address:
         self.traffic.use(limits.traffic, now)
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: those who came meanwhile are counted only now. Guesses have no gain."""
+        """This process stood still for `seconds`: clients that came meanwhile are counted only now. The rate of
+        refused tokens stays as it is, so that a standstill allows no more guesses.
+        """
         self.connects.stood_still(seconds, now)
         self.traffic.stood_still(seconds, now)
 
@@ -131,7 +133,7 @@ class Addresses:
         self.together.here(name, traffic.lines)
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: no rate but that of refused tokens punishes what came meanwhile."""
+        """This process stood still for `seconds`. Only the rate of refused tokens counts what came meanwhile."""
         for address in self._addresses.values():
             address.stood_still(seconds, now)
 

@@ -1,8 +1,8 @@
 """A budget of a day: how much, and how many, an account may have stored within 24 hours.
 
 It knows no clock: `now` is passed in, in seconds. The day of an account begins with the first thing that it stores.
-Invariant: within one day no account stores more than the limits and one thing more, unless so many others have stored
-something since that it is forgotten. At most `ACCOUNTS` are kept.
+Invariant: within its day an account stores at most the limits and one thing more. At most `ACCOUNTS` accounts are kept,
+and one that was forgotten begins a new day.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ second of it in each second in which it asks for nothing."""
 HEAD_START_S = 1.0
 """Seconds by which an account that asked for nothing lately comes before those that had turns."""
 AGING = 0.5
-"""Of what each account gets of the threads' time."""
+"""While work waits, the queue's time moves on by this part of what each account that asks gets on average."""
 STALE = 64
-"""Outdated entries of a heap that are let be."""
+"""Outdated entries that a heap may have before they are removed."""
 
 
 class FairQueue(Generic[Job]):
@@ -170,7 +170,7 @@ class FairQueue(Generic[Job]):
             return False
         return sum(turn.cost is not Cost.KEY for turn in account.running) >= self._shares.account_costly
 
-    # -- the books --------------------------------------------------------------------------------------------------
+    # -- bookkeeping ------------------------------------------------------------------------------------------------
 
     def _begin(self, best: tuple[float, int, Lane[Job]], now: float) -> tuple[Account[Job], Turn[Job]]:
         """The first work of a lane waits no more."""

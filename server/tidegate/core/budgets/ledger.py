@@ -18,9 +18,9 @@ Kind = Literal["frames", "rooms", "presence", "histories", "keys", "spools", "re
 themselves, messages in histories, idempotency keys, pages of snapshots, answers to reads, and writes that wait."""
 
 SHARE = 8
-"""One account holds at most one part in so many."""
+"""One account may hold the whole budget divided by this."""
 LASTING = 4
-"""One part in so many of an account's share may be messages in histories, which stay when its clients are gone."""
+"""Messages in histories, which stay when the clients are gone, may be an account's share divided by this."""
 RETRY_S = 5.0
 """When a refused client may ask again."""
 

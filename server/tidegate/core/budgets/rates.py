@@ -17,7 +17,7 @@ AT_ONCE = 1e-6
 """Seconds that count as none: sums of floats are not exact."""
 MOST_KEYS = 65536
 LONGEST_STANDSTILL_S = 300.0
-"""What could have been taken in so long a standstill may be taken after it, at most."""
+"""A longer standstill counts as one of this length."""
 
 
 class Rate(NamedTuple):
@@ -41,7 +41,7 @@ class Bucket:
         self._limit(rate)
         self._full_at = -ENDLESS
         self._more = 0.0
-        """Seconds beyond full, of a standstill: what comes after it was sent in it."""
+        """Seconds by which the bucket is more than full after a standstill: what arrives then was sent during it."""
 
     def use(self, rate: Rate, now: float) -> None:
         """Hold to another rate from now on. What was taken stays taken."""
@@ -83,7 +83,7 @@ class Bucket:
             self._more = max(0.0, min(self._more, now - self._full_at))
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: as much as the rate allows in that may be taken besides."""
+        """This process stood still for `seconds`: what the rate allows in that time may be taken as well."""
         more = min(seconds, LONGEST_STANDSTILL_S)
         self._full_at = max(self._full_at, now) - more
         self._more = max(0.0, now - self._full_at)

@@ -22,7 +22,7 @@ class Spent:
         """By connection; the one that had work done last comes last."""
 
     def add(self, payer: Payer, seconds: float) -> None:
-        """A read that `payer` asked for took so long. Reads of the gateway itself are of no connection."""
+        """A read that `payer` asked for took `seconds`. Reads of the gateway itself belong to no connection."""
         self.seconds += seconds
         self.reads += 1
         if not payer.connection:

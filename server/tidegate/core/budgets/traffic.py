@@ -14,12 +14,12 @@ from typing import Literal, NamedTuple
 from tidegate.core.budgets.rates import ENDLESS, Bucket, Rate
 
 OVER_S = 10.0
-"""A client that is over its rate for so many seconds is closed."""
+"""Seconds over its rate after which a client is closed."""
 ROUNDING = 1e-6
 FRAME_S = 0.0002
 """Seconds of the event loop that one frame may use."""
 MOST_AT_ONCE = 100
-"""For so many frames a turn counts, at most: the process may have been away meanwhile."""
+"""The most frames that a turn counts for: the process may have been suspended meanwhile."""
 FRAMES, BYTES = 8, 4096
 """What a connection takes from the buckets at a time. What it does not use then, it has in hand."""
 
@@ -135,7 +135,7 @@ class Traffic:
         return True
 
     def took(self, seconds: float, frames: int, now: float) -> None:
-        """To handle so many frames took so long. Each frame has paid for `FRAME_S`; the rest counts as more frames."""
+        """Handling `frames` took `seconds`. Each frame has paid for `FRAME_S`; what is beyond counts as more frames."""
         more = min(int(seconds / FRAME_S), MOST_AT_ONCE) - frames
         if more > 0:
             self._frames.owe(now, more)
@@ -166,7 +166,7 @@ class Traffic:
         return "read" if has_frames and has_bytes else "wait"
 
     def stood_still(self, seconds: float, now: float) -> None:
-        """This process did not run for so long: what the client was allowed to send meanwhile has yet to be read."""
+        """This process stood still for `seconds`: what the client was allowed to send meanwhile has yet to be read."""
         self._frames.stood_still(seconds, now)
         self._bytes.stood_still(seconds, now)
         if self._over_since is not None:

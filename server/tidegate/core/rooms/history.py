@@ -31,7 +31,7 @@ KEY_BYTES = 350
 BLOCK_BYTES = 1024
 """What is reserved in the ledger at a time, at least. To ask it for each message would cost more than the message."""
 GROWTH, LARGEST_BLOCK = 4, 8192
-"""One part in so many of what an account holds here is reserved at a time if that is more, but not more than this."""
+"""An account that holds much here reserves a block of what it holds divided by GROWTH: LARGEST_BLOCK at most."""
 
 
 class Share:
@@ -46,7 +46,7 @@ class Share:
         self.reserved = 0
         """Bytes that the ledger counts."""
         self.spare = 2 * BLOCK_BYTES
-        """When so many of them are not used, they are given back."""
+        """When this many of them are not used, they are given back."""
 
 
 class History:

@@ -64,7 +64,7 @@ class _Present:
         self.version = 0
         """Of what is said here; it grows with each name and info."""
         self.number = number
-        """Of the members of the room, this one came as number so many."""
+        """The place of this member in the order in which the members of the room came, from 1."""
         self.text: bytes | None = None
         """The member as JSON; None where it changed and no list has named it since."""
         self.said: dict[Hashable, Said] = {}

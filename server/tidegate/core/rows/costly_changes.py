@@ -16,7 +16,7 @@ from tidegate.core.rows.subscription_index import Met, SubscriptionGroup, Subscr
 CHEAP = 8_000_000
 """Points of conditions, times bytes of the change: what is not more is done in one go. It takes about 5 ms."""
 LEAST_BYTES = 1_000
-"""A change counts for so many at least: a condition on a number takes its time too."""
+"""The least that a change counts for: a condition on a number takes time, too."""
 ROUNDS = 3
 """How often it is looked for groups that came while others were held against the change."""
 

@@ -17,7 +17,7 @@ from tidegate.core.rows.subscriptions import Subscriptions
 
 
 class Rows:
-    """All that is to know about rows in one process."""
+    """What one process knows about rows."""
 
     def __init__(
         self, resources: Mapping[str, ResourceRules], cursor: FeedCursor, subscriptions_per_session: int, page: int

@@ -113,7 +113,7 @@ class Outgoing:
         self._queue.extendleft(reversed(again))
 
     def give_up(self, own: Mapping[int, tuple[str, int]]) -> None:
-        """As `recover`, after so long that nothing is sent again, and that only presence counts of what was done."""
+        """As `recover`, after too long an absence: nothing is sent again, and of what was done only presence counts."""
         for number, wish in self._take_lost():
             if wish.kind in STATE and number in own:
                 outcome, now = own[number]

@@ -32,9 +32,9 @@ TICK_S = 0.2
 POLL_S = 1.0
 SWEEP_S = 20.0
 SILENT_S = 1.0
-"""A connection that does not answer for so long makes the engine unhealthy in a while."""
+"""After this time without an answer the server counts as away, and the engine is unhealthy soon afterwards."""
 DEAD_S = 4.0
-"""A connection that does not answer for so long is dropped."""
+"""After this time without an answer the connection is dropped."""
 SHORTEST_S, LONGEST_S = 0.05, 2.0
 """Between attempts to connect."""
 ATTEMPT_S = 75.0

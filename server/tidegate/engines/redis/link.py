@@ -29,7 +29,7 @@ CONNECT_S = 5.0
 PING_S = 3.0
 """Seconds between two PINGs, and how long an answer may take."""
 OVERDUE_S = 1.0
-"""After so many seconds without an answer to a PING, the server counts as away."""
+"""Seconds without an answer to a PING, after which the server counts as away."""
 FIRST_S, LONGEST_S = 0.05, 2.0
 """The limit of the first wait between attempts, and of the longest."""
 PING = pack([b"PING"])

@@ -130,7 +130,7 @@ class OpenRooms:
     # -- the sweep --------------------------------------------------------------------------------------------------
 
     def sweep(self, seconds: float) -> None:
-        """To be called every so many `seconds`: look at some rooms, so that each has its turn in SWEEP_S."""
+        """Look at some rooms, so that each has its turn in SWEEP_S. To be called once every `seconds`."""
         connection = self._wire.connection
         if connection is None or connection.full:
             return

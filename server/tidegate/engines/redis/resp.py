@@ -75,7 +75,7 @@ class Parser:
         self._rest = bytearray()
         """Bytes that are not parsed: the beginning of a value."""
         self._needed = 0
-        """Below so many bytes in `_rest` there is nothing to do."""
+        """While `_rest` has fewer bytes, there is nothing to parse."""
         self._open: list[_Part] = []
 
     @property

@@ -24,7 +24,7 @@ log = logging.getLogger("tidegate.handlers")
 FIRST_S, LONGEST_S = 1.0, 60.0
 """How long after a failure a task is started again: it doubles with each failure."""
 STEADY_S = 60.0
-"""A task that ran for so long has not failed before, as far as the next delay is concerned."""
+"""After a run that was longer than this, the delay before the next start begins at `FIRST_S` again."""
 LOOK_S = 1.0
 """How often a task looks whether its event loop was given up."""
 FAILED = Counted(
@@ -33,7 +33,7 @@ FAILED = Counted(
     "the background task %s failed, and is started again in %.1f s: %s",
     name="background_task_failed",
 )
-LINES = 2000
+TRACEBACK_LIMIT = 2000
 """Characters of a traceback in a log line."""
 
 
@@ -47,7 +47,7 @@ class Background:
         loop: Callable[[], HandlerLoop | None],
         later: Callable[[float], float] = lambda seconds: random.uniform(seconds / 2, seconds),  # noqa: S311  # spread
     ) -> None:
-        """`loop`: the present event loop of the handlers, where there is one. `later`: about so many seconds."""
+        """`loop`: the present event loop of the handlers, where there is one. `later`: varies a delay."""
         self._functions = functions
         self._calls = calls
         self._loop = loop
@@ -97,6 +97,6 @@ class Background:
 
 def _text(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error)).rstrip()[-LINES:]
+        return "".join(traceback.format_exception(error)).rstrip()[-TRACEBACK_LIMIT:]
     except BaseException:  # the text of an exception is the application's code, too
         return type(error).__name__

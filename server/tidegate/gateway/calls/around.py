@@ -1,7 +1,7 @@
-"""Handlers with the functions of `@gateway.around` about them.
+"""Handlers with the functions of `@gateway.around` around them.
 
-A plain function runs in a thread and an `async` one in the loop of handlers, whatever it is about: where the two meet,
-one waits for the other. It does not know what the functions do.
+A plain function runs in a thread and an `async` one in the loop of handlers, whichever kind it surrounds: where the two
+meet, one waits for the other. It does not know what the functions do.
 Invariant: a handler runs at most once for a message, and gets the message as the client sent it.
 """
 
@@ -25,7 +25,7 @@ Message = dict[str, Any]
 
 
 class _Step(NamedTuple):
-    """A handler, or a function about one. `call` gets the message for the handler, and the one for those about it."""
+    """A handler, or a function around one. `call` gets the handler's message, and that of the functions around it."""
 
     call: Callable[[Message, Message, Call], Any]
     waits: bool
@@ -34,7 +34,7 @@ class _Step(NamedTuple):
 def with_arounds(
     handlers: Mapping[str, Handler], arounds: Sequence[Function], threads: ApplicationThreads
 ) -> Mapping[str, Handler]:
-    """The handlers by type, `arounds` about each: the first one outermost."""
+    """The handlers by type, with `arounds` around each: the first one outermost."""
     if not arounds:
         return handlers
     return {type_: _wrapped(handler, arounds, threads) for type_, handler in handlers.items()}

@@ -1,6 +1,6 @@
 """Rows as resources of HTTP: lists, single rows, and what creates, changes and removes them.
 
-Each is a message about rows in other clothes. A row has an entity tag, made of what the client sees of it; `If-Match`
+Each request becomes a message about rows. A row has an entity tag, made of what the client sees of it; `If-Match`
 is asked in the transaction that writes, so that no other write comes between.
 Invariant: a request with `If-Match` writes only rows whose tag it names.
 """

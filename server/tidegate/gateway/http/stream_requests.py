@@ -96,7 +96,7 @@ class StreamRequests:
         self._forwarding.ask(said.identifier, said.user, content, answered)
 
     def gone(self, exchange: Exchange) -> None:
-        """What the client said stays said, and its stream tells the rest."""
+        """What the client sent is carried out in any case, and answered on its stream."""
 
     def methods(self, path: str) -> str:
         return ", ".join([*_methods(path), "OPTIONS"])

@@ -65,7 +65,7 @@ class Export(Protocol):
     """Takes spans that ended."""
 
     def put(self, span: Span) -> None:
-        """Send it, some time. Never blocks, and keeps only so many."""
+        """Queue it to be sent. Never blocks, and drops spans while too many wait."""
 
     def close(self) -> None:
         """Send what waits. Blocks for some seconds at most."""

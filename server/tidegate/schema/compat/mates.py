@@ -12,7 +12,7 @@ from tidegate.schema.compat.parts import Part, inner_most
 from tidegate.schema.compat.run import Run
 
 MOST_LEAVES = 500
-"""Of unions inside unions, at most so many alternatives are looked at."""
+"""The most alternatives of unions inside unions that are looked at."""
 
 
 def mate_of(run: Run, facts: Facts, branches: list[Part]) -> Part | None:

@@ -13,7 +13,7 @@ from tidegate.schema.compat.parts import Part, Side
 from tidegate.schema.compat.run import Fault
 
 REASONS = 6
-"""A place has at most so many reasons."""
+"""The most reasons that are given for one place."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

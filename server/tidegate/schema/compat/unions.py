@@ -19,7 +19,7 @@ from tidegate.schema.compat.words import several
 from tidegate.schema.subschemas import escape
 
 MOST_VALUES = 24
-"""An alternative whose tag has up to so many values is compared for each value."""
+"""An alternative whose tag has no more values than this is compared for each value."""
 _KINDS: dict[str, dict[str, Any]] = {
     kind: {"type": kind} for kind in ("null", "boolean", "integer", "number", "string", "array", "object")
 }

@@ -9,7 +9,7 @@ from tidegate.schema.compat.facts import Facts
 from tidegate.schema.compat.parts import Part
 
 SHOWN = 8
-"""A text names at most so many values."""
+"""The most values that a text names."""
 ANYTHING = {"type": "anything"}
 
 

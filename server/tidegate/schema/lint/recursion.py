@@ -32,7 +32,7 @@ _SAME_MANY = ("allOf", "anyOf", "oneOf")
 _REST = frozenset({"additionalProperties", "items", "unevaluatedItems", "unevaluatedProperties"})
 """Keywords that do not apply to the properties and items that other keywords of the same schema name."""
 PATHS = 256
-"""The linter looks at so many keywords at most that apply to values inside a value."""
+"""The most keywords that apply to values inside a value, and that the linter looks at."""
 
 
 Choices = Mapping[tuple[str, str], int]

@@ -16,7 +16,7 @@ from tidegate.schema.resource import REF_PREFIX, JsonSchema, steps_of
 from tidegate.schema.subschemas import MANY, NAMED, ONE
 
 NEAR = 1
-"""References at most so many values inside a value are followed."""
+"""How many levels inside a value references are followed."""
 FAR = 1000
 MOST = 200
 """`covers` needs all definitions: with more of them it is not asked."""

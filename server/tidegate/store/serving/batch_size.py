@@ -18,7 +18,7 @@ class AdaptiveBatchSize:
         self.size = LARGEST
 
     def took(self, seconds: float) -> None:
-        """The loop needed so long for the last batch."""
+        """The loop needed this many `seconds` for the last batch."""
         if seconds > TARGET_S:
             self.size = max(SMALLEST, self.size // 2)
         elif seconds < TARGET_S / 4:

@@ -18,7 +18,7 @@ class Together:
         self.size = self._most = most
 
     def took(self, reads: int, seconds: float) -> None:
-        """A thread did so many reads at a time."""
+        """A thread did `reads` reads at a time."""
         if seconds > LONG_S:
             self.size = max(1, reads // 2)
         elif seconds < SHORT_S and self.size < self._most:

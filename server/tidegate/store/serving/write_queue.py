@@ -28,7 +28,7 @@ from tidegate.store.serving import refusals
 BATCH = 64
 """Writes in one transaction, at most. PostgreSQL keeps up to 64 savepoints where other transactions find them fast."""
 BATCH_BYTES = 1 << 20
-"""Writes of so many bytes make a transaction, so that it is short for those who wait for the next one."""
+"""A transaction takes no more writes once they have this many bytes: those that wait for the next one wait less."""
 
 WAITING_BYTES, ROW_BYTES = 2000, 2000
 """What a write takes beside its values, and what each of its rows does: its key, the row as it was and is, its part of

@@ -4,8 +4,8 @@ The triggers use only what a stock SQLite >= 3.38 has, so that any program can w
 without calling their triggers (unless `recursive_triggers` is on, which is per connection): BEFORE triggers set aside
 the rows that a write could replace, and the AFTER trigger logs those that are gone. The triggers miss the rows that OR
 REPLACE replaces by random() in its VALUES, which SQLite computes twice. Every name of a column is qualified: where
-there is no such column, SQLite takes a bare name in double quotes for text. No trigger
-calls a JSON function: SQLite 3.38 to 3.40 refuse that to a program that has set `trusted_schema` off.
+there is no such column, SQLite takes a bare name in double quotes for text. No trigger calls a JSON function: SQLite
+3.38 to 3.40 refuse that to a program that has set `trusted_schema` off.
 Invariant: applied in order of `seq`, the log's images turn an empty table into the table as it is.
 """
 

@@ -1,7 +1,7 @@
 """The tables of durable rooms in SQLite: a row for each room, its messages, and the idempotency keys of messages.
 
-Messages have a rowid: they are appended where the last one is, whatever their room. Clustered
-by their key they would cost twice to ten times as much.
+Messages have a rowid: they are appended where the last one is, whatever their room. Clustered by their key they would
+cost twice to ten times as much.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from tidegate.store.sqlite.serving.result_codes import Fault, fault
 log = logging.getLogger("tidegate.store")
 
 SHORT_S = 30.0
-"""After so many seconds a file that is too short is damaged, also when it is too large to be checked."""
+"""Seconds after which a file that is still too short counts as damaged, also when it is too large to be checked."""
 
 
 class DatabaseFile:

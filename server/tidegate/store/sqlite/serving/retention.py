@@ -1,7 +1,6 @@
 """Pruning the change log and the memory of requests, in small steps.
 
-Invariant: `pruned_to` moves in the same transaction in which changes go, so that every reader
-notices a gap.
+Invariant: `pruned_to` moves in the same transaction in which changes go, so that every reader notices a gap.
 """
 
 from __future__ import annotations

@@ -167,5 +167,5 @@ class WriteHealth:
         self._reserve.give_up()
 
     def _has_pages(self, connection: apsw.Connection, wanted: int) -> bool:
-        """Whether so many bytes of the file are unused that it does not have to grow for a while."""
+        """Whether the file has enough unused bytes that it does not have to grow for a while."""
         return bool(connection.pragma("freelist_count") * connection.pragma("page_size") >= wanted)

@@ -252,7 +252,7 @@ class Writer:
         return self.rooms.carry_out(cursor, work)
 
     def _housekeeping(self, connection: apsw.Connection) -> bool:
-        """One step; returns whether so much is left that it should go on as soon as no mutation waits."""
+        """One step. Returns whether there is more to do: the next step then follows as soon as no mutation waits."""
         try:
             now = int(time.time() * 1000)
             many = prune(connection, now, self._keep) > STEP // 2

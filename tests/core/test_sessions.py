@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec import UNSET
 
-from tidegate.core import unproven
+from tidegate.core import authentication_deadlines
 from tidegate.core.closes import GOING_AWAY, NORMAL, RESTART, UNAUTHENTICATED
 from tidegate.core.effects import Close, Effect, Identify, Push, Reply
 from tidegate.core.errors import Refused
@@ -229,13 +229,13 @@ def test_a_client_that_must_authenticate_is_greeted_without_an_identity_and_ends
     strict.connected(user, VerifiedIdentity(ADA, None), 100.0)
     for session, request in ((late, JoinRequest(room="lobby")), (late, ListRequest(resource="users"))):
         with pytest.raises(Refused, match="authenticate first") as refused:
-            unproven.check(session, request)
+            authentication_deadlines.check(session, request)
         assert refused.value.code == "unauthenticated"
-    unproven.check(late, AuthenticateRequest(token="t"))
-    unproven.check(late, PingRequest())
+    authentication_deadlines.check(late, AuthenticateRequest(token="t"))
+    authentication_deadlines.check(late, PingRequest())
     strict.identified(timely, None, VerifiedIdentity(ADA, None), 109.0)
     for session in (timely, user):
-        unproven.check(session, JoinRequest(room="lobby"))
+        authentication_deadlines.check(session, JoinRequest(room="lobby"))
     assert [effect for effect in strict.tick(109.9) if isinstance(effect, Close)] == []
     (end,) = [effect for effect in strict.tick(110.0) if isinstance(effect, Close)]
     assert (end.session, end.code, end.reason) == (late, UNAUTHENTICATED, "no valid token came in time")

@@ -15,8 +15,9 @@ from tidegate.engines.hub.rooms import RoomsOfHub
 from tidegate.hub.messages import Kind
 from tidegate.hub.server import HubServer, Join
 from tidegate.store import Retention
-from tidegate.store.backends import LentStore, open_lent_store
+from tidegate.store.backends import open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
+from tidegate.store.opened import LentStore
 from tidegate.store.serving.retention import KEEP
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 

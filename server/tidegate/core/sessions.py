@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
+from tidegate.core.authentication_deadlines import AuthenticationDeadlines
 from tidegate.core.closes import FORBIDDEN, INTERNAL_ERROR, OVERLOADED, REASONS, UNAUTHENTICATED
 from tidegate.core.effects import Close, Effect, Ref, Reply
 from tidegate.core.errors import Refused, error_message
@@ -18,7 +19,6 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.protocol import Protocol
 from tidegate.core.renewals import GiveIdentity, Renewals
 from tidegate.core.session import Session
-from tidegate.core.unproven import Unproven
 from tidegate.core.users import Users
 from tidegate_protocol import PROTOCOL_VERSION, CloseCode, Goodbye, Limits, Welcome
 
@@ -56,7 +56,7 @@ class Sessions:
         """Whether the gateway is about to end, so that new clients should go elsewhere."""
         self._greeting = greeting
         self._renewals = Renewals(identity)
-        self._unproven = Unproven(authenticate_within)
+        self._authentication_deadlines = AuthenticationDeadlines(authenticate_within)
         self._sessions: dict[Session, None] = {}
         self._users = Users()
         """A session that was turned away is of no user."""
@@ -96,7 +96,7 @@ class Sessions:
             limits=self._greeting.limits,
             contract=self._greeting.contract,
         )
-        if session.user.anonymous and not self._unproven.waits_for(session, now):
+        if session.user.anonymous and not self._authentication_deadlines.begin(session, now):
             identity_token = self._renewals.begin(session, now)
             if identity_token is not None:
                 welcome.identity = identity_token
@@ -115,7 +115,7 @@ class Sessions:
         before = session.user.id
         token = self._renewals.of(session, identity, now)
         effects = self.protocol.identified(session, ref, identity, now, token)
-        self._unproven.discard(session)
+        self._authentication_deadlines.discard(session)
         if session.user.id != before and session in self._sessions:
             self._users.discard(before, session)
             self._users.add(session.user.id, session)
@@ -133,7 +133,7 @@ class Sessions:
         self._users.discard(session.user.id, session)
         self.heartbeats.discard(session)
         self._renewals.discard(session)
-        self._unproven.discard(session)
+        self._authentication_deadlines.discard(session)
         return self.protocol.ended(session, code, now)
 
     def goodbye(self, code: CloseCode, retry_after: Callable[[], float]) -> Sequence[Effect]:
@@ -181,7 +181,7 @@ class Sessions:
             *self.protocol.tick(now),
             *self.heartbeats.tick(now),
             *self._renewals.tick(now),
-            *self._unproven.tick(now),
+            *self._authentication_deadlines.tick(now),
         ]
 
     def shift(self, seconds: float) -> None:

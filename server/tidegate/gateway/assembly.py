@@ -188,7 +188,7 @@ def assemble(
         http = HttpApi(contract, handler, gate, work, session_clock)
     effects.add(Identify, handler.identify)
     effects.add(SharePresence, partial(_share_presence, engine, lifecycle))
-    sessions.protocol.rooms.occupants.watch = lifecycle
+    sessions.protocol.rooms.occupants.listener = lifecycle
     listener.on_occupied, listener.on_vacated = lifecycle.occupied, lifecycle.vacated
     streams = Streams(handler, lambda: engine.node)
     stream_requests = StreamRequests(streams, Forwarding(streams, engine, listener), tokens, session_clock)

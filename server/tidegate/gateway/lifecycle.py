@@ -35,7 +35,7 @@ Listener = Callable[[Happened], None]
 
 
 class Lifecycle:
-    """Implements `core.rooms.watch.Watch`. Every method belongs to the gateway's loop."""
+    """Implements `core.rooms.membership_listener.MembershipListener`. Every method belongs to the gateway's loop."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from tidegate.contract import ApplicationRequest, Contract
-from tidegate.core import unproven
+from tidegate.core import authentication_deadlines
 from tidegate.core.closes import DRAIN
 from tidegate.core.draining import Drain
 from tidegate.core.effects import Effect, Identify, Ref
@@ -106,7 +106,7 @@ class SessionHandler:
     ) -> None:
         """Carry a request out. `changed`: what to do instead of the effects that it leads to. Raises Refused."""
         if session.must_authenticate:
-            unproven.check(session, request)
+            authentication_deadlines.check(session, request)
         if type(request) is ApplicationRequest:
             self._counts.of_application[request.type] += 1
             self._work.spawn(session, [_ref(request)], self._custom.answer(session, request))

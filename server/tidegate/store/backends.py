@@ -5,19 +5,15 @@ psycopg is an optional dependency: it is imported only when a URL asks for Postg
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from tidegate.contract import Resource
-from tidegate.core.budgets.ledger import Ledger
-from tidegate.core.budgets.spent import Spent
-from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage, RoomLog
-from tidegate.core.rows.ports import Store
 from tidegate.hub.connector import Hub
 from tidegate.store.errors import StoreError
 from tidegate.store.hub.store import HubStore
 from tidegate.store.migration.port import Migrations
+from tidegate.store.opened import LentStore, OpenedStore
 from tidegate.store.seed_rows import SampleRows
 from tidegate.store.serving.retention import KEEP, Retention
 from tidegate.store.serving.snapshots import spool_folder
@@ -26,50 +22,6 @@ from tidegate.store.sqlite.migration import migrate as sqlite_migrate
 from tidegate.store.sqlite.seed import seed as seed_sqlite
 from tidegate.store.sqlite.serving.epoch import new_epoch as new_epoch_in_sqlite
 from tidegate.store.sqlite.serving.store import SqliteStore
-
-
-class OpenedStore(Store, Protocol):
-    """A store, and what the database keeps for the gateway beside rows."""
-
-    ledger: Ledger
-    """Counts the writes that wait."""
-    rooms: RoomLog | None
-    """The log of durable rooms, where the application has any."""
-    spent: Spent
-    """How long reads of each connection took."""
-
-    @property
-    def identity_secret(self) -> str:
-        """Signs the identity tokens of anonymous clients."""
-
-    async def close(self, patience: float = ...) -> None:
-        """End everything. What is not written after `patience` seconds is refused."""
-
-    def unfinished(self) -> list[str]:
-        """What the store still waits for while it is closed. May be called in any thread."""
-
-
-class LentStore(OpenedStore, Protocol):
-    """A store whose changes are records of the log, and which workers use through a hub."""
-
-    @property
-    def reads_log(self) -> bool:
-        """Whether the change feed reads the log, whatever is wrong with writes."""
-
-    def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
-        """Have it written for a durable room."""
-
-    def noticed(self, what: str) -> None:
-        """Another process that reads the database found damage."""
-
-    def committed(self) -> None:
-        """A worker committed something itself."""
-
-    def rooms_appended(self, rooms: Sequence[str]) -> None:
-        """A worker wrote to durable rooms itself: tell other gateways."""
-
-    def watch_rooms(self, changed: Changed) -> None:
-        """Call `changed` when another gateway wrote to durable rooms."""
 
 
 async def open_lent_store(

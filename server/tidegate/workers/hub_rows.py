@@ -17,8 +17,9 @@ from tidegate.hub.line import Line, Receiver
 from tidegate.loading import load_contract
 from tidegate.room_engine import has_durable
 from tidegate.store import Retention, StoreError, Timeouts
-from tidegate.store.backends import LentStore, open_lent_store
+from tidegate.store.backends import open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
+from tidegate.store.opened import LentStore
 
 log = logging.getLogger("tidegate.hub")
 NOT_YET = Counted(

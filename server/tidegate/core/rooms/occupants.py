@@ -18,11 +18,11 @@ from tidegate.core.rooms.elsewhere import Elsewhere
 from tidegate.core.rooms.entries import RemoteMember
 from tidegate.core.rooms.ghosts import Ghosts
 from tidegate.core.rooms.limits import Openings, RoomLimits
+from tidegate.core.rooms.membership_listener import MembershipListener, NoListener
 from tidegate.core.rooms.memberships import Memberships
 from tidegate.core.rooms.ports import Standing
 from tidegate.core.rooms.presence import Difference, Info
 from tidegate.core.rooms.room import Room, RoomRules
-from tidegate.core.rooms.watch import Unwatched, Watch
 from tidegate.core.session import Session
 
 
@@ -35,7 +35,7 @@ class Occupants:
         self.announcements = Announcements()
         self._limits = limits
         self.openings = Openings(limits.new_rooms)
-        self.watch: Watch = Unwatched()
+        self.listener: MembershipListener = NoListener()
         self._ghosts = Ghosts()
         self._elsewhere = Elsewhere(ledger)
 
@@ -58,7 +58,7 @@ class Occupants:
     def exit(self, session: Session, room: Room, now: float) -> list[Effect]:
         self.memberships.leave(session, room)
         room.discard(session)
-        self.watch.left(session, room)
+        self.listener.left(session, room)
         return [
             *self.announcements.announce(room, room.presence.leave(session.user.id, session), now),
             *self._close_if_empty(room, now),
@@ -69,7 +69,7 @@ class Occupants:
         rooms = self.memberships.rooms(session)
         for room in rooms:
             room.discard(session)
-            self.watch.left(session, room)
+            self.listener.left(session, room)
         if rooms:
             self._ghosts.add(session, now, grace)
 

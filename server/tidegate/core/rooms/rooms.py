@@ -177,7 +177,7 @@ class Rooms:
                 raise Refused("limit_reached", EARLIER_JOIN, pointer="/room", retry_after=1.0)
             opened = unless_older(opened, held.began)
             effects += before_answer(join, opened, held)
-        self.occupants.watch.joined(session, room)
+        self.occupants.listener.joined(session, room)
         mode = self.guard.mode(session, room, join.mode)
         room.follow(session, mode)
         missed = opened.missed or ()

@@ -12,19 +12,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.errors import Refused, internal
-from tidegate.core.rooms.room_log import Changed, ForgetRoom, Kept, NewMessage
-from tidegate.core.rows.ports import Change, Store
+from tidegate.core.rooms.room_log import ForgetRoom, Kept, NewMessage
+from tidegate.core.rows.ports import Change
 from tidegate.hub.frames import frame
 from tidegate.hub.line import Line
 from tidegate.hub.messages import Refusal, encode
 from tidegate.store.hub import messages as say
 from tidegate.store.hub.crossing import mutation_from
+from tidegate.store.opened import LentStore
 
 log = logging.getLogger("tidegate.hub")
 
@@ -32,32 +33,6 @@ PART_BYTES = 1 << 20
 """Records in one frame, about."""
 LONGEST_RECORD = 64 << 20
 """A change that is larger is a reset of its resource for the workers: they read its rows again."""
-
-
-class LentStore(Store, Protocol):
-    """A store of one process whose feed delivers the log's records as they are."""
-
-    @property
-    def identity_secret(self) -> str: ...
-
-    @property
-    def reads_log(self) -> bool:
-        """Whether the change feed reads the log, whatever is wrong with writes."""
-
-    def keep(self, work: NewMessage | ForgetRoom) -> asyncio.Future[Kept]:
-        """Have it written for a durable room. Raises Refused."""
-
-    def noticed(self, what: str) -> None:
-        """Another process found damage in the database."""
-
-    def committed(self) -> None:
-        """A worker committed something itself."""
-
-    def rooms_appended(self, rooms: Sequence[str]) -> None:
-        """A worker wrote to durable rooms itself: tell other gateways."""
-
-    def watch_rooms(self, changed: Changed) -> None:
-        """Call `changed` when another gateway wrote to durable rooms."""
 
 
 class RowsOfHub:

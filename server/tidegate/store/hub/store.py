@@ -1,6 +1,6 @@
 """A worker's side of rows over SQLite: it reads the file itself; the hub writes, and sends what the change log gets.
 
-Implements `store.backends.OpenedStore`. While the hub is away rows are read, and no write is taken.
+Implements `store.opened.OpenedStore`. While the hub is away rows are read, and no write is taken.
 Invariant: a write has one outcome. Where the line ends after it was sent, the client hears that it may have been done.
 """
 

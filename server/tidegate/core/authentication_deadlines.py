@@ -1,4 +1,4 @@
-"""The clients that have to authenticate and have not done so, where no anonymous clients are let in.
+"""The clients that have not authenticated and have to, where no anonymous clients are let in.
 
 Such a client is greeted, so that it can send `authenticate`. It may do nothing else, and not for long.
 Invariant: a session that must authenticate is in no room and reads nothing; it ends at its deadline.
@@ -19,17 +19,17 @@ FIRST = "authenticate first: this gateway lets no anonymous clients in"
 TOO_LATE = "no valid token came in time"
 
 
-class Unproven:
+class AuthenticationDeadlines:
     """Of one gateway."""
 
     def __init__(self, within: float | None) -> None:
         """`within`: the seconds that a client has; None where anonymous clients are let in."""
         self._within = within
         self._deadlines: dict[Session, float] = {}
-        """All have equally long, so that the first one ends first."""
+        """The client that connected first comes first, because all have the same time."""
 
-    def waits_for(self, session: Session, now: float) -> bool:
-        """Whether the anonymous client of `session` has to authenticate; from now on its time runs."""
+    def begin(self, session: Session, now: float) -> bool:
+        """Let the time of an anonymous client run. False where it does not have to authenticate."""
         if self._within is None:
             return False
         session.must_authenticate = True

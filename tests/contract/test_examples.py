@@ -20,8 +20,8 @@ from tidegate.contract import Contract
 from tidegate.contract.compiled import CompiledSchema, Compiler
 from tidegate.contract.explain import violations
 from tidegate.core.errors import Refused
+from tidegate.json_pointer import pointer
 from tidegate.schema.definition import Kind
-from tidegate.schema.subschemas import pointer
 from tidegate_protocol import CLIENT_MESSAGES, SERVER_MESSAGES
 
 SCHEMA = ROOT / "schema"

@@ -14,7 +14,7 @@ from tidegate.contract.compiled import Compiler
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.contract.explain import violations
 from tidegate.contract.hazards import VALUES
-from tidegate.schema.subschemas import pointer
+from tidegate.json_pointer import pointer
 
 
 def test_explaining_property_names_of_a_large_object_is_fast() -> None:

@@ -28,8 +28,9 @@ from tidegate.core.session import Session
 from tidegate.gateway.effects import Effects
 from tidegate.gateway.sender import Sender
 from tidegate.gateway.sessions import SessionHandler
+from tidegate.json_pointer import pointer
 from tidegate.schema import derive
-from tidegate.schema.subschemas import mapped, pointer
+from tidegate.schema.subschemas import mapped
 from tidegate.store.serving import mutations as store_mutations
 from tidegate.transport import text_frame
 

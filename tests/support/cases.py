@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 SHOWN = 20
-"""The failure shows at most so many wrong cases."""
+"""The failure shows at most this many wrong cases."""
 LINES = 8
-"""The failure shows at most so many lines for each."""
+"""The failure shows at most this many lines of each."""
 
 Tried = Callable[[object], AbstractContextManager[None]]
 

@@ -15,7 +15,7 @@ from msgspec import inspect
 
 T = TypeVar("T")
 MOST_FIELDS = 64
-"""A subclass has at most so many further fields: the sender of a message chooses them, and each costs time."""
+"""The most further fields of a subclass: the sender of a message chooses them, and each costs time."""
 _FURTHER = "__further_of__"
 _UNFIT = frozenset('"\\')
 

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 from tidegate.codegen.names import type_name, unique
+from tidegate.json_pointer import pointer, steps
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, steps_of
-from tidegate.schema.subschemas import mapped, pointer, subschemas, unescape
+from tidegate.schema.subschemas import mapped, subschemas
 
 
 class Places:
@@ -24,7 +25,7 @@ class Places:
         """{(definition, pointer): name of the new definition}"""
         for title, place in sorted({target for schema in definitions.values() for target in _targets(schema)}):
             if place in dict(subschemas(definitions.get(title, {}))):
-                name = type_name(title, [unescape(step) for step in place.split("/")[1:]], definitions[title])
+                name = type_name(title, steps(place), definitions[title])
                 self._names[title, place] = unique(name, {*definitions, *self._names.values()})
 
     def named(self, title: str, schema: JsonSchema) -> JsonSchema:

@@ -14,8 +14,9 @@ from typing import Any
 from tidegate.codegen.model import Named
 from tidegate.codegen.names import type_name, unique, words
 from tidegate.codegen.objects import conjuncts, kinds, object_shape, target
+from tidegate.json_pointer import escape, steps
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.subschemas import escape, mapped, subschemas, unescape
+from tidegate.schema.subschemas import mapped, subschemas
 
 _UNFIT = frozenset('"\\')
 Tag = tuple[str, str | int]
@@ -54,7 +55,7 @@ class Classes:
         }
         self._names: dict[Place, str] = {}
         self._places = {
-            id(sub): Place(name, tuple(map(unescape, pointer.split("/")[1:])))
+            id(sub): Place(name, tuple(steps(pointer)))
             for name, schema in self.definitions.items()
             for pointer, sub in subschemas(schema)
             if isinstance(sub, dict)

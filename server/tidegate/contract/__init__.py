@@ -5,10 +5,10 @@ from tidegate.contract.claims import canonical_room_rules, canonical_rules, clai
 from tidegate.contract.contract import ApplicationRequest, BrokenOutput, Contract
 from tidegate.contract.custom import APPLICATION, CustomMessageRules
 from tidegate.contract.row_rules import RowRules, row_rules
+from tidegate.json_pointer import escape
 from tidegate.schema import HistoryRules, Property, Resource, RoomType
 from tidegate.schema.definition import ACKNOWLEDGEMENT
 from tidegate.schema.http_statuses import NEEDS_CONNECTION, status_of
-from tidegate.schema.subschemas import escape
 
 __all__ = [
     "ACKNOWLEDGEMENT",

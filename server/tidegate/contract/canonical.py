@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.int64 import Int64
+from tidegate.json_pointer import escape
 from tidegate.schema.filter_schemas import COMBINERS, NULLNESS
 from tidegate.schema.resource import Property
-from tidegate.schema.subschemas import escape
 
 Change = Callable[[Any], Any]
 # It does not match texts that only look like one: the year 0, or a leap second.

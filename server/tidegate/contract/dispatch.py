@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from tidegate.json_pointer import escape
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, steps_of
-from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, mapped
+from tidegate.schema.subschemas import MANY, NAMED, ONE, mapped
 from tidegate.schema.tags import WORDS, Candidates, Dispatch, Path, Tags, Union
 
 TAG = "x-tag"

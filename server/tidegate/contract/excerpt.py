@@ -11,7 +11,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.schema.subschemas import pointer
+from tidegate.json_pointer import pointer
 
 ITEMS = 1024
 """Items of an array in the excerpt: more than any `maxItems` of the protocol."""

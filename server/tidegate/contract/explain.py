@@ -20,8 +20,8 @@ from tidegate.contract.dispatch import TAG
 from tidegate.contract.evaluated import Applied
 from tidegate.contract.excerpt import STEPS, SURE, Excerpt
 from tidegate.core.errors import nearest, shorten
+from tidegate.json_pointer import escape, pointer
 from tidegate.schema.instance_path import Locate, locator
-from tidegate.schema.subschemas import escape, pointer
 from tidegate_protocol import Violation
 
 LIMIT = 10

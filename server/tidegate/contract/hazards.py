@@ -15,8 +15,8 @@ import msgspec
 
 from tidegate.contract.skim import skim
 from tidegate.core.errors import Refused, nearest
+from tidegate.json_pointer import pointer
 from tidegate.schema.derive import SAFE_INTEGER
-from tidegate.schema.subschemas import pointer
 
 DEPTH = 32
 """Maximum nesting of objects and arrays. The message itself counts as one level."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.explain import UNEXPLAINED, violations
+from tidegate.json_pointer import escape
 from tidegate.schema import Resource, derive
-from tidegate.schema.subschemas import escape
 from tidegate_protocol import Violation
 
 Row = dict[str, Any]

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.contract.sample_rows import Fault, Row
+from tidegate.json_pointer import escape
 from tidegate.schema import Resource
-from tidegate.schema.subschemas import escape
 
 Rows = Mapping[str, Sequence[Row]]
 

@@ -13,8 +13,8 @@ from tidegate.contract.canonical import NotCanonical, canonicalise, changes
 from tidegate.contract.compiled import Compiler
 from tidegate.contract.explain import violations
 from tidegate.contract.row_rules import row_rules
+from tidegate.json_pointer import escape
 from tidegate.schema import Resource, derive
-from tidegate.schema.subschemas import escape
 from tidegate.schema.suggestions import suggestion
 from tidegate_protocol import Violation
 

@@ -9,9 +9,9 @@ from tidegate.documents.api_answers import JSON, TAG, JsonObject, content, heade
 from tidegate.documents.api_schemas import changes, component, partial_row, row_data, sent
 from tidegate.documents.components import reference
 from tidegate.documents.examples import Examples
+from tidegate.json_pointer import escape
 from tidegate.schema import Resource, Schemas, derive, filter_schemas
 from tidegate.schema.definition import APPLICATION_PREFIX
-from tidegate.schema.subschemas import escape
 
 WORDS = frozenset({"filter", "sort", "limit", "offset", "fields", "count"})
 """Parameters of a list that are no conditions."""

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.json_pointer import escape, steps, unescape
 from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.subschemas import escape, unescape
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def pascal(name: str) -> str:
 
 def at(schema: Any, pointer: str) -> Any:
     """What stands at `pointer` in `schema`."""
-    for step in pointer.split("/")[1:]:
-        schema = schema[unescape(step)]
+    for name in steps(pointer):
+        schema = schema[name]
     return schema
 
 

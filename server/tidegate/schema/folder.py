@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from tidegate.json_pointer import escape, unescape
 from tidegate.schema.definition import KINDS, Definition, Kind, Schemas
 from tidegate.schema.file import File, at, pascal, title_of
 from tidegate.schema.json_text import NotJson, read_json
 from tidegate.schema.older.dialects import DIALECT, draft_of
 from tidegate.schema.problem import Problem, SchemaError
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.subschemas import escape, mapped, unescape
+from tidegate.schema.subschemas import mapped
 from tidegate.schema.suggestions import suggestion
 
 PROTOCOL_MARKS = ("types/error_code.schema.json", "types/close_code.schema.json", "server/welcome.schema.json")

@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import ValidationError
 
-from tidegate.schema.subschemas import escape
+from tidegate.json_pointer import escape
 
 Path = list[str | int]
 Locate = Callable[[ValidationError], Path]

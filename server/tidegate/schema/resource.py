@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from tidegate.int64 import FORMAT as INT64
+from tidegate.json_pointer import unescape
 from tidegate.schema import patterns
-from tidegate.schema.subschemas import unescape
 
 JsonSchema = dict[str, Any]
 Definitions = Mapping[str, Any]

@@ -9,27 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tidegate.json_pointer import escape
+
 ONE = frozenset({
     "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
     "unevaluatedItems", "unevaluatedProperties", "x-part",
 })  # fmt: skip
 MANY = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties", "x-refusals"})
-
-
-def escape(part: str | int) -> str:
-    """One step of an RFC 6901 pointer, escaped."""
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def unescape(step: str) -> str:
-    """The name that `escape` made the step of a pointer from."""
-    return step.replace("~1", "/").replace("~0", "~")
-
-
-def pointer(path: list[str | int]) -> str:
-    """The RFC 6901 pointer with these steps."""
-    return "".join(f"/{escape(part)}" for part in path)
 
 
 def subschemas(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import EVERYTHING, LOOKS_INTO, And, Filter, Term
 from tidegate.core.rows.ports import ReadQuery
+from tidegate.json_pointer import escape
 
 TEXT_CONDITIONS = 20
 """Conditions that look into texts, in one filter; one that looks into arrays counts twice. In a `list` with `count`,
@@ -103,13 +104,9 @@ class _Texts:
                     if operator in LOOKS_INTO:
                         self._left -= 2 if operator in {"ina", "nina"} else 1
                         if self._left < 0:
-                            raise self._refused(f"{at}/{_escaped(name)}/{operator}")
+                            raise self._refused(f"{at}/{escape(name)}/{operator}")
 
     def _refused(self, pointer: str) -> Refused:
         where = " in a list with `count`" if self._count else ""
         message = f"more than {self._most} conditions look into texts or arrays{where}: ask with fewer of them"
         return Refused("limit_reached", message, pointer=pointer)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.json_pointer import steps
 from tidegate_protocol import Gap, RoomPosition
 
 
@@ -64,8 +65,7 @@ def _whole(value: Any) -> Any:
 
 def _at(value: Any, pointer: str) -> Any:
     """The value at `pointer`. Raises LookupError where there is none."""
-    for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
+    for name in steps(pointer):
         if isinstance(value, dict):
             value = value[name]
         elif isinstance(value, list) and name.isdecimal():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema import derive, filter_schemas
 from tidegate.schema.compat.access import access_changes
 from tidegate.schema.compat.changes import Changes
@@ -12,7 +13,6 @@ from tidegate.schema.compat.report import Difference
 from tidegate.schema.compat.rooms import compare_rooms
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.resource import JsonSchema, Resource
-from tidegate.schema.subschemas import escape
 
 _ALSO_SENT = (
     (derive.update_schema, "in an update"),

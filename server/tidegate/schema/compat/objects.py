@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import pointer
 from tidegate.schema.compat.facts import Facts, Shape, covered_by, evaluated, matches
 from tidegate.schema.compat.parts import Part, Parts, flat
 from tidegate.schema.compat.run import Run
@@ -43,7 +44,7 @@ def _required(run: Run, facts: Facts, piece: Part) -> None:
         elif name in facts.shape.names and not facts.absent(name):
             run.fault(run.place(facts, piece, "required"), f"{name!r} was always present", "/required")
         else:
-            run.fault(piece, "was always present, and clients may rely on it", _step("properties", name))
+            run.fault(piece, "was always present, and clients may rely on it", pointer(("properties", name)))
     for name, others in piece.words.get("dependentRequired", {}).items():
         if facts.absent(name):
             continue
@@ -85,7 +86,7 @@ def _named(run: Run, facts: Facts, piece: Part, name: str, surely: Shape) -> Non
         return
     for target, closes in _targets(run, facts, piece, name, surely):
         if closes:
-            run.fault(_part_with(facts, name) or piece, "clients may no longer send it", _step("properties", name))
+            run.fault(_part_with(facts, name) or piece, "clients may no longer send it", pointer(("properties", name)))
         elif own or not target.demands_anything:
             run.require(Facts(own), target)
         elif _programs_choose(facts):
@@ -94,7 +95,7 @@ def _named(run: Run, facts: Facts, piece: Part, name: str, surely: Shape) -> Non
             )
         elif run.received:
             reason = "is optional, and the open object does not name it any more"
-            run.fault(piece, reason, _step("properties", name), breaking=False)
+            run.fault(piece, reason, pointer(("properties", name)), breaking=False)
         else:
             reason = "the open object names it now; a client that already sends it must send such values"
             run.fault(target, reason, breaking=False)
@@ -134,7 +135,7 @@ def _like(run: Run, facts: Facts, piece: Part, pattern: str, surely: Shape) -> N
                 run.require(Facts(own), target)
             elif not run.received:
                 part = next(part for part, said in facts.said("patternProperties") if pattern in said)
-                run.fault(part, "clients may no longer send such properties", _step("patternProperties", pattern))
+                run.fault(part, "clients may no longer send such properties", pointer(("patternProperties", pattern)))
 
 
 def _others(run: Run, facts: Facts, piece: Part) -> None:
@@ -188,7 +189,3 @@ def _dict(schema: Any) -> dict[str, Any]:
 
 def _part_with(facts: Facts, name: str) -> Part | None:
     return next((part for part, said in facts.said("properties") if name in said), None)
-
-
-def _step(*steps: str) -> str:
-    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.references import mentioned, reachable
 from tidegate.schema.resource import REF_PREFIX, follow
-from tidegate.schema.subschemas import escape, mapped, subschemas
+from tidegate.schema.subschemas import mapped, subschemas
 
 ANNOTATIONS = frozenset({
     "$comment", "contentEncoding", "contentMediaType", "contentSchema", "default", "deprecated", "description",

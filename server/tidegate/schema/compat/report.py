@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.json_pointer import escape, steps
 from tidegate.schema.compat.parts import Part, Side
 from tidegate.schema.compat.run import Fault
 
@@ -110,15 +111,14 @@ class Report:
 def _existing(schema: Any, pointer: str) -> str:
     """The longest beginning of `pointer` that leads somewhere."""
     reached = ""
-    for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
+    for name in steps(pointer):
         if isinstance(schema, dict) and name in schema:
             schema = schema[name]
         elif isinstance(schema, list) and name.isdigit() and int(name) < len(schema):
             schema = schema[int(name)]
         else:
             break
-        reached += f"/{step}"
+        reached += f"/{escape(name)}"
     return reached
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema.compat.facts import UNIONS, Alternative, Facts
 from tidegate.schema.compat.kinds import NUMBERS
 from tidegate.schema.compat.mates import mate_of, told_apart
 from tidegate.schema.compat.parts import Part, Parts
 from tidegate.schema.compat.run import Run
 from tidegate.schema.compat.words import several
-from tidegate.schema.subschemas import escape
 
 MOST_VALUES = 24
 """An alternative whose tag has no more values than this is compared for each value."""

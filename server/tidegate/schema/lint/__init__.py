@@ -13,6 +13,7 @@ from itertools import combinations
 
 from jsonschema_rs import Draft202012Validator, Registry
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.lint.annotations import Annotations
 from tidegate.schema.lint.costs import cost_problems
@@ -27,7 +28,7 @@ from tidegate.schema.patterns import OPEN, overlap
 from tidegate.schema.problem import Problem
 from tidegate.schema.references import mentioned
 from tidegate.schema.regex import LINEAR
-from tidegate.schema.subschemas import escape, subschemas
+from tidegate.schema.subschemas import subschemas
 from tidegate.schema.suggestions import suggestion
 
 LONGEST_TYPE = 64

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from jsonschema_rs import Draft202012Validator, Registry, Validator
 
+from tidegate.json_pointer import pointer
 from tidegate.schema.definition import Definition, Kind
 from tidegate.schema.folder import META
 from tidegate.schema.instance_path import locator
@@ -19,7 +20,7 @@ from tidegate.schema.lint.annotation_texts import misplaced, value_reason
 from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import JsonSchema
-from tidegate.schema.subschemas import pointer, subschemas
+from tidegate.schema.subschemas import subschemas
 
 FILES: Mapping[Kind, str] = META
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import SMALL, fits, is_regex, size_of
 from tidegate.schema.resource import json_types, resolved
-from tidegate.schema.subschemas import escape, subschemas
+from tidegate.schema.subschemas import subschemas
 
 UNIQUE_ITEMS = 256
 """Maximum number of arrays or objects under `uniqueItems`. Some validators compare each item with each other item."""

@@ -13,12 +13,13 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, Validator
 
+from tidegate.json_pointer import escape, pointer
 from tidegate.schema.instance_path import locator
 from tidegate.schema.lint.words import KEYWORDS, keyword_hint, type_hint
 from tidegate.schema.older.dialects import DIALECT
 from tidegate.schema.older.explanations import explanation
 from tidegate.schema.resource import kind_of
-from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, pointer, subschemas
+from tidegate.schema.subschemas import MANY, NAMED, ONE, subschemas
 
 Found = tuple[str, str]
 """(pointer into the schema, what is wrong and what to write)"""

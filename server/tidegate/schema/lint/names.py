@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import escape, unescape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.file import derived_title, pascal
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import steps_of
-from tidegate.schema.subschemas import escape, subschemas, unescape
+from tidegate.schema.subschemas import subschemas
 
 RESERVED = frozenset({
     "Annotated", "Any", "App", "CONTRACT", "ClassVar", "ClientMessages", "Ellipsis", "EqualityConditions", "False",

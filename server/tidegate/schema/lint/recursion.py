@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.problem import Problem
 from tidegate.schema.references import mentioned, reachable
 from tidegate.schema.resource import REF_PREFIX, JsonSchema, follow
-from tidegate.schema.subschemas import escape, subschemas
+from tidegate.schema.subschemas import subschemas
 from tidegate.schema.tags import WORDS, Tags
 
 LOOP = "the schema refers to itself for the same value; a recursion must go into a property or an item"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tidegate.json_pointer import escape
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import SCALARS
 from tidegate.schema.lint.row_rules import rule_problems
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import Resource, read_resource
-from tidegate.schema.subschemas import escape
 from tidegate.schema.suggestions import suggestion
 
 DERIVED = ("Create", "Update", "Filters", "Key")

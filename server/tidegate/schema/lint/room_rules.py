@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from keyword import iskeyword
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.lint.row_rules import CLAIM, LIKE_A_CLAIM, filter_problems, texts_in
 from tidegate.schema.patterns import OPEN, PARAMETER, parameters
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import Resource, read_resource
-from tidegate.schema.subschemas import escape
 from tidegate.schema.suggestions import suggestion
 
 OPERATORS = ("eq", "ne", "in", "nin")

@@ -12,13 +12,13 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
 
+from tidegate.json_pointer import escape, pointer
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.instance_path import locator
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, Property, Resource
-from tidegate.schema.subschemas import escape, pointer
 from tidegate.schema.suggestions import suggestion
 
 CLAIM = re.compile(r"\$user\.[^.]")

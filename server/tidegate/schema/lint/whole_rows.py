@@ -12,13 +12,14 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, Validator
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.derive import bounded
 from tidegate.schema.formats import FORMATS
 from tidegate.schema.problem import Problem
 from tidegate.schema.regex import LINEAR
 from tidegate.schema.resource import JsonSchema, follow, read_property
-from tidegate.schema.subschemas import escape, mapped
+from tidegate.schema.subschemas import mapped
 from tidegate.schema.suggestions import suggestion
 
 BY_DATABASE = 'For a value that the database sets, write "readOnly": true in place of a default'

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema import filter_schemas
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.lint.room_rules import rules_of
@@ -18,7 +19,6 @@ from tidegate.schema.mistakes.rows import filled
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import Property, Resource
-from tidegate.schema.subschemas import escape
 
 _TEXTS = frozenset({"$user.id", "$user.name"})
 _ROLES, _ANONYMOUS = "$user.roles", "$user.anonymous"

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from tidegate.json_pointer import escape
 from tidegate.schema.mistakes.site import Found, Site
-from tidegate.schema.subschemas import escape
 
 _SLASHED = re.compile(r"/(\^.*|.*\$)/([a-z]*)").fullmatch
 _TWICE = re.compile(r"\\\\[dwsbDWSB](?![a-z])").search

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.int64 import FORMAT as INT64
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import ANY, Property
-from tidegate.schema.subschemas import escape
 
 _FORMS = frozenset({"date", "date-time", "uuid", INT64})
 """Formats with a column type, or one spelling for each value."""

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tidegate.json_pointer import steps
 from tidegate.schema.definition import Schemas
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
-from tidegate.schema.subschemas import unescape
 from tidegate.schema.suggestions import suggestion
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}+|<[^<>]+>|(?:(?<=[-/:._])|^):[A-Za-z]\w*|%[sd]|(?<=/)[+#](?=/|$)")
@@ -78,7 +78,7 @@ def _history(history: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _pointer(pointer: str, schema: Any) -> str | None:
     """Why no message of a room with this schema has a value at `pointer`; None if one may have."""
-    for step in map(unescape, pointer.split("/")[1:]):
+    for step in steps(pointer):
         properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
         if step not in properties:
             closed = isinstance(schema, dict) and schema.get("additionalProperties") is False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.mistakes.site import own
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import Property, Resource
-from tidegate.schema.subschemas import escape
 
 
 def row_problems(schemas: Schemas) -> Iterator[Problem]:

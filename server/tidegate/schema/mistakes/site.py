@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
 from tidegate.schema.problem import Problem
 from tidegate.schema.resource import REF_PREFIX, JsonSchema
-from tidegate.schema.subschemas import MANY, NAMED, ONE, escape, subschemas
+from tidegate.schema.subschemas import MANY, NAMED, ONE, subschemas
 
 Found = tuple[str, str]
 """(pointer below the site, what is wrong and what to write)"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tidegate.schema.subschemas import unescape
+from tidegate.json_pointer import unescape
 
 
 def references(value: Any) -> Iterator[str]:

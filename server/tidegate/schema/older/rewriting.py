@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.json_pointer import escape
 from tidegate.schema.older.dialects import DIALECT, REF_ALONE, draft_of
 from tidegate.schema.older.json_values import has, references, resolves
-from tidegate.schema.subschemas import MANY, NAMED, ONE, escape
+from tidegate.schema.subschemas import MANY, NAMED, ONE
 
 JsonObject = dict[str, Any]
 _ANNOTATIONS = frozenset({"$comment", "$defs", "default", "definitions", "deprecated", "description", "examples"})

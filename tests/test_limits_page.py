@@ -18,7 +18,7 @@ from tidegate.core.rooms import ghosts, history, room
 from tidegate.core.rows import condition_limits, costly_changes, feed_cursor, subscription_index
 from tidegate.gateway import pace, work
 from tidegate.gateway.application import crossing, events, gate, life, side
-from tidegate.gateway.calls import calls, keyed, outcome, parts, refusals
+from tidegate.gateway.calls import calls, keyed, outcome, part_sender, refusals
 from tidegate.gateway.http import forwarding
 from tidegate.store import transactions
 from tidegate.store.serving import answers, reads, retention, room_log
@@ -140,7 +140,7 @@ def expected() -> dict[str, float]:
         "bytes in a part of an answer": outcome.PART_LIMIT,
         "bytes in the data of an own error": refusals.DATA_LIMIT,
         "streams of one connection": calls.STREAMS,
-        "bytes that wait for a client, above which its streams stand still": parts.UNSENT_BYTES,
+        "bytes that wait for a client, above which its streams stand still": part_sender.UNSENT_BYTES,
         "recent changes kept in memory": feed_cursor.KEPT_CHANGES,
         "bytes of recent changes kept in memory": feed_cursor.KEPT_BYTES,
     }

@@ -38,13 +38,13 @@ def limits(settings: Settings, workers: int = 1) -> AddressLimits:
     resumption = settings.max_rooms + settings.max_subscriptions + BESIDE
     frames = Rate(settings.rate, max(settings.rate * BURST_S, float(resumption)))
     received = Rate(float(settings.rate_bytes), settings.rate_bytes * BURST_OF_BYTES_S)
-    line = TrafficRates(frames, received)
+    connection = TrafficRates(frames, received)
     return AddressLimits(
         connects=Rate(settings.address_connects, max(1.0, settings.address_connects * BURST_S)),
         connections=settings.address_connections,
         tokens=Rate(settings.token_attempts / MINUTE_S, max(1.0, settings.token_attempts)),
-        line=line,
-        traffic=TrafficRates(*(Rate(rate.per_second * of_address, rate.burst * of_address) for rate in line)),
+        connection=connection,
+        traffic=TrafficRates(*(Rate(rate.per_second * of_address, rate.burst * of_address) for rate in connection)),
     )
 
 

@@ -27,10 +27,10 @@ async def opened(
     """`context`: that of the clients' listener. `document`: a whole document, by its name. Raises ConfigError."""
     if settings.dev and settings.serves_console:
         from tidegate.gateway import console_state  # noqa: PLC0415  # in development alone
-        from tidegate.gateway.inspection import Lines  # noqa: PLC0415  # as above
+        from tidegate.gateway.inspection import Connected  # noqa: PLC0415  # as above
 
-        lines = Lines(gateway, lambda: context.connections, context.now, store.spent)
-        context.routes.add(console_state.PATH, console_state.answer(lines))
+        connected = Connected(gateway, lambda: context.connections, context.now, store.spent)
+        context.routes.add(console_state.PATH, console_state.answer(connected))
     if settings.access_log:
         from tidegate.admin.access_log import AccessLog  # noqa: PLC0415  # only where it is on
 

@@ -70,7 +70,7 @@ async def test_a_user_is_followed_with_types_sizes_and_codes(tmp_path: Path) -> 
                 await follower.until(event="closed", code=1000)
             assert {event["user"] for event in follower.heard} == {"ada"}
             assert "secret" not in json.dumps(follower.heard)
-        await until(lambda: all(line.tally.tap is None for line in operators.inside.lines))
+        await until(lambda: all(line.tally.tap is None for line in operators.inside.connected))
 
 
 async def test_payloads_are_shown_in_development_only_and_tokens_never(tmp_path: Path) -> None:

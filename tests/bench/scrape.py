@@ -46,7 +46,7 @@ async def main(connections: int) -> None:
         async with running(Path(folder), max_rooms=1) as inside:
             writers = await fill(inside, connections)
             lag = LoopLag(1.0, asyncio.get_running_loop().time)
-            of = Sources(inside.gateway, inside.lines, inside.listener.context.counts, inside.store, lag)
+            of = Sources(inside.gateway, inside.connected, inside.listener.context.counts, inside.store, lag)
             took = []
             for _ in range(TIMES):
                 began = time.process_time()

@@ -20,7 +20,7 @@ async def test_the_state_has_connections_rooms_and_subscriptions_and_no_contents
         await client.ask({"type": "subscribe", "resource": "users", "filters": {"id": 1}})
         row = {"name": "a secret name", "email": "ada@example.com"}
         await client.ask({"type": "create", "resource": "users", "data": row})
-        response = console_state.answer(inside.lines)(ASKED)
+        response = console_state.answer(inside.connected)(ASKED)
         assert response.status == 200
         assert b"secret" not in response.body
         state = json.loads(response.body)

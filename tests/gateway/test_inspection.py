@@ -24,10 +24,10 @@ async def inside(tmp_path: Path) -> AsyncIterator[Inside]:
 
 async def test_the_connection_that_sends_and_reads_much_comes_first(inside: Inside) -> None:
     async with wire(inside.url, **bearer("ada")) as busy, wire(inside.url, **bearer("bob")) as idle:
-        before = inspection.figures(inside.lines)
+        before = inspection.figures(inside.connected)
         for _ in range(20):
             await busy.ask({"type": "list", "resource": "tasks"})
-        first, second = inspection.connections(inside.lines, before=before)
+        first, second = inspection.connections(inside.connected, before=before)
         assert (first.user, second.user) == ("ada", "bob")
         assert (first.kind, first.anonymous, first.frames_in, first.frames_out) == ("websocket", False, 20, 20)
         assert (second.frames_in, second.frames_out, second.cost) == (0, 0, 0.0), "bob did nothing in the period"
@@ -35,10 +35,10 @@ async def test_the_connection_that_sends_and_reads_much_comes_first(inside: Insi
         assert first.reads > 0, "threads have read for it"
         assert first.bytes_in > 20 * 20
         assert first.bytes_out > 20 * 20
-        (whole,) = inspection.connections(inside.lines, user="bob")
+        (whole,) = inspection.connections(inside.connected, user="bob")
         assert whole.frames_out == 1, "the welcome"
-        assert inspection.connections(inside.lines, address="192.0.2.1") == []
-        assert [view.user for view in inspection.connections(inside.lines, sort="idle", limit=1)] == ["bob"]
+        assert inspection.connections(inside.connected, address="192.0.2.1") == []
+        assert [view.user for view in inspection.connections(inside.connected, sort="idle", limit=1)] == ["bob"]
         await idle.settle()
 
 
@@ -46,7 +46,7 @@ async def test_every_order_is_one_of_numbers(inside: Inside) -> None:
     async with wire(inside.url) as client:
         await client.settle()
         for sort in inspection.CONNECTION_SORTS:
-            assert len(inspection.connections(inside.lines, sort=sort)) == 1
+            assert len(inspection.connections(inside.connected, sort=sort)) == 1
         for sort in inspection.ROOM_SORTS:
             assert inspection.rooms(inside.gateway.sessions, sort=sort) == []
         for sort in inspection.GROUP_SORTS:

@@ -22,7 +22,7 @@ from tidegate.core.rooms.ports import Engine
 from tidegate.engines.memory import MemoryEngine
 from tidegate.gateway.assembly import Parts
 from tidegate.gateway.http_routes import routes
-from tidegate.gateway.inspection import Lines
+from tidegate.gateway.inspection import Connected
 from tidegate.store import SqliteStore, backends, open_store
 from tidegate.transport import ConnectionContext, Listener, Outbox, Tickers
 
@@ -40,10 +40,10 @@ class Inside:
         self.store = store
 
     @property
-    def lines(self) -> Lines:
+    def connected(self) -> Connected:
         """What an inspection sees."""
         context = self.listener.context
-        return Lines(self.gateway, lambda: context.connections, context.now, self.store.spent)
+        return Connected(self.gateway, lambda: context.connections, context.now, self.store.spent)
 
     @property
     def url(self) -> str:

@@ -16,7 +16,7 @@ from tests.fuzz.frames import Heard, Wire
 from tests.transport.arrivals import WAYS
 from tests.transport.raw import PING, TEXT, frame, upgrade
 from tidegate.core.budgets.rates import Rate
-from tidegate.core.budgets.traffic import LineRates, Traffic, TrafficRates
+from tidegate.core.budgets.traffic import ConnectionRates, Traffic, TrafficRates
 from tidegate.transport import Connection, ConnectionContext, Outbox, Routes, TransportSettings
 from tidegate.transport.frames import frame_size, lone_text
 
@@ -108,7 +108,7 @@ async def _received(way: str, sent: Iterable[bytes]) -> list[bytes]:
 
 async def test_lone_frame_is_limited_like_every_other() -> None:
     connection, heard, _ = opened()
-    connection.read_side.traffic = Traffic(LineRates(TrafficRates(Rate(0.001, 10), Rate(0, 0))))
+    connection.read_side.traffic = Traffic(ConnectionRates(TrafficRates(Rate(0.001, 10), Rate(0, 0))))
     for number in range(12):
         arrive(connection, frame(TEXT, b"%d" % number))
     assert len(texts(heard)) == 10

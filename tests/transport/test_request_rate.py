@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.transport.limits import NONE, UNLIMITED
 from tidegate.core.budgets.rates import Rate
-from tidegate.core.budgets.traffic import BYTES, FRAME_S, OVER_S, LineRates, SharedTraffic, Traffic, TrafficRates
+from tidegate.core.budgets.traffic import BYTES, FRAME_S, OVER_S, ConnectionRates, SharedTraffic, Traffic, TrafficRates
 from tidegate.transport.peers import UNKNOWN
 from tidegate.transport.request_rate import RequestRate
 
@@ -13,7 +13,7 @@ SLOW = Rate(1, 20)
 
 
 def rate(frames: Rate = NONE, received: Rate = NONE, shared: SharedTraffic | None = None) -> RequestRate:
-    return RequestRate(Traffic(LineRates(TrafficRates(frames, received)), shared))
+    return RequestRate(Traffic(ConnectionRates(TrafficRates(frames, received)), shared))
 
 
 def requests(asked: RequestRate, now: float = 0.0) -> int:
@@ -69,7 +69,7 @@ def test_time_in_which_the_process_did_not_run_is_not_counted_against_the_client
 
 
 def test_what_is_not_limited_is_never_too_much() -> None:
-    asked = RequestRate(Traffic(LineRates(UNLIMITED)))
+    asked = RequestRate(Traffic(ConnectionRates(UNLIMITED)))
     assert requests(asked) == 100
     assert asked.receive(1 << 30, 0.0)
     assert not asked.over

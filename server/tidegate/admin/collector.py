@@ -15,7 +15,7 @@ from tidegate.admin.loop_lag import LoopLag
 from tidegate.core.budgets.ledger import Kind
 from tidegate.core.round_trips import RoundTrips
 from tidegate.gateway.assembly import Parts
-from tidegate.gateway.inspection import Lines
+from tidegate.gateway.inspection import Connected
 from tidegate.store import OpenedStore
 from tidegate.transport import Counts, Tally
 
@@ -27,7 +27,7 @@ class Sources(NamedTuple):
     """Where the numbers of one process are."""
 
     gateway: Parts
-    lines: Lines
+    connected: Connected
     counts: Counts
     store: OpenedStore
     lag: LoopLag
@@ -55,7 +55,7 @@ def _state(of: Sources) -> Iterator[Family]:
 
 def _connections(of: Sources) -> Iterator[Family]:
     total, websockets, anonymous, paused = _sum(of)
-    kinds = {"websocket": websockets, "http": len(of.lines) - websockets}
+    kinds = {"websocket": websockets, "http": len(of.connected) - websockets}
     identities = {"anonymous": anonymous, "known": websockets - anonymous}
     yield of_labels("tidegate_connections", "gauge", "Open connections.", "kind", kinds)
     yield of_labels("tidegate_sessions", "gauge", "WebSockets, by who the client is.", "identity", identities)
@@ -91,8 +91,8 @@ def _sum(of: Sources) -> tuple[Tally, int, int, int]:
     total.add(of.counts.ended)
     websockets = anonymous = paused = frames_in = bytes_in = frames_out = bytes_out = 0
     seconds = 0.0
-    for line in of.lines.all():
-        tally, session = line.tally, getattr(line, "session", None)
+    for connection in of.connected.all():
+        tally, session = connection.tally, getattr(connection, "session", None)
         frames_in += tally.frames_in
         bytes_in += tally.bytes_in
         frames_out += tally.frames_out

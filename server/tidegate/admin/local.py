@@ -70,13 +70,13 @@ class Local:
         return with_label(families, "worker", str(self.worker)) if self.worker else families
 
     async def _connections(self, asked: Arguments) -> Any:
-        lines, seconds = self.sources.lines, _number(asked, "seconds", 0.0, LONGEST_S)
+        connected, seconds = self.sources.connected, _number(asked, "seconds", 0.0, LONGEST_S)
         before = None
         if seconds:
-            before = inspection.figures(lines)
+            before = inspection.figures(connected)
             await asyncio.sleep(seconds)
         views = inspection.connections(
-            lines,
+            connected,
             sort=_sort(asked, inspection.CONNECTION_SORTS, "cost"),
             limit=int(_number(asked, "limit", 20, MOST)),
             user=asked.get("user"),
@@ -116,10 +116,10 @@ class Local:
 
     async def _disconnect_here(self, asked: Arguments) -> Any:
         """Connections of this process that speak HTTP: they have no session."""
-        found = [line for line in self.sources.lines if line.id == asked.get("connection")]
-        ended = [line for line in found if inspection.session_of(line) is None]
-        for line in ended:
-            line.close(FORBIDDEN, "")
+        found = [each for each in self.sources.connected if each.id == asked.get("connection")]
+        ended = [each for each in found if inspection.session_of(each) is None]
+        for each in ended:
+            each.close(FORBIDDEN, "")
         return {"ended": len(ended)}
 
     async def _revoke(self, asked: Arguments) -> Any:

@@ -23,7 +23,7 @@ from tidegate.admin.tail import Tails
 from tidegate.admin.tasks import Tasks
 from tidegate.config import Settings
 from tidegate.gateway.assembly import Parts
-from tidegate.gateway.inspection import Lines
+from tidegate.gateway.inspection import Connected
 from tidegate.store import OpenedStore
 from tidegate.transport import ConnectionContext, Door, Listener, Outbox, Routes, Tickers, TransportSettings
 
@@ -54,8 +54,8 @@ class AdminAddress:
         self._draining = Draining(gateway, context, self._tasks)
         lag = LoopLag(LAG_S, loop.time)
         self._tickers.every(LAG_S, lag.look)
-        lines = Lines(gateway, lambda: context.connections, context.now, store.spent)
-        self._sources = Sources(gateway, lines, context.counts, store, lag)
+        connected = Connected(gateway, lambda: context.connections, context.now, store.spent)
+        self._sources = Sources(gateway, connected, context.counts, store, lag)
         self._between: BetweenWorkers | None = None
         self._context: ConnectionContext | None = None
         self._listener: Listener | None = None
@@ -63,7 +63,7 @@ class AdminAddress:
     async def open(self, sockets: list[socket.socket], worker: int = 0, between: BetweenWorkers | None = None) -> None:
         """Serve operators on `sockets`, which listen. `worker`: its number. `between`: the way to the other workers."""
         self._between = between
-        tails = Tails(self._sources.lines, payloads=self._settings.dev)
+        tails = Tails(self._sources.connected, payloads=self._settings.dev)
         local = Local(self._sources, self._draining, worker)
         gathered = Gathered(local, tails, (lambda: ()) if between is None else between.others)
         if between is not None:

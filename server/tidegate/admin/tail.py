@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from tidegate.admin.answering import Arguments, OperationError
-from tidegate.gateway.inspection import Line, Lines, session_of
+from tidegate.gateway.inspection import AnyConnection, Connected, session_of
 from tidegate.transport import payload_start
 
 MOST_WAITING = 1000
@@ -47,15 +47,15 @@ _read = msgspec.json.Decoder(_Shown).decode
 class Tails:
     """Those of one process. `payloads`: whether they may be shown."""
 
-    def __init__(self, lines: Lines, *, payloads: bool) -> None:
-        self._lines = lines
+    def __init__(self, connected: Connected, *, payloads: bool) -> None:
+        self._connected = connected
         self._payloads = payloads
         self._open = 0
 
     async def follow(self, asked: Arguments) -> AsyncIterator[dict[str, Any]]:
         """The events from now on, until the caller stops. Raises OperationError."""
-        user, connection = asked.get("user"), asked.get("connection")
-        if (user is None) == (connection is None):
+        user, wanted = asked.get("user"), asked.get("connection")
+        if (user is None) == (wanted is None):
             raise OperationError(HTTPStatus.BAD_REQUEST, "name either a user or a connection")
         if asked.get("payload") and not self._payloads:
             raise OperationError(HTTPStatus.FORBIDDEN, "payloads are shown in development mode only")
@@ -65,20 +65,21 @@ class Tails:
         self._open += 1
         try:
             while True:
-                for line in self._lines:
-                    session = session_of(line)
-                    if session is None or line.id in taps or line.tally.tap is not None:
+                for connection in self._connected:
+                    session = session_of(connection)
+                    if session is None or connection.id in taps or connection.tally.tap is not None:
                         continue
-                    if line.id == connection or (user is not None and session.user.id == user):
-                        taps[line.id] = line.tally.tap = _Tap(line, events, payloads=bool(asked.get("payload")))
-                        events.put({"connection": line.id, "user": session.user.id, "event": "followed"})
+                    if connection.id == wanted or (user is not None and session.user.id == user):
+                        tap = _Tap(connection, events, payloads=bool(asked.get("payload")))
+                        taps[connection.id] = connection.tally.tap = tap
+                        events.put({"connection": connection.id, "user": session.user.id, "event": "followed"})
                 for event in await events.of(LOOK_S):
                     yield event
         finally:
             self._open -= 1
-            for line in self._lines:
-                if line.tally.tap is taps.get(line.id, events):
-                    line.tally.tap = None
+            for connection in self._connected:
+                if connection.tally.tap is taps.get(connection.id, events):
+                    connection.tally.tap = None
 
 
 class _Events:
@@ -113,8 +114,8 @@ class _Events:
 class _Tap:
     """Implements `transport.Tap` for one connection."""
 
-    def __init__(self, line: Line, events: _Events, *, payloads: bool) -> None:
-        self._line = line
+    def __init__(self, connection: AnyConnection, events: _Events, *, payloads: bool) -> None:
+        self._connection = connection
         self._events = events
         self._payloads = payloads
 
@@ -142,9 +143,9 @@ class _Tap:
         self._put(direction, {**shown, "bytes": len(text)})
 
     def _put(self, direction: str, about: dict[str, Any]) -> None:
-        session = session_of(self._line)
+        session = session_of(self._connection)
         user = "" if session is None else session.user.id
-        self._events.put({"connection": self._line.id, "user": user, "direction": direction, **about})
+        self._events.put({"connection": self._connection.id, "user": user, "direction": direction, **about})
 
 
 def _without_tokens(text: bytes) -> Any:

@@ -31,7 +31,7 @@ from tidegate.gateway.application.side import ApplicationSide
 from tidegate.gateway.calls.around import with_arounds
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.outcome import Outcomes
-from tidegate.gateway.calls.parts import Parts as PartSender
+from tidegate.gateway.calls.part_sender import PartSender
 from tidegate.gateway.calls.transaction import Transactions
 from tidegate.gateway.catch_up import CatchUpDriver
 from tidegate.gateway.counts import GatewayCounts

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from tidegate.gateway import inspection
-from tidegate.gateway.inspection import Lines, session_of
+from tidegate.gateway.inspection import Connected, session_of
 from tidegate.transport import Response
 
 PATH = "/console/state.json"
@@ -18,17 +18,17 @@ MOST = 50
 """Connections, rooms and groups that are shown, the most costly first."""
 
 
-def answer(lines: Lines) -> Callable[[object], Response]:
+def answer(connected: Connected) -> Callable[[object], Response]:
     """{connections, rooms, subscriptions}; `names` has the names of the users by their ids."""
 
     def respond(_: object) -> Response:
-        sessions = lines.gateway.sessions
-        found = [view for view in inspection.connections(lines, limit=MOST) if view.kind == "websocket"]
+        sessions = connected.gateway.sessions
+        found = [view for view in inspection.connections(connected, limit=MOST) if view.kind == "websocket"]
         shown = {view.id for view in found}
-        users = [session.user for line in lines if line.id in shown and (session := session_of(line)) is not None]
+        of_shown = [session_of(connection) for connection in connected if connection.id in shown]
         state = {
             "connections": found,
-            "names": {user.id: user.name for user in users},
+            "names": {session.user.id: session.user.name for session in of_shown if session is not None},
             "rooms": inspection.rooms(sessions, limit=MOST),
             "subscriptions": inspection.subscriptions(sessions, limit=MOST),
         }

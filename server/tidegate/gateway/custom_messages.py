@@ -19,7 +19,7 @@ from tidegate.core.session import Session
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.calls.keyed import Kept, KeysUnderWay, again, keyed
 from tidegate.gateway.calls.outcome import Frame
-from tidegate.gateway.calls.parts import Parts
+from tidegate.gateway.calls.part_sender import PartSender
 from tidegate.gateway.calls.transaction import CallTransaction, Transactions
 from tidegate.gateway.sender import Sender
 from tidegate.handlers import Call, Handler, copied
@@ -35,7 +35,7 @@ class CustomMessages:
         handlers: Mapping[str, Handler],
         sender: Sender,
         calls: HandlerCalls,
-        parts: Parts,
+        parts: PartSender,
         port: Port,
         transactions: Transactions | None = None,
     ) -> None:

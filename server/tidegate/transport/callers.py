@@ -97,5 +97,5 @@ class Callers:
         if rate is None:
             if len(self._rates) >= MOST_CLIENTS:
                 self._rates.clear()
-            rate = self._rates[address] = RequestRate(self._context.door.line(self.peer, now))
+            rate = self._rates[address] = RequestRate(self._context.door.traffic_of(self.peer, now))
         return rate

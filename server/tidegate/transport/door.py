@@ -87,7 +87,7 @@ class AddressBook(Protocol):
     def token_wait(self, name: str, now: float) -> float:
         """Seconds until tokens of this address are looked at; 0.0 for now."""
 
-    def line(self, name: str | None, now: float) -> Traffic:
+    def traffic(self, name: str | None, now: float) -> Traffic:
         """What a new connection may send; None for an address that is not limited."""
 
     def stood_still(self, seconds: float, now: float) -> None:
@@ -215,13 +215,13 @@ class Door:
         """What a client that has come in may send."""
         if self._addresses is None:
             return UNLIMITED
-        return self._addresses.line(visitor.peer.address if visitor.counted else None, now)
+        return self._addresses.traffic(visitor.peer.address if visitor.counted else None, now)
 
-    def line(self, peer: Peer, now: float) -> Traffic:
+    def traffic_of(self, peer: Peer, now: float) -> Traffic:
         """What a client may send whose requests come over a connection that is not its own."""
         if self._addresses is None:
             return UNLIMITED
-        return self._addresses.line(peer.address if peer.limited else None, now)
+        return self._addresses.traffic(peer.address if peer.limited else None, now)
 
     def left(self, visitor: Visitor) -> None:
         """The connection has ended."""

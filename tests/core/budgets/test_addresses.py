@@ -8,24 +8,26 @@ from tidegate.core.budgets.addresses import FULL_S, Addresses, AddressLimits
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
 
-LINE = TrafficRates(Rate(100, 1000), Rate(1 << 20, 1 << 22))
+CONNECTION = TrafficRates(Rate(100, 1000), Rate(1 << 20, 1 << 22))
 TRAFFIC = TrafficRates(Rate(1000, 10_000), Rate(10 << 20, 40 << 20))
-LIMITS = AddressLimits(Rate(20, 200), connections=1000, tokens=Rate(10 / 60, 10), line=LINE, traffic=TRAFFIC)
+LIMITS = AddressLimits(
+    Rate(20, 200), connections=1000, tokens=Rate(10 / 60, 10), connection=CONNECTION, traffic=TRAFFIC
+)
 FREE = TrafficRates(Rate(0, 0), Rate(0, 0))
 NONE = AddressLimits(Rate(0, 0), 0, Rate(0, 0), FREE, FREE)
 
 
 def lines(addresses: Addresses, name: str, now: float) -> int:
-    shared = addresses.line(name, now).shared
+    shared = addresses.traffic(name, now).shared
     assert shared is not None
-    return shared.lines
+    return shared.connections
 
 
 def test_a_line_shares_the_rate_of_its_address_where_it_has_one() -> None:
     addresses = Addresses(LIMITS)
-    assert addresses.line("a", 0.0).shared is addresses.line("a", 1.0).shared
-    assert addresses.line("b", 0.0).shared is not addresses.line("a", 1.0).shared
-    assert addresses.line(None, 0.0).shared is None
+    assert addresses.traffic("a", 0.0).shared is addresses.traffic("a", 1.0).shared
+    assert addresses.traffic("b", 0.0).shared is not addresses.traffic("a", 1.0).shared
+    assert addresses.traffic(None, 0.0).shared is None
 
 
 def test_connects_beyond_the_burst_wait_for_the_rate_and_other_addresses_do_not() -> None:
@@ -61,7 +63,7 @@ def test_other_limits_hold_at_once_for_addresses_and_connections_that_are_there(
     addresses = Addresses(LIMITS)
     for _ in range(3):
         assert addresses.connect("a", 0.0) == 0.0
-    mine, foreign = addresses.line("a", 0.0), addresses.line(None, 0.0)
+    mine, foreign = addresses.traffic("a", 0.0), addresses.traffic(None, 0.0)
     assert mine.more_frames(0.0) and foreign.more_frames(0.0)
     few = TrafficRates(Rate(1, 10), Rate(1 << 20, 1 << 22))
     addresses.limit(AddressLimits(Rate(1, 2), 3, Rate(1, 1), few, few), 0.0)

@@ -12,7 +12,7 @@ from tidegate.core.budgets.traffic import (
     FRAMES,
     MOST_AT_ONCE,
     OVER_S,
-    LineRates,
+    ConnectionRates,
     SharedTraffic,
     Traffic,
     TrafficRates,
@@ -73,54 +73,54 @@ def run(lines: list[Line], seconds: int) -> None:
 
 
 def test_burst_then_the_rate_in_frames_of_any_kind() -> None:
-    traffic = Traffic(LineRates(RATES))
+    traffic = Traffic(ConnectionRates(RATES))
     assert send(traffic, 5000, 0.0) == 1000
     assert traffic.over
     assert [send(traffic, 5000, float(now)) for now in (1, 2, 5)] == [100, 100, 300]
 
 
 def test_burst_then_the_rate_in_bytes() -> None:
-    traffic = Traffic(LineRates(RATES))
+    traffic = Traffic(ConnectionRates(RATES))
     assert (4 << 20) - 65536 <= send(traffic, 900, 0.0, each=65536) * 65536 <= (4 << 20) + 65536
     sent = [send(traffic, 900, float(now), each=65536) for now in range(1, 9)]
     assert sum(sent) * 65536 == pytest.approx(8 << 20, abs=2 * 65536)
 
 
 def test_no_limit_lets_everything_pass() -> None:
-    traffic = Traffic(LineRates(NONE), SharedTraffic(NONE))
+    traffic = Traffic(ConnectionRates(NONE), SharedTraffic(NONE))
     assert send(traffic, 20_000, 0.0, each=65536) == 20_000
     assert traffic.look(1.0, waits=False) == "read"
 
 
 def test_client_within_its_rate_is_never_over() -> None:
-    line = Line(Traffic(LineRates(RATES)), 100)
+    line = Line(Traffic(ConnectionRates(RATES)), 100)
     run([line], 300)
     assert (line.sent, line.traffic.over) == (30_000, False)
 
 
 def test_client_that_keeps_sending_too_much_is_closed_ten_seconds_after_its_burst() -> None:
-    line = Line(Traffic(LineRates(RATES)), 400)
+    line = Line(Traffic(ConnectionRates(RATES)), 400)
     run([line], 60)
     assert line.closed == 3 + OVER_S
     assert line.sent <= 1000 + 100 * line.closed
 
 
 def test_client_that_sends_too_many_bytes_is_closed_too() -> None:
-    line = Line(Traffic(LineRates(RATES)), 60, each=65536)
+    line = Line(Traffic(ConnectionRates(RATES)), 60, each=65536)
     run([line], 60)
     assert line.closed is not None
     assert line.sent * 65536 <= (4 << 20) + (1 << 20) * line.closed + 65536
 
 
 def test_one_burst_above_the_rate_is_forgiven() -> None:
-    line = Line(Traffic(LineRates(RATES)), 0)
+    line = Line(Traffic(ConnectionRates(RATES)), 0)
     line.left = 1500
     run([line], 60)
     assert (line.sent, line.closed, line.traffic.over) == (1500, None, False)
 
 
 def test_time_in_which_the_process_was_stopped_is_not_time_over_the_rate() -> None:
-    traffic = Traffic(LineRates(RATES))
+    traffic = Traffic(ConnectionRates(RATES))
     send(traffic, 5000, 0.0)
     assert traffic.look(1.0, waits=True) == "read"
     send(traffic, 5000, 1.0)
@@ -137,8 +137,8 @@ def test_time_in_which_the_process_was_stopped_is_not_time_over_the_rate() -> No
 def test_what_was_sent_within_the_rate_while_the_process_was_stopped_is_read_and_no_client_is_closed() -> None:
     """60 s at nine tenths of the rate are five bursts."""
     shared = SharedTraffic(TENFOLD)
-    shared.lines = 10
-    lines = [Line(Traffic(LineRates(RATES), shared), 90) for _ in range(10)]
+    shared.connections = 10
+    lines = [Line(Traffic(ConnectionRates(RATES), shared), 90) for _ in range(10)]
     run(lines, 20)
     for line in lines:
         line.left += 60 * 90
@@ -152,7 +152,7 @@ def test_what_was_sent_within_the_rate_while_the_process_was_stopped_is_read_and
 
 
 def test_standstill_gives_no_more_than_its_time_allows_and_only_once() -> None:
-    traffic = Traffic(LineRates(RATES))
+    traffic = Traffic(ConnectionRates(RATES))
     traffic.stood_still(60.0, 60.0)
     assert send(traffic, 50_000, 60.0) == 1000 + 60 * 100
     assert send(traffic, 50_000, 61.0) == 100
@@ -163,8 +163,8 @@ def test_standstill_gives_no_more_than_its_time_allows_and_only_once() -> None:
 
 def shared_lines(wanted: list[int], rates: TrafficRates = TENFOLD) -> list[Line]:
     shared = SharedTraffic(rates)
-    shared.lines = len(wanted)
-    return [Line(Traffic(LineRates(RATES), shared), each) for each in wanted]
+    shared.connections = len(wanted)
+    return [Line(Traffic(ConnectionRates(RATES), shared), each) for each in wanted]
 
 
 def test_connections_of_an_address_share_its_rate() -> None:
@@ -194,7 +194,7 @@ def test_equal_floods_of_an_address_are_closed_because_none_of_them_catches_up()
 @pytest.mark.parametrize("frames", [Rate(0, 0), Rate(1000, 10_000)])
 def test_client_that_catches_up_stays_however_long_its_address_is_over_its_rate(frames: Rate) -> None:
     shared = SharedTraffic(TrafficRates(frames, Rate(1000, 1000)))
-    traffic, verdicts = Traffic(LineRates(RATES), shared), set()
+    traffic, verdicts = Traffic(ConnectionRates(RATES), shared), set()
     traffic.bytes = -10
     for now in range(60):
         shared.bytes.owe(float(now), 2000)
@@ -212,8 +212,8 @@ def test_what_is_in_hand_is_small_beside_the_burst_of_an_address() -> None:
 def test_random_histories_stay_below_both_limits(seed: int) -> None:
     chance = random.Random(seed)
     shared = SharedTraffic(TENFOLD)
-    lines = [Traffic(LineRates(RATES), shared) for _ in range(chance.randrange(1, 60))]
-    shared.lines = len(lines)
+    lines = [Traffic(ConnectionRates(RATES), shared) for _ in range(chance.randrange(1, 60))]
+    shared.connections = len(lines)
     sent, now = [0] * len(lines), 0.0
     for _ in range(250):
         now += chance.random() * 0.1
@@ -226,7 +226,7 @@ def test_random_histories_stay_below_both_limits(seed: int) -> None:
 
 
 def test_frames_that_take_long_count_as_several() -> None:
-    traffic = Traffic(LineRates(RATES), SharedTraffic(TENFOLD))
+    traffic = Traffic(ConnectionRates(RATES), SharedTraffic(TENFOLD))
     assert send(traffic, 10, 0.0) == 10
     traffic.took(10 * FRAME_S, 10, 0.0)
     assert send(traffic, 90, 0.0) == 90, "they took no longer than frames may"
@@ -236,7 +236,7 @@ def test_frames_that_take_long_count_as_several() -> None:
 
 
 def test_a_stop_of_the_process_costs_a_client_a_tenth_of_its_burst() -> None:
-    traffic = Traffic(LineRates(RATES))
+    traffic = Traffic(ConnectionRates(RATES))
     traffic.took(60.0, 1, 0.0)
     assert send(traffic, 5000, 0.0) == 1000 - MOST_AT_ONCE + 1
 
@@ -244,12 +244,12 @@ def test_a_stop_of_the_process_costs_a_client_a_tenth_of_its_burst() -> None:
 def test_time_is_shared_by_the_connections_of_an_address() -> None:
     shared = SharedTraffic(TrafficRates(Rate(100, 1000), Rate(0, 0)))
     for _ in range(10):
-        Traffic(LineRates(NONE), shared).took(100 * FRAME_S + 1e-9, 0, 0.0)
-    assert send(Traffic(LineRates(NONE), shared), 10, 0.0) == 0
+        Traffic(ConnectionRates(NONE), shared).took(100 * FRAME_S + 1e-9, 0, 0.0)
+    assert send(Traffic(ConnectionRates(NONE), shared), 10, 0.0) == 0
 
 
 def test_time_costs_nothing_where_frames_are_not_limited() -> None:
-    traffic = Traffic(LineRates(NONE), SharedTraffic(NONE))
+    traffic = Traffic(ConnectionRates(NONE), SharedTraffic(NONE))
     for _ in range(100):
         traffic.took(1.0, 1, 0.0)
     assert send(traffic, 5000, 0.0) == 5000

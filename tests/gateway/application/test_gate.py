@@ -20,7 +20,7 @@ from tests.support.wire import wire
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate.gateway.application import gate
-from tidegate.gateway.calls.functions import FunctionCalls, Outcome
+from tidegate.gateway.calls.functions import FunctionCalls, FunctionResult
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.token_checks import TokenChecks
@@ -139,9 +139,9 @@ async def test_what_was_read_already_is_done_after_the_answer_and_up_to_the_next
     go_on = asyncio.Semaphore(0)
     calls: Any = FunctionCalls(HandlerLoop)
 
-    async def outcome(function: Function, *given: Any, seconds: float) -> Outcome:
+    async def outcome(function: Function, *given: Any, seconds: float) -> FunctionResult:
         await go_on.acquire()
-        return Outcome(None)
+        return FunctionResult(None)
 
     calls.outcome = outcome
     no_identities: Any = None

@@ -17,7 +17,7 @@ from tests.support.cases import every_case
 from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tests.support.wire import Wire, wire
-from tidegate.gateway.calls import parts
+from tidegate.gateway.calls import part_sender
 from tidegate.gateway.calls.calls import STREAMS
 from tidegate.handlers import Call, Gateway, HandlersError, Refused
 
@@ -225,12 +225,12 @@ async def test_a_generator_is_not_resumed_while_its_client_does_not_read(tmp_pat
         sink = write_side(inside)
         client.read(False)
         client.send_json(type="count", how="large", ref=1)
-        await until(lambda: sink.unsent > parts.UNSENT_BYTES)
+        await until(lambda: sink.unsent > part_sender.UNSENT_BYTES)
         resumed = counting.yielded
         for _ in range(3):
             await asyncio.sleep(0.02)
             assert counting.yielded == resumed
-        assert sink.unsent < parts.UNSENT_BYTES + 2 * len(BIG)
+        assert sink.unsent < part_sender.UNSENT_BYTES + 2 * len(BIG)
         assert resumed < LARGE
         client.read(True)
         heard = [await client.message() for _ in range(LARGE + 1)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, Protocol
 
 from tidegate.core.budgets.rates import MOST_KEYS, Bucket, Rate
-from tidegate.core.budgets.traffic import LineRates, SharedTraffic, Traffic, TrafficRates
+from tidegate.core.budgets.traffic import ConnectionRates, SharedTraffic, Traffic, TrafficRates
 
 FULL_S = 5.0
 """After how many seconds a client may try again whose address has its number of connections."""
@@ -23,7 +23,7 @@ class AddressLimits(NamedTuple):
     connections: int
     tokens: Rate
     """Tokens that are refused."""
-    line: TrafficRates
+    connection: TrafficRates
     """What one connection may send, whatever its address."""
     traffic: TrafficRates
     """What the connections of one address may send together."""
@@ -81,7 +81,7 @@ class Address:
     def idle(self, now: float) -> bool:
         """Whether it is as good as new."""
         full = self.connects.full(now) and self.tokens.full(now) and self.traffic.full(now)
-        return full and not self.traffic.lines
+        return full and not self.traffic.connections
 
 
 class Addresses:
@@ -90,7 +90,7 @@ class Addresses:
     def __init__(self, limits: AddressLimits, together: Together | None = None, most: int = MOST_KEYS) -> None:
         """`most`: of more addresses without a connection, those that were used longest ago are forgotten."""
         self._limits = limits
-        self._lines = LineRates(limits.line)
+        self._of_connection = ConnectionRates(limits.connection)
         self.together = together or Alone()
         self._most = most
         self._addresses: dict[str, Address] = {}
@@ -105,7 +105,7 @@ class Addresses:
         Connections beyond a smaller number of an address stay. Only for a process that counts alone.
         """
         self._limits = limits
-        self._lines.now = limits.line
+        self._of_connection.now = limits.connection
         for address in self._addresses.values():
             address.use(limits, now)
 
@@ -115,22 +115,22 @@ class Addresses:
         wait = address.connects.take(now)
         if wait:
             return wait
-        limit, lines = self._limits.connections, address.traffic.lines
-        if limit and lines + self.together.elsewhere(name) >= limit:
+        limit, here = self._limits.connections, address.traffic.connections
+        if limit and here + self.together.elsewhere(name) >= limit:
             return FULL_S
-        address.traffic.lines = lines + 1
-        self.together.here(name, lines + 1)
+        address.traffic.connections = here + 1
+        self.together.here(name, here + 1)
         return 0.0
 
-    def line(self, name: str | None, now: float) -> Traffic:
+    def traffic(self, name: str | None, now: float) -> Traffic:
         """What a new connection may send; `name`: None where limits by address do not apply to it."""
-        return Traffic(self._lines, None if name is None else self._used(name, now).traffic)
+        return Traffic(self._of_connection, None if name is None else self._used(name, now).traffic)
 
     def ended(self, name: str) -> None:
         """A connection that was admitted has ended."""
         traffic = self._addresses[name].traffic
-        traffic.lines -= 1
-        self.together.here(name, traffic.lines)
+        traffic.connections -= 1
+        self.together.here(name, traffic.connections)
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process stood still for `seconds`. Only the rate of refused tokens counts what came meanwhile."""
@@ -159,7 +159,7 @@ class Addresses:
         for _ in range(min(2, len(self._addresses))):
             name = next(iter(self._addresses))
             address = self._addresses[name]
-            if address.traffic.lines:
+            if address.traffic.connections:
                 del self._addresses[name]
                 self._addresses[name] = address  # looked at again after all others
             elif len(self._addresses) >= self._most or address.idle(now):

@@ -35,7 +35,7 @@ class TrafficRates(NamedTuple):
     bytes: Rate
 
 
-class LineRates:
+class ConnectionRates:
     """The limits of each connection, as they are now. All connections look here."""
 
     __slots__ = ("now",)
@@ -47,12 +47,12 @@ class LineRates:
 class SharedTraffic:
     """What the connections of one address may send together."""
 
-    __slots__ = ("bytes", "frames", "lines", "rates")
+    __slots__ = ("bytes", "connections", "frames", "rates")
 
     def __init__(self, rates: TrafficRates) -> None:
         self.rates = rates
-        self.lines = 0
-        """How many they are."""
+        self.connections = 0
+        """How many there are."""
         self.frames = Bucket(rates.frames)
         self.bytes = Bucket(rates.bytes)
 
@@ -79,7 +79,7 @@ class Traffic:
         "bytes", "frames", "shared",
     )  # fmt: skip
 
-    def __init__(self, limits: LineRates, shared: SharedTraffic | None = None) -> None:
+    def __init__(self, limits: ConnectionRates, shared: SharedTraffic | None = None) -> None:
         self.frames = 0
         """Frames in hand. Each frame that is received is taken from here; `more_frames` adds some."""
         self.bytes = 0
@@ -110,7 +110,7 @@ class Traffic:
             left = self.shared.frames.level(now) + ROUNDING
             level = min(level, left)
             # Where little is left, each connection of the address is to have some of it.
-            most = max(1, min(FRAMES, int(left / max(1, self.shared.lines))))
+            most = max(1, min(FRAMES, int(left / max(1, self.shared.connections))))
         if level < 1:
             return self._is_over(now)
         taken = min(most, int(level))
@@ -192,4 +192,4 @@ class Traffic:
         if not self._caught_up:
             return True
         limit = self.shared.rates.frames.per_second or ENDLESS
-        return self._taken - self._taken_before > OVER_S * limit / max(1, self.shared.lines)
+        return self._taken - self._taken_before > OVER_S * limit / max(1, self.shared.connections)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from tidegate.application_threads import ApplicationThreads
 from tidegate.counted import Counted
-from tidegate.gateway.calls.functions import Ended, FunctionCall, FunctionCalls, Outcome
+from tidegate.gateway.calls.functions import Ended, FunctionCall, FunctionCalls, FunctionResult
 from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.handlers.function import Function
 from tidegate.handlers.lifecycle import Stop
@@ -91,7 +91,7 @@ class Background:
         while not call.outcome.done():
             await asyncio.wait([call.outcome], timeout=LOOK_S)
             if call.handler_loop is not None and call.handler_loop is not self._loop():
-                call.settle(Outcome(None, Ended("its event loop was blocked and was given up")))
+                call.settle(FunctionResult(None, Ended("its event loop was blocked and was given up")))
         return call.outcome.result().error
 
 

@@ -19,7 +19,7 @@ from tidegate.core.access.claims import same_claims
 from tidegate.core.errors import Refused, error_message, internal
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
-from tidegate.gateway.calls.functions import Ended, FunctionCalls, Outcome
+from tidegate.gateway.calls.functions import Ended, FunctionCalls, FunctionResult
 from tidegate.gateway.lifecycle import Lifecycle
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.handlers.call import copied
@@ -139,7 +139,7 @@ class Gate:
             session.sink.resume_reading(BY_ADMISSION)
 
 
-def _said(function: Function, outcome: Outcome) -> Mapping[str, Any]:
+def _said(function: Function, outcome: FunctionResult) -> Mapping[str, Any]:
     """The claims that a function adds. Raises Refused where the client is not let in."""
     error = outcome.error
     if isinstance(error, Refused):

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tidegate.application_threads import ApplicationThreads
-from tidegate.gateway.calls.functions import Outcome
+from tidegate.gateway.calls.functions import FunctionResult
 from tidegate.handlers.call import Call
 from tidegate.handlers.errors import HandlersError
 from tidegate.handlers.function import Function
@@ -126,17 +126,17 @@ def _once(around: Function, work: Callable[[], Any]) -> Callable[[], Any]:
 async def _in_thread(threads: ApplicationThreads, work: Callable[[], Any]) -> Any:
     """What `work` returns or raises. In the loop of handlers; a thread that is not waited for any more is left."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Outcome] = loop.create_future()
+    future: asyncio.Future[FunctionResult] = loop.create_future()
 
-    def settle(outcome: Outcome) -> None:
+    def settle(outcome: FunctionResult) -> None:
         if not future.done():
             future.set_result(outcome)
 
     def run() -> None:
         try:
-            outcome = Outcome(work())
+            outcome = FunctionResult(work())
         except BaseException as error:  # the boundary to the application's code: the coroutine that waits gets it
-            outcome = Outcome(None, error)
+            outcome = FunctionResult(None, error)
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, outcome)
 

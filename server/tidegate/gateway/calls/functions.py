@@ -18,7 +18,7 @@ from tidegate.gateway.calls.loop import HandlerLoop
 from tidegate.handlers.function import Function
 
 
-class Outcome(NamedTuple):
+class FunctionResult(NamedTuple):
     """What a function returned or raised. An exception is a value here: some would end the loop that raises them."""
 
     value: Any
@@ -35,7 +35,7 @@ class FunctionCall:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.loop = asyncio.get_running_loop()
-        self.outcome: asyncio.Future[Outcome] = self.loop.create_future()
+        self.outcome: asyncio.Future[FunctionResult] = self.loop.create_future()
         self.handler_loop: HandlerLoop | None = None
         """The loop in which it runs, of an `async` function."""
         self.abandon: Callable[[], None] = lambda: None
@@ -43,12 +43,12 @@ class FunctionCall:
         self.where: Callable[[], str] = lambda: ""
         """Where its code is now, for a log line."""
 
-    def settle(self, outcome: Outcome) -> None:
+    def settle(self, outcome: FunctionResult) -> None:
         """In the gateway's loop."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
-    def deliver(self, outcome: Outcome) -> None:
+    def deliver(self, outcome: FunctionResult) -> None:
         """In any thread."""
         with contextlib.suppress(RuntimeError):  # the gateway has ended
             self.loop.call_soon_threadsafe(self.settle, outcome)
@@ -77,27 +77,27 @@ class FunctionCalls:
         self._under_way[call] = None
         call.outcome.add_done_callback(lambda _: self._forget(call))
         if self._given_up:
-            call.settle(Outcome(None, Ended("the gateway stops")))
+            call.settle(FunctionResult(None, Ended("the gateway stops")))
         elif function.waits:
             self._in_loop(call, partial(_awaited, call, partial(function.call, *arguments)))
         else:
             try:
                 work = (threads or self._threads).start(partial(self._run, call, arguments))
             except RuntimeError as error:  # the system allows no more threads
-                call.settle(Outcome(None, error))
+                call.settle(FunctionResult(None, error))
             else:
                 call.abandon = partial((threads or self._threads).abandon, work)
                 call.where = work.where
         return call
 
-    async def outcome(self, function: Function, *arguments: Any, seconds: float) -> Outcome:
+    async def outcome(self, function: Function, *arguments: Any, seconds: float) -> FunctionResult:
         """The outcome of a call: TimeoutError if there is none after `seconds`."""
         call = self.start(function, *arguments)
         await asyncio.wait([call.outcome], timeout=seconds)
         if not call.outcome.done():
             where = call.where()
             call.abandon()
-            call.settle(Outcome(None, TimeoutError(f"no result after {seconds:g} s{where}")))
+            call.settle(FunctionResult(None, TimeoutError(f"no result after {seconds:g} s{where}")))
         return call.outcome.result()
 
     def give_up(self) -> None:
@@ -105,7 +105,7 @@ class FunctionCalls:
         self._given_up = True
         for call in list(self._under_way):
             call.abandon()
-            call.settle(Outcome(None, Ended("the gateway stops")))
+            call.settle(FunctionResult(None, Ended("the gateway stops")))
 
     def close(self) -> None:
         """Let idle threads end."""
@@ -120,7 +120,7 @@ class FunctionCalls:
     def _in_loop(self, call: FunctionCall, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = self._loop()
         self._in_loops += 1
-        started = loop.start(work, partial(call.deliver, Outcome(None, Ended("its event loop ended"))))
+        started = loop.start(work, partial(call.deliver, FunctionResult(None, Ended("its event loop ended"))))
         call.abandon, call.where = partial(loop.cancel, started), partial(loop.where_of, started)
         call.handler_loop = loop
 
@@ -135,18 +135,18 @@ class FunctionCalls:
         try:
             found = call.function.call(*arguments)
         except BaseException as error:  # the boundary to the application's code: nothing that it raises goes further
-            call.deliver(Outcome(None, error))
+            call.deliver(FunctionResult(None, error))
             return
         if inspect.iscoroutine(found):  # of a decorator without `async` around an `async` function
             with contextlib.suppress(RuntimeError):  # the gateway has ended
                 call.loop.call_soon_threadsafe(self._hand_over, call, found)
             return
-        call.deliver(Outcome(found))
+        call.deliver(FunctionResult(found))
 
 
 async def _awaited(call: FunctionCall, function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
     """In the loop of handlers. Raises nothing."""
     try:
-        call.deliver(Outcome(await function()))
+        call.deliver(FunctionResult(await function()))
     except BaseException as error:  # as above
-        call.deliver(Outcome(None, error))
+        call.deliver(FunctionResult(None, error))

@@ -16,7 +16,7 @@ import msgspec
 
 from tidegate.core.rooms.ports import Engine
 from tidegate.gateway.engine_listener import EngineListener
-from tidegate.gateway.http.streams import Outcome, Streams, messages_in
+from tidegate.gateway.http.streams import StreamOutcome, Streams, messages_in
 
 ASK, ANSWER = "sse", "sse-answer"
 """What gateways call a request and its answer among each other."""
@@ -25,7 +25,7 @@ ANSWER_S = 5.0
 MOST, MOST_OF_A_USER = 1024, 16
 """Requests that wait for an answer."""
 
-Answered = Callable[[Outcome | Literal["unavailable"]], None]
+Answered = Callable[[StreamOutcome | Literal["unavailable"]], None]
 
 
 class _Ask(msgspec.Struct, array_like=True):
@@ -40,7 +40,7 @@ class _Ask(msgspec.Struct, array_like=True):
 
 class _Answer(msgspec.Struct, array_like=True):
     number: int
-    outcome: Outcome
+    outcome: StreamOutcome
 
 
 class _Waiting(msgspec.Struct):
@@ -84,7 +84,7 @@ class Forwarding:
         for number in list(self._waiting):
             self._end(number, "ended")
 
-    def _do(self, identifier: str, user: str, body: bytes | None) -> Outcome:
+    def _do(self, identifier: str, user: str, body: bytes | None) -> StreamOutcome:
         if body is None:
             return self._streams.leave(identifier, user)
         return self._streams.deliver(identifier, user, messages_in(body))
@@ -99,7 +99,7 @@ class Forwarding:
         answer = msgspec.json.decode(text, type=_Answer)
         self._end(answer.number, answer.outcome)
 
-    def _end(self, number: int, outcome: Outcome) -> None:
+    def _end(self, number: int, outcome: StreamOutcome) -> None:
         waiting = self._waiting.pop(number, None)
         if waiting is None:
             return  # it came too late

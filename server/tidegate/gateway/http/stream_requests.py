@@ -15,7 +15,7 @@ from tidegate.core.errors import Refused
 from tidegate.gateway.http import responses
 from tidegate.gateway.http.forwarding import Forwarding
 from tidegate.gateway.http.proofs import Proofs
-from tidegate.gateway.http.streams import Outcome, Streams, messages_in
+from tidegate.gateway.http.streams import StreamOutcome, Streams, messages_in
 from tidegate.gateway.token_checks import TokenChecks
 from tidegate.transport import Exchange, Response
 
@@ -25,7 +25,7 @@ ACCEPTED = Response(202)
 _OPEN, _SAY = ("GET",), ("POST", "DELETE")
 
 _plain = responses.plain_refusal
-REFUSALS: Mapping[Outcome | Literal["unavailable"], Response] = {
+REFUSALS: Mapping[StreamOutcome | Literal["unavailable"], Response] = {
     "ended": _plain(HTTPStatus.NOT_FOUND, "unknown session: it has ended, open another one"),
     "foreign": _plain(HTTPStatus.FORBIDDEN, "the session belongs to another user"),
     "full": _plain(
@@ -88,7 +88,7 @@ class StreamRequests:
             exchange.respond(responses.refused(error))
             return
 
-        def answered(outcome: Outcome | Literal["unavailable"]) -> None:
+        def answered(outcome: StreamOutcome | Literal["unavailable"]) -> None:
             exchange.respond(ACCEPTED if outcome == "taken" else REFUSALS[outcome])
 
         exchange.sink = self._streams.sink(said.identifier)

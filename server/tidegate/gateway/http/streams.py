@@ -32,7 +32,7 @@ EVENTS = Response(
 GOODBYE = b'{"type":"goodbye",'
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
-Outcome = Literal["taken", "full", "ended", "foreign"]
+StreamOutcome = Literal["taken", "full", "ended", "foreign"]
 """Of what a client asks of its stream. `ended`: there is no such stream; `foreign`: it is another user's."""
 
 
@@ -82,12 +82,12 @@ class Streams:
         opened = self._open.get(identifier)
         return None if opened is None else opened.connection.write_side
 
-    def deliver(self, identifier: str, user: str, messages: Sequence[bytes]) -> Outcome:
+    def deliver(self, identifier: str, user: str, messages: Sequence[bytes]) -> StreamOutcome:
         """What `user` says on a stream."""
         found = self._found(identifier, user)
         return found if isinstance(found, str) else found.deliver(messages)
 
-    def leave(self, identifier: str, user: str) -> Outcome:
+    def leave(self, identifier: str, user: str) -> StreamOutcome:
         """`user` ends a stream."""
         found = self._found(identifier, user)
         return found if isinstance(found, str) else found.leave()

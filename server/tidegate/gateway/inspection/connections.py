@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidegate.gateway.inspection.lines import Line, Lines, kind_of, session_of
+from tidegate.gateway.inspection.connected import AnyConnection, Connected, kind_of, session_of
 
 LIMIT = 20
 
@@ -74,13 +74,13 @@ CONNECTION_SORTS: Mapping[str, Callable[[ConnectionView], float]] = {
 """What connections can be sorted by, the largest first."""
 
 
-def figures(lines: Lines) -> dict[str, Figures]:
+def figures(connected: Connected) -> dict[str, Figures]:
     """What each connection has cost until now, by id."""
-    return {line.id: _figures(line, lines) for line in lines}
+    return {connection.id: _figures(connection, connected) for connection in connected}
 
 
 def connections(
-    lines: Lines,
+    connected: Connected,
     *,
     sort: str = "cost",
     limit: int = LIMIT,
@@ -92,40 +92,45 @@ def connections(
 
     `before`: what `figures` returned at the beginning of the period to show. One that is new has cost nothing before.
     """
-    views = (_view(line, lines, before) for line in lines if _wanted(line, user, address))
+    views = (_view(connection, connected, before) for connection in connected if _wanted(connection, user, address))
     return heapq.nlargest(limit, views, key=CONNECTION_SORTS[sort])
 
 
-def _wanted(line: Line, user: str | None, address: str | None) -> bool:
-    if address is not None and line.peer.address != address:
+def _wanted(connection: AnyConnection, user: str | None, address: str | None) -> bool:
+    if address is not None and connection.peer.address != address:
         return False
     if user is None:
         return True
-    session = session_of(line)
+    session = session_of(connection)
     return session is not None and session.user.id == user
 
 
-def _figures(line: Line, lines: Lines) -> Figures:
-    tally = line.tally
+def _figures(connection: AnyConnection, connected: Connected) -> Figures:
+    tally = connection.tally
     return Figures(
-        tally.seconds, lines.spent.of(line.id), tally.frames_in, tally.bytes_in, tally.frames_out, tally.bytes_out
+        tally.seconds,
+        connected.spent.of(connection.id),
+        tally.frames_in,
+        tally.bytes_in,
+        tally.frames_out,
+        tally.bytes_out,
     )
 
 
-def _view(line: Line, lines: Lines, before: Mapping[str, Figures] | None) -> ConnectionView:
-    was = NOTHING if before is None else before.get(line.id, NOTHING)
-    spent = Figures(*map(sub, _figures(line, lines), was))
-    session, protocol = session_of(line), lines.gateway.sessions.protocol
-    write_side = getattr(line, "write_side", None)
-    moment = lines.now()
+def _view(connection: AnyConnection, connected: Connected, before: Mapping[str, Figures] | None) -> ConnectionView:
+    was = NOTHING if before is None else before.get(connection.id, NOTHING)
+    spent = Figures(*map(sub, _figures(connection, connected), was))
+    session, protocol = session_of(connection), connected.gateway.sessions.protocol
+    write_side = getattr(connection, "write_side", None)
+    moment = connected.now()
     return ConnectionView(
-        id=line.id,
-        kind=kind_of(line),
+        id=connection.id,
+        kind=kind_of(connection),
         user="" if session is None else session.user.id,
         anonymous=session is not None and session.user.anonymous,
-        address=line.peer.address,
-        age=round(moment - line.tally.began, 3),
-        idle=round(moment - line.used, 3),
+        address=connection.peer.address,
+        age=round(moment - connection.tally.began, 3),
+        idle=round(moment - connection.used, 3),
         cost=round(spent.loop + spent.reads, 6),
         loop=round(spent.loop, 6),
         reads=round(spent.reads, 6),
@@ -134,7 +139,7 @@ def _view(line: Line, lines: Lines, before: Mapping[str, Figures] | None) -> Con
         frames_out=spent.frames_out,
         bytes_out=spent.bytes_out,
         unsent=0 if write_side is None else write_side.unsent,
-        held=0 if session is None else lines.gateway.ledger.of_account(session.account),
+        held=0 if session is None else connected.gateway.ledger.of_account(session.account),
         rooms=0 if session is None else protocol.rooms.occupants.memberships.count(session),
         subscriptions=0 if session is None else len(protocol.rows.subscriptions.of(session)),
         paused=write_side is not None and bool(write_side.paused_by),

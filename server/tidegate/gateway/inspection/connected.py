@@ -11,8 +11,8 @@ from tidegate.gateway.assembly import Parts
 from tidegate.transport import Peer, Tally
 
 
-class Line(Protocol):
-    """One connection."""
+class AnyConnection(Protocol):
+    """One connection, whatever it speaks."""
 
     id: str
     peer: Peer
@@ -23,36 +23,40 @@ class Line(Protocol):
     def close(self, code: int, reason: str) -> None: ...
 
 
-class Lines:
-    """Where an inspection looks."""
+class Connected:
+    """All connections of one gateway, and where an inspection finds what they cost."""
 
     def __init__(
-        self, gateway: Parts, lines: Callable[[], Iterable[Any]], now: Callable[[], float], spent: Spent | None = None
+        self,
+        gateway: Parts,
+        connections: Callable[[], Iterable[Any]],
+        now: Callable[[], float],
+        spent: Spent | None = None,
     ) -> None:
-        """`lines`: the connections of the listener, whose clock is `now`. `spent`: that of the store."""
+        """`connections`: those of the listener, whose clock is `now`. `spent`: that of the store."""
         self.gateway = gateway
         self.now = now
         self.spent = spent or Spent()
-        self._lines = lines
+        self._connections = connections
 
     def all(self) -> list[Any]:
         """Every connection. For a loop over thousands of them, an iterator costs too much."""
-        return list(self._lines())
+        return list(self._connections())
 
     def __len__(self) -> int:
         return len(self.all())
 
-    def __iter__(self) -> Iterator[Line]:
-        return (cast(Line, each) for each in self._lines())
+    def __iter__(self) -> Iterator[AnyConnection]:
+        return (cast(AnyConnection, each) for each in self._connections())
 
 
-def session_of(line: Line) -> Session | None:
+def session_of(connection: AnyConnection) -> Session | None:
     """None for a connection that speaks HTTP, or whose handshake is not complete."""
-    session = getattr(line, "session", None)
+    session = getattr(connection, "session", None)
     return session if isinstance(session, Session) else None
 
 
-def kind_of(line: Line) -> str:
-    if session_of(line) is not None:
+def kind_of(connection: AnyConnection) -> str:
+    if session_of(connection) is not None:
         return "websocket"
-    return "handshake" if hasattr(line, "session") else "http"
+    return "handshake" if hasattr(connection, "session") else "http"

@@ -15,7 +15,7 @@ UNSENT_BYTES = 262_144
 """More than this may not wait for the client when a part is sent to it, or when its stream goes on."""
 
 
-class Parts:
+class PartSender:
     """Of all sessions. Belongs to the gateway's loop."""
 
     def __init__(self, sender: Sender, ledger: Ledger) -> None:

@@ -156,7 +156,7 @@ def _about_room(operation: Operation, schemas: Schemas) -> dict[str, JsonSchema]
 
 def _room_name(pattern: str, schemas: Schemas) -> JsonSchema:
     """The names that match `pattern` and no more specific one. A few come often, so that rooms get used again."""
-    frequent = [name for name in (patterns.pieces(pattern, part) for part in ("1", "lobby", "é~/")) if name]
+    frequent = [name for name in (patterns.filled(pattern, part) for part in ("1", "lobby", "é~/")) if name]
     name: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _expression(pattern)}
     if pattern == patterns.OPEN:
         name["not"] = {"anyOf": [{"pattern": _expression(other)} for other in schemas.rooms if other != pattern]}

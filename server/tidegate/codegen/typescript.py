@@ -89,9 +89,9 @@ class TypeWriter:
             return f"{doc}export interface {named.name} {text_of(node)}\n"
         return f"{doc}export type {named.name} = {text_of(node)};\n"
 
-    def type_of(self, schema: Any, indent: str = "") -> str:
+    def type_of(self, schema: Any) -> str:
         """The type expression of a schema."""
-        return text_of(self.node(schema), indent)
+        return text_of(self.node(schema), "")
 
     def node(self, schema: Any) -> Node:
         """The type of a schema."""

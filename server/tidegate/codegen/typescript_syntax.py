@@ -16,7 +16,6 @@ from typing import Any
 
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*").fullmatch
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_LINE_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)

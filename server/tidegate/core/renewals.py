@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tidegate.core.effects import Effect, Reply
-from tidegate.core.identities import IDENTITY_LIFE_S, GivenIdentity, VerifiedIdentity
+from tidegate.core.identities import IDENTITY_LIFE_S, GivenIdentity, Proof, VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate_protocol import Identity, Principal
 
@@ -29,27 +29,30 @@ class Renewals:
 
     def begin(self, session: Session, now: float) -> str | None:
         """The token for the anonymous user of `session`; None where its identity may not last longer."""
-        given = self._give(session.user, session.proof.first_at, now)
-        self._due.pop(session, None)
+        given = self._given(session, session.user, session.proof, now)
         if given is None:
             return None
         session.proof = given.proof
-        self._due[session] = now + RENEW_S
         return given.token
 
     def of(self, session: Session, identity: VerifiedIdentity, now: float) -> str | None:
         """A token for the anonymous user that a session becomes; None for a user with a token."""
-        self._due.pop(session, None)
         if not identity.user.anonymous:
+            self.discard(session)
             return None
-        given = self._give(identity.user, identity.proof.first_at, now)
-        if given is None:
-            return None
-        self._due[session] = now + RENEW_S
-        return given.token
+        given = self._given(session, identity.user, identity.proof, now)
+        return None if given is None else given.token
 
     def discard(self, session: Session) -> None:
         self._due.pop(session, None)
+
+    def _given(self, session: Session, user: Principal, proof: Proof, now: float) -> GivenIdentity | None:
+        """A token for `user`, which is renewed later; None where its identity may not last longer."""
+        self._due.pop(session, None)
+        given = self._give(user, proof.first_at, now)
+        if given is not None:
+            self._due[session] = now + RENEW_S
+        return given
 
     def tick(self, now: float) -> list[Effect]:
         """The tokens that are due."""

@@ -208,7 +208,7 @@ class Examples:
 
 def room_name(pattern: str) -> str:
     """A room name that matches `pattern`."""
-    return "lobby" if pattern == patterns.OPEN else patterns.pieces(pattern, "1")
+    return "lobby" if pattern == patterns.OPEN else patterns.filled(pattern, "1")
 
 
 def _branches(schema: JsonSchema) -> list[Any]:

@@ -19,11 +19,11 @@ class Group:
         """(anchor, name) of each entry."""
         self.content: list[Markup] = []
 
-    def add(self, kind: str, name: str, *content: str, label: str = "", more: str = "") -> None:
+    def add(self, kind: str, name: str, *content: str, label: str = "") -> None:
         """Add a section about `name`."""
         id = anchor(kind, name)
         self.names.append((id, name))
-        heading = element("h3", link(name, f"#{id}"), " " if label else "", label, more)
+        heading = element("h3", link(name, f"#{id}"), " " if label else "", label)
         self.content.append(element("section", heading, *content, id=id, class_="entry"))
 
     def add_table(self, kind: str, heads: Iterable[str], rows: Iterable[tuple[str, list[str]]]) -> None:

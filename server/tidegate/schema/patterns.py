@@ -63,16 +63,9 @@ def atoms(pattern: str) -> tuple[Atom, ...]:
     return tuple(found)
 
 
-def pieces(pattern: str, filling: str, parameter: Callable[[str], str] | None = None) -> str:
-    """The pattern with `filling` in place of each `*`, and of each parameter unless `parameter` makes its text."""
-    return "".join(
-        filling
-        if text == OPEN
-        else (filling if parameter is None else parameter(text[1:-1]))
-        if PARAMETER.fullmatch(text)
-        else text
-        for text, _ in _parts(pattern)
-    )
+def filled(pattern: str, filling: str) -> str:
+    """The pattern with `filling` in place of each `*` and each parameter."""
+    return "".join(filling if text == OPEN or PARAMETER.fullmatch(text) else text for text, _ in _parts(pattern))
 
 
 def texts(pattern: str) -> list[str]:

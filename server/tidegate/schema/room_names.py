@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import chain
 
-from tidegate.schema.patterns import OPEN, Atom, atoms, compiled, overlap, pieces
+from tidegate.schema.patterns import OPEN, Atom, atoms, compiled, filled, overlap
 
 LONGEST = 128
 """The length of the longest room name, as in types/room_name.schema.json."""
@@ -42,7 +42,7 @@ def a_name(wanted: list[str], refused: list[str]) -> str | None:
     if any(not overlap(one, other) for one in wanted for other in wanted):
         return None
     near = [pattern for pattern in dict.fromkeys(refused) if all(overlap(pattern, one) for one in wanted)]
-    for guess in (*(pieces(pattern, fill) for pattern in wanted for fill in ("1", "a")), "1", "room"):
+    for guess in (*(filled(pattern, fill) for pattern in wanted for fill in ("1", "a")), "1", "room"):
         if _valid(guess) and _as_wanted(guess, wanted, near):
             return guess
     return _searched(wanted, near)

@@ -69,11 +69,11 @@ def accepted(subscription: Subscription, cursor: FeedCursor, event: Any) -> list
     refs, subscription.refs = subscription.refs, []
     if only_new_changes(subscription, cursor, event):
         return answer_live(subscription, cursor, refs)
+    mode: messages.Mode = "snapshot"
+    position = cursor.position
     if subscription.since is not None and cursor.recoverable(subscription.since):
         mode, position = "recovered", subscription.since
-    else:
-        mode, position = "snapshot", cursor.position
-    return [_answer(subscription, mode, position, ref) for ref in refs if ref is not None]  # type: ignore[arg-type]  # a Mode
+    return [_answer(subscription, mode, position, ref) for ref in refs if ref is not None]
 
 
 def close(subscription: Subscription, cursor: FeedCursor, event: Any) -> list[Close]:

@@ -19,7 +19,7 @@ from tidegate.core.errors import Refused
 from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate.gateway.application.gate import Gate
-from tidegate.gateway.http import responses
+from tidegate.gateway.http import media_types, responses
 from tidegate.gateway.http.operations import KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
 from tidegate.gateway.http.proofs import BEARER, CHECKED_S, Known
@@ -192,19 +192,11 @@ def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
     if plain and headers.get("content-type") == JSON and JSON in operation.content_types:
         return None  # as nearly all clients say it
     if operation.content_types:
-        kind, _, parameters = headers.get("content-type", "").lower().partition(";")
-        charset = parameters.strip().removeprefix("charset=").strip('"')
-        if kind.strip() not in operation.content_types or charset not in {"", "utf-8"}:
-            text = f"the body is {' or '.join(sorted(operation.content_types))}, in UTF-8"
-            return responses.plain_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            text = "the body is not compressed"
-            return responses.plain_refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+        if (refused := media_types.refused_body(headers, operation.content_types)) is not None:
+            return refused
     elif exchange.head.length:
         return responses.plain_refusal(HTTPStatus.BAD_REQUEST, "this request has no body")
-    accepted = [part.partition(";")[0].strip() for part in (accept or "*/*").lower().split(",")]
-    wanted = {"*/*", "application/*", *operation.answers}
-    if not wanted.intersection(accepted):
+    if media_types.accepted(headers).isdisjoint({"*/*", "application/*", *operation.answers}):
         text = f"the answer is {' or '.join(sorted(operation.answers))}"
         return responses.plain_refusal(HTTPStatus.NOT_ACCEPTABLE, text)
     return None

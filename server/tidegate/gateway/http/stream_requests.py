@@ -12,8 +12,9 @@ from http import HTTPStatus
 from typing import Literal, NamedTuple
 
 from tidegate.core.errors import Refused
-from tidegate.gateway.http import responses
+from tidegate.gateway.http import media_types, responses
 from tidegate.gateway.http.forwarding import Forwarding
+from tidegate.gateway.http.operations import JSON
 from tidegate.gateway.http.proofs import Proofs
 from tidegate.gateway.http.streams import StreamOutcome, Streams, messages_in
 from tidegate.gateway.token_checks import TokenChecks
@@ -22,6 +23,7 @@ from tidegate.transport import Exchange, Response
 STREAMS = "/sse"
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}\.[0-9a-f]{32}")
 ACCEPTED = Response(202)
+EVENT_TYPES = frozenset({"*/*", "text/*", "text/event-stream"})
 _OPEN, _SAY = ("GET",), ("POST", "DELETE")
 
 _plain = responses.plain_refusal
@@ -115,14 +117,7 @@ def _unacceptable(exchange: Exchange) -> Response | None:
     if head.method != "POST":
         if head.length:
             return _plain(HTTPStatus.BAD_REQUEST, "this request has no body")
-        accepted = {part.partition(";")[0].strip() for part in head.headers.get("accept", "*/*").lower().split(",")}
-        if head.method == "GET" and not accepted & {"*/*", "text/*", "text/event-stream"}:
+        if head.method == "GET" and media_types.accepted(head.headers).isdisjoint(EVENT_TYPES):
             return _plain(HTTPStatus.NOT_ACCEPTABLE, "the answer is text/event-stream")
         return None
-    kind, _, parameters = head.headers.get("content-type", "").lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"')
-    if kind.strip() != "application/json" or charset not in {"", "utf-8"}:
-        return _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is application/json, in UTF-8")
-    if head.headers.get("content-encoding", "identity").lower() != "identity":
-        return _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body is not compressed")
-    return None
+    return media_types.refused_body(head.headers, JSON)

@@ -6,8 +6,7 @@ import type { Row, Rows } from "../../../generated/typescript/protocol.js";
 import type { TidegateError } from "./errors.js";
 import type { Link } from "./link.js";
 import type { Options } from "./options.js";
-import type { WriteMessage } from "./rows/resource.js";
-import type { WireMessage } from "./wire.js";
+import type { WireMessage, WriteMessage } from "./wire.js";
 
 /** An ability of one client. */
 export interface Part {

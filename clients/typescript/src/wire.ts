@@ -9,6 +9,17 @@ import { TidegateError } from "./errors.js";
 /** A message of any type. */
 export type WireMessage = { type: string; ref?: string | number; [property: string]: unknown };
 
+/** A request that writes rows. */
+export interface WriteMessage extends WireMessage {
+  type: "create" | "update" | "delete";
+  resource: string;
+  key: string;
+  id?: unknown;
+  ids?: unknown[];
+  data?: unknown;
+  if?: object | undefined;
+}
+
 /** `JSON.stringify` writes half of a surrogate pair, such as a cut emoji, as an escape that the gateway cannot read. */
 const HALF_CHARACTER = /[^\\](\\\\)*\\ud[89a-f]/;
 

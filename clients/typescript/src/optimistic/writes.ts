@@ -10,11 +10,9 @@ import type { Options, ResourceShape } from "../options.js";
 import { isKnown } from "../positions.js";
 import { isEqual, kept } from "../rows/equal.js";
 import { nameOf, picked } from "../rows/key.js";
-import type { Overlay, Push } from "../rows/ports.js";
 import type { Queries } from "../rows/queries.js";
-import type { WriteMessage } from "../rows/resource.js";
-import type { Subscription } from "../rows/subscription.js";
-import { plain } from "../wire.js";
+import type { Overlay, Push, Subscription } from "../rows/subscription.js";
+import { plain, type WriteMessage } from "../wire.js";
 import { canonical, matches } from "./filters.js";
 
 type Copy = Subscription<never>;

@@ -11,9 +11,8 @@ import type { Link } from "../link.js";
 import { type Clock, type Options, systemClock } from "../options.js";
 import type { Part } from "../part.js";
 import type { WireMessage } from "../wire.js";
-import type { Overlay, Push, SubscriptionIndex } from "./ports.js";
 import { type Query, queryKey } from "./query.js";
-import { Subscription } from "./subscription.js";
+import { type Overlay, type Push, Subscription, type SubscriptionIndex } from "./subscription.js";
 
 type Copy = Subscription<never>;
 

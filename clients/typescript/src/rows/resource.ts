@@ -9,7 +9,7 @@ import { TidegateError } from "../errors.js";
 import { idempotencyKey } from "../idempotency.js";
 import { type ClientPort, portOf } from "../part.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "../types.js";
-import { plain, type WireMessage } from "../wire.js";
+import { plain, type WriteMessage } from "../wire.js";
 import { LiveQuery } from "./live.js";
 import { byOrder, type Sort, sortTerm } from "./order.js";
 import { Queries } from "./queries.js";
@@ -42,17 +42,6 @@ export interface WriteOptions<R> extends CreateOptions {
 
 /** The gateway's answer to reads and writes. */
 type Reply<R> = Rows & { rows: R[] };
-
-/** A request that writes rows. */
-export interface WriteMessage extends WireMessage {
-  type: "create" | "update" | "delete";
-  resource: string;
-  key: string;
-  id?: unknown;
-  ids?: unknown[];
-  data?: unknown;
-  if?: object | undefined;
-}
 
 export interface SubscribeOptions<F> {
   filters?: F | undefined;

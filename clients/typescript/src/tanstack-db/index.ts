@@ -10,8 +10,8 @@ import { portOf } from "../part.js";
 import { resource as resourceOf } from "../rows/resource.js";
 import type { AppContract, FiltersOf, KeyOf, ResourceName, RowOf } from "../types.js";
 import { type Key, shapeOf } from "./shape.js";
-import { type Demands, load, type Source, type SyncMode } from "./subsets.js";
-import { handlersOf, type Returning } from "./writes.js";
+import { type Demands, load, type Returning, type Source, type SyncMode } from "./subsets.js";
+import { handlersOf } from "./writes.js";
 
 export type { SyncMode } from "./subsets.js";
 

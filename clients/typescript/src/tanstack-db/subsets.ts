@@ -10,10 +10,12 @@ import { isEqual } from "../rows/equal.js";
 import type { LiveQuery } from "../rows/live.js";
 import { ALL, combine, compare, fieldOf, type Narrowed, narrow } from "./filters.js";
 import type { Key, Shape } from "./shape.js";
-import type { Returning } from "./writes.js";
 
 /** What TanStack wants, and the live query that has it. `ALL` is what a collection wants that loads all rows. */
 export type Demands = Map<LoadSubsetOptions, LiveQuery<Row> | undefined>;
+
+/** By the key of each write under way: the keys of the rows whose change the live queries have. */
+export type Returning = Map<string, Set<string>>;
 export type Sink = Parameters<SyncConfig<Row, Key>["sync"]>[0];
 
 /**

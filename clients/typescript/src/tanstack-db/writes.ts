@@ -9,7 +9,7 @@ import { idempotencyKey } from "../idempotency.js";
 import type { ClientPort } from "../part.js";
 import type { WireMessage } from "../wire.js";
 import type { Shape } from "./shape.js";
-import type { Demands } from "./subsets.js";
+import type { Demands, Returning } from "./subsets.js";
 
 /** What TanStack says of a change. */
 interface Mutation {
@@ -23,9 +23,6 @@ interface Write extends Pick<WireMessage, "type"> {
   ids?: RowKey[];
   data?: Row | Row[];
 }
-
-/** By the key of each write under way: the keys of the rows whose change the live queries have. */
-export type Returning = Map<string, Set<string>>;
 
 /** A change that concerns the live queries usually comes with the reply, or within this time. */
 const USUAL_MS = 20;

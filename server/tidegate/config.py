@@ -63,72 +63,10 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
         str | None,
         _about("Handlers of the application's own messages: `module:name` of a `tidegate.handlers.Gateway`."),
     ] = None
-    handler_timeout: Annotated[
-        float,
-        _about("Seconds that a handler may take to answer; then the client gets `timeout`."),
-        msgspec.Meta(gt=0, le=86400),
-    ] = 20.0
     dev: Annotated[
         bool, _about("Development mode: accepts tokens of the public development secret; loopback addresses only.")
     ] = False
     heartbeat: Annotated[float, _about("Seconds between heartbeats to each client."), msgspec.Meta(gt=0)] = 25.0
-    max_message: Annotated[int, _about("Bytes in a message from a client, at most."), msgspec.Meta(ge=1024)] = 65536
-    compression: Annotated[
-        int,
-        _about(
-            "Messages of at least so many bytes are compressed for clients that offer permessage-deflate; 0 compresses "
-            "and offers nothing."
-        ),
-        msgspec.Meta(ge=0, le=65536),
-    ] = 0
-    max_connections: Annotated[
-        int, _about("Connections at a time, at most; fewer if the limit of open files is lower."), msgspec.Meta(ge=1)
-    ] = 50_000
-    max_rooms: Annotated[int, _about("Rooms a connection may be in at a time."), msgspec.Meta(ge=1)] = 100
-    max_subscriptions: Annotated[int, _about("Subscriptions a connection may hold."), msgspec.Meta(ge=1)] = 100
-    max_page: Annotated[
-        int, _about("Rows that a `list` without `limit` returns, at most."), msgspec.Meta(ge=1, le=1000)
-    ] = 1000
-    rate: Annotated[
-        float,
-        _about(
-            "Frames of any kind a second and connection; above it the client is slowed down, then closed with 4102."
-        ),
-        msgspec.Meta(ge=0),
-    ] = 100.0
-    rate_bytes: Annotated[int, _about("Bytes a second and connection, as `rate`."), msgspec.Meta(ge=0)] = 1024**2
-    address_connects: Annotated[
-        float,
-        _about("New connections a second from one public address; more get 429."),
-        msgspec.Meta(ge=0),
-    ] = 20.0
-    address_connections: Annotated[
-        int, _about("Connections at a time from one public address; more get 429."), msgspec.Meta(ge=0)
-    ] = 1000
-    address_rooms: Annotated[
-        float,
-        _about("Rooms a minute that the clients of one public address may be the first to join."),
-        msgspec.Meta(ge=0),
-    ] = 600.0
-    token_attempts: Annotated[
-        float,
-        _about("Refused tokens a minute and public address, above which its tokens are not looked at."),
-        msgspec.Meta(ge=0),
-    ] = 10.0
-    read_timeout: Annotated[
-        float, _about("Seconds that a read may wait for its turn, and then run."), msgspec.Meta(ge=0)
-    ] = 5.0
-    write_timeout: Annotated[float, _about("Seconds that a write may wait and take."), msgspec.Meta(ge=0)] = 5.0
-    memory: Annotated[
-        str,
-        _about(
-            "What clients may make the gateway hold: `25 %` of the machine's or container's memory, `256 MiB`, or 0."
-        ),
-    ] = "25 %"
-    info_bytes: Annotated[int, _about("Bytes of a member's `info`, at most."), msgspec.Meta(ge=0)] = 1024
-    slow_rate: Annotated[
-        int, _about("Bytes that a client has to take in 10 seconds while data waits for it."), msgspec.Meta(ge=0)
-    ] = 32768
     log_age: Annotated[
         float,
         _about("Seconds that a change stays in the change log, at least; 60 or more."),
@@ -147,30 +85,6 @@ class Settings(IdentitySettings, frozen=True, forbid_unknown_fields=True, kw_onl
         _about("Seconds that `tidegate migrate` waits for locks that other programs hold."),
         msgspec.Meta(gt=0, le=86400),
     ] = 10.0
-    graceful_stop: Annotated[
-        float,
-        _about("Seconds of a stop after both drains, for what is under way and for clients to leave."),
-        msgspec.Meta(ge=0),
-    ] = 10.0
-    drain_delay: Annotated[
-        float,
-        _about("Seconds after the signal to stop in which the gateway, not ready any more, still accepts clients."),
-        msgspec.Meta(ge=0),
-    ] = 0.0
-    drain: Annotated[
-        float,
-        _about("Seconds over which a stop closes the connections, so that clients come back evenly."),
-        msgspec.Meta(ge=0),
-    ] = 0.0
-    workers: Annotated[
-        int | str, _about("Worker processes on this machine, or `auto` for as many as it has cores; Linux only.")
-    ] = 1
-    worker_start: Annotated[float, _about("Seconds in which a worker has to be ready."), msgspec.Meta(gt=0)] = 60.0
-    worker_timeout: Annotated[
-        float,
-        _about("Seconds after which a worker whose event loop does not turn is killed and replaced; 3 or more."),
-        msgspec.Meta(ge=3),
-    ] = 20.0
     hooks: Annotated[
         tuple[Hook, ...],
         _about("Webhooks: tables `[[hooks]]` of the settings file, or a JSON array in the environment."),

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tidegate.operating_settings import OperatingSettings
+from tidegate.limit_settings import LimitSettings
 from tidegate.operating_settings import about as _about
 
 
-class EdgeSettings(OperatingSettings, frozen=True, kw_only=True):
-    """A part of one gateway's settings, and those for operators: a Struct has one base."""
+class EdgeSettings(LimitSettings, frozen=True, kw_only=True):
+    """A part of one gateway's settings, and the limits: a Struct has one base."""
 
     host: Annotated[str, _about("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _about("Port to listen on; 0 takes a free one."), msgspec.Meta(ge=0, le=65535)] = 8787

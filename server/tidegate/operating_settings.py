@@ -49,3 +49,27 @@ class OperatingSettings(msgspec.Struct, frozen=True, kw_only=True):
         about("Share of requests that have a span, from 0 to 1; 0: only those of a client's `traceparent` over HTTP."),
         msgspec.Meta(ge=0, le=1),
     ] = 0.01
+    workers: Annotated[
+        int | str, about("Worker processes on this machine, or `auto` for as many as it has cores; Linux only.")
+    ] = 1
+    worker_start: Annotated[float, about("Seconds in which a worker has to be ready."), msgspec.Meta(gt=0)] = 60.0
+    worker_timeout: Annotated[
+        float,
+        about("Seconds after which a worker whose event loop does not turn is killed and replaced; 3 or more."),
+        msgspec.Meta(ge=3),
+    ] = 20.0
+    drain_delay: Annotated[
+        float,
+        about("Seconds after the signal to stop in which the gateway, not ready any more, still accepts clients."),
+        msgspec.Meta(ge=0),
+    ] = 0.0
+    drain: Annotated[
+        float,
+        about("Seconds over which a stop closes the connections, so that clients come back evenly."),
+        msgspec.Meta(ge=0),
+    ] = 0.0
+    graceful_stop: Annotated[
+        float,
+        about("Seconds of a stop after both drains, for what is under way and for clients to leave."),
+        msgspec.Meta(ge=0),
+    ] = 10.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tidegate.config import Settings
 from tidegate.core import closes
-from tidegate.core.budgets.addresses import Addresses, AddressLimits, Together
+from tidegate.core.budgets.addresses import Addresses, AddressLimits, SharedCounts
 from tidegate.core.budgets.rates import Rate
 from tidegate.core.budgets.traffic import TrafficRates
 from tidegate.transport import CloseReason, Door, Peers, TransportSettings
@@ -24,9 +24,9 @@ OF_ADDRESS = 10
 MINUTE_S = 60
 
 
-def addresses(settings: Settings, together: Together | None = None, workers: int = 1) -> Addresses:
-    """The limits of one gateway, or of one of `workers` that count `together`."""
-    return Addresses(limits(settings, workers), together)
+def addresses(settings: Settings, shared: SharedCounts | None = None, workers: int = 1) -> Addresses:
+    """The limits of one gateway, or of one of `workers` that count together."""
+    return Addresses(limits(settings, workers), shared)
 
 
 def limits(settings: Settings, workers: int = 1) -> AddressLimits:

@@ -245,7 +245,7 @@ async def build(
         limits.of_sessions(settings),
         ledger,
     )
-    protocol.rooms.openings.count_with(partial(book.together.bucket, "rooms"))
+    protocol.rooms.openings.count_with(partial(book.shared.bucket, "rooms"))
     known = identities.opened(settings, store.identity_secret, clock)
     sender = Sender(contract, outbox, check=settings.dev)
     engine = await room_engine.opened(settings, contract, sender.encode, ledger, store.rooms, clock)

@@ -41,8 +41,8 @@ async def drained(self):
 tidegate.transport.write_side.WriteSide.drained = drained
 """,
     "the end of snapshots with their clients": """
-import tidegate.store.serving.snapshots, tidegate.gateway.snapshot_frames
-tidegate.store.serving.snapshots.Spool.leave = lambda self: None
+import tidegate.store.serving.spool, tidegate.gateway.snapshot_frames
+tidegate.store.serving.spool.Spool.leave = lambda self: None
 snapshots = tidegate.gateway.snapshot_frames.SnapshotPages
 snapshots.of = lambda self, group, payer, of=snapshots.of: (self._latest.clear(), of(self, group, payer))[1]
 """,

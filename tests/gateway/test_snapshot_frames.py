@@ -237,7 +237,7 @@ async def test_a_client_that_does_not_read_is_not_sent_everything(
 ) -> None:
     """What waits for it is in the spool, not in its outbox, and it gets all of it once it reads on."""
     async with running(tmp_path) as inside:
-        monkeypatch.setattr("tidegate.store.serving.snapshots.MEMORY_BYTES", 10_000)
+        monkeypatch.setattr("tidegate.store.serving.spool.MEMORY_BYTES", 10_000)
         await filled(inside, 10_000)
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -27,7 +27,7 @@ from tidegate.core.session import Session
 from tidegate.gateway import catch_up as driver
 from tidegate.gateway.catch_up import CatchUpDriver, MissedFrames
 from tidegate.gateway.snapshot_frames import SnapshotPages
-from tidegate.store.serving.snapshots import Spool
+from tidegate.store.serving.spool import Spool
 from tidegate_protocol import FeedPosition, SubscribeRequest
 
 Plant = Callable[[pytest.MonkeyPatch], None]

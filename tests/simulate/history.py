@@ -28,7 +28,7 @@ from tests.simulate.wire import Pace, Wire
 from tidegate.core.errors import Refused
 from tidegate.core.rows import catch_up_actions
 from tidegate.gateway import catch_up, snapshot_frames, work
-from tidegate.store.serving import snapshots
+from tidegate.store.serving import spool
 
 PATIENCE = 100
 """Looks, a little while apart, at whether all clients have settled."""
@@ -74,7 +74,7 @@ class History:
             (catch_up, "SHARED_FRAMES"): chance.choice((0, 1, 64, 64)),
             (work, "PENDING_LIMIT"): chance.choice((2, 256)),
             (snapshot_frames, "FRAME_BYTES"): chance.choice((200, 262144)),
-            (snapshots, "PAGE_ROWS"): chance.choice((1, 2, 200)),
+            (spool, "PAGE_ROWS"): chance.choice((1, 2, 200)),
         }
         """Limits of the product, small enough to matter."""
         identities = Identities(self.loop.time, chance)

@@ -30,7 +30,7 @@ from tidegate.core.rows.ports import (
     WriteResult,
 )
 from tidegate.store.serving.feed_gate import FeedGate
-from tidegate.store.serving.snapshots import Spool
+from tidegate.store.serving.spool import Spool
 
 T = TypeVar("T")
 EPOCH = "e1"

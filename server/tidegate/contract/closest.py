@@ -16,7 +16,7 @@ from tidegate.schema.suggestions import similar_name
 
 UNIONS = frozenset({"anyOf", "oneOf"})
 NAMES = 8
-"""So many unexpected properties are compared with the missing ones, at most."""
+"""The most unexpected properties that are compared with the missing ones."""
 WRONG_CONSTANT = 2
 """The weight of a constant that differs; a missing or unexpected property weighs 1."""
 

@@ -25,7 +25,7 @@ log = logging.getLogger("tidegate.rooms")
 RETRY_S = 0.5
 """Seconds until messages are read again that could not be read."""
 LAST = 100
-"""So many of the newest messages members get where some are lost before them."""
+"""The number of newest messages that members get where messages before them are lost."""
 ROUNDS = 3
 """How often it is read on until a room is where it should be."""
 PLACE = whole(Halves(b"", b""), "-", 0, 0)

@@ -16,7 +16,7 @@ from tidegate.store.migration.port import Migrations
 from tidegate.store.opened import LentStore, OpenedStore
 from tidegate.store.seed_rows import SampleRows
 from tidegate.store.serving.retention import KEEP, Retention
-from tidegate.store.serving.snapshots import spool_folder
+from tidegate.store.serving.spool import spool_folder
 from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.sqlite.migration import migrate as sqlite_migrate
 from tidegate.store.sqlite.seed import seed as seed_sqlite

@@ -39,7 +39,7 @@ class Callers:
         """A request waits at the connection of a proxy, and is counted."""
 
     def receive(self, size: int, now: float) -> bool:
-        """So many bytes have arrived. Returns whether they may be handled now."""
+        """`size` bytes have arrived. Returns whether they may be handled now."""
         return self._own.receive(size, now)
 
     def asks(self, head: Head, size: int, now: float) -> When:
@@ -60,7 +60,7 @@ class Callers:
         return "later"
 
     def took_chunks(self, size: int) -> None:
-        """So many bytes were of the body of the request that is here: its head did not say how many come."""
+        """The body of the request that is here had `size` bytes, which its head did not say."""
         if self._direct.trusted:
             self.rate.owe(size)
 

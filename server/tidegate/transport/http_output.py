@@ -187,7 +187,7 @@ class HttpOutput:
             self._context.memory.waits(line, held if self._counted else 0)
 
     def drop(self, size: int) -> None:
-        """So many bytes have arrived after the last response."""
+        """`size` bytes have arrived after the last response."""
         self._dropped += size
         if self._dropped > LINGER_BYTES:
             self.transport.abort()

@@ -136,7 +136,7 @@ class ReadSide:
             self._hold(len(self._buffer) + (0 if self._fragments is None else len(self._fragments)))
 
     def _hold(self, size: int) -> None:
-        """So many bytes are here that count as memory."""
+        """`size` bytes are here that count as memory."""
         self._unfinished = counted(self._unfinished, size, self._write_side, self._drop)
 
     @property

@@ -24,7 +24,7 @@ class RequestRate:
         """The client waits until it may send again."""
 
     def receive(self, size: int, now: float) -> bool:
-        """So many bytes have arrived. Returns whether they may be handled now."""
+        """`size` bytes have arrived. Returns whether they may be handled now."""
         traffic = self._traffic
         traffic.bytes -= size
         if traffic.bytes < 0 and not traffic.more_bytes(now):
@@ -42,7 +42,7 @@ class RequestRate:
         return True
 
     def owe(self, size: int) -> None:
-        """So many bytes were handled that nothing had counted: the next request pays for them."""
+        """`size` bytes were handled that nothing had counted: the next request pays for them."""
         self._traffic.bytes -= size
 
     @property

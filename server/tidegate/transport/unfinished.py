@@ -42,7 +42,7 @@ class Unfinished:
         return self._write_side.owner
 
     def count(self, size: int) -> None:
-        """So much is held now."""
+        """`size` bytes are held now."""
         if size < UNCOUNTED_BYTES:
             size = 0
         if size != self.counted:

@@ -48,9 +48,9 @@ class Counts:
         os.pwrite(descriptor, secrets.token_bytes(SECRET_BYTES), 0)
         return cls(descriptor, columns)
 
-    def of_worker(self, column: int) -> Together:
+    def of_worker(self, column: int) -> WorkerCounts:
         """What the process that has `column` counts together with the others."""
-        return Together({kind: self.buckets(kind) for kind in KINDS}, self.connections(column))
+        return WorkerCounts({kind: self.buckets(kind) for kind in KINDS}, self.connections(column))
 
     def buckets(self, kind: Kind) -> Buckets:
         return Buckets(self._memory, HEAD + KINDS.index(kind) * _BUCKETS, self._secret)
@@ -172,8 +172,8 @@ class Connections:
         return range(first, first + ROWS * size, size)
 
 
-class Together:
-    """What one worker counts together with the others. Implements `core.budgets.addresses.Together`."""
+class WorkerCounts:
+    """What one worker counts together with the others. Implements `core.budgets.addresses.SharedCounts`."""
 
     def __init__(self, buckets: dict[Kind, Buckets], connections: Connections) -> None:
         self._buckets = buckets

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from tidegate.workers.counts import Counts, Together, most_workers
+from tidegate.workers.counts import Counts, WorkerCounts, most_workers
 from tidegate.workers.place import ENOUGH, HELP, RETIRE, Place
 
 BEAT_S = 1.0
@@ -93,7 +93,7 @@ class Member:
             elif what == ENOUGH and int(number) in self._others:
                 accepting.leave(self._others.pop(int(number)))
 
-    def together(self) -> Together | None:
+    def together(self) -> WorkerCounts | None:
         """What this worker counts together with the others."""
         place = self.place
         if place.counts is None:

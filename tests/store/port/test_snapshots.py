@@ -19,8 +19,8 @@ from tests.support.deadlines import DEADLINE_S
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import Pages, ReadQuery, Row, Store
-from tidegate.store.serving import snapshots
-from tidegate.store.serving.snapshots import Spool
+from tidegate.store.serving import snapshots, spool
+from tidegate.store.serving.spool import Spool
 
 BOATS = ReadQuery(resource="boats")
 MANY = 1_000
@@ -123,14 +123,14 @@ async def test_large_rows_make_small_pages(store: Store, foreign: AnyForeign) ->
     foreign.execute(f"UPDATE boats SET extra = '\"{'x' * 3000}\"'")
     sizes = [len(page["rows"]) for page in await taken(joined(store))]
     assert sum(sizes) == 301
-    assert max(sizes[1:]) * 3000 <= snapshots.PAGE_BYTES
+    assert max(sizes[1:]) * 3000 <= spool.PAGE_BYTES
 
 
 @pytest.mark.parametrize("limit", [0, 30_000])
 async def test_pages_beyond_the_memory_limit_are_in_a_file(
     store: Store, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(snapshots, "MEMORY_BYTES", limit)
+    monkeypatch.setattr(spool, "MEMORY_BYTES", limit)
     add_many(foreign)
     pages, expected = joined(store), (await store.read(BOATS)).rows
     assert isinstance(pages, Spool)
@@ -149,7 +149,7 @@ async def test_a_full_folder_of_temporary_files_is_unavailable(
     def full(**_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(snapshots, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(spool, "MEMORY_BYTES", 1000)
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     add_many(foreign)
     with pytest.raises(Refused) as caught:
@@ -232,7 +232,7 @@ async def test_a_snapshot_waits_while_too_many_are_kept(
     store: Store, foreign: AnyForeign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "KEPT", 1)
-    monkeypatch.setattr(snapshots, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(spool, "MEMORY_BYTES", 1000)
     add_many(foreign)
     slow = joined(store)
     await taken(slow)  # and keeps them

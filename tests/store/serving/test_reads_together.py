@@ -21,8 +21,8 @@ from tidegate.core.budgets.turns import Shares
 from tidegate.core.errors import Refused
 from tidegate.store.serving import jobs
 from tidegate.store.serving.jobs import Blocked, Interrupted, Job, Outcome, Purpose, Worker
+from tidegate.store.serving.read_batch_size import LONG_S, SHORT_S, ReadBatchSize
 from tidegate.store.serving.read_threads import ReadThreads
-from tidegate.store.serving.together import LONG_S, SHORT_S, Together
 
 MOST = 4
 SLOW, QUICK = LONG_S + 0.1, SHORT_S / 2
@@ -195,7 +195,7 @@ def test_a_client_that_leaves_takes_only_its_read_with_it() -> None:
 def test_after_slow_reads_threads_get_fewer_at_a_time(clock: Clock) -> None:
     async def play(threads: ReadThreads, _: Database) -> None:
         def size(cost: Cost = Cost.KEY, table: str = "users") -> int:
-            return threads._together[cost, table].size
+            return threads._batch_sizes[cost, table].size
 
         async def took(*seconds: float) -> None:
             await asyncio.gather(
@@ -313,7 +313,7 @@ async def test_a_failure_that_is_told_keeps_none_of_the_frames_that_it_passed(fa
     ],
 )
 def test_slow_reads_are_done_by_fewer_at_a_time(taken: list[tuple[int, float]], size: int) -> None:
-    together = Together(16)
+    batch = ReadBatchSize(16)
     for reads, seconds in taken:
-        together.took(reads, seconds)
-    assert together.size == size
+        batch.took(reads, seconds)
+    assert batch.size == size

@@ -29,7 +29,7 @@ class AddressLimits(NamedTuple):
     """What the connections of one address may send together."""
 
 
-class Together(Protocol):
+class SharedCounts(Protocol):
     """What several gateways on one machine count together."""
 
     def bucket(self, kind: Literal["connects", "tokens", "rooms"], name: str, rate: Rate) -> Bucket:
@@ -42,8 +42,8 @@ class Together(Protocol):
         """An address has this many `connections` to this gateway."""
 
 
-class Alone:
-    """There is one gateway. Implements `Together`."""
+class OwnCounts:
+    """There is one gateway, which counts alone. Implements `SharedCounts`."""
 
     def bucket(self, kind: Literal["connects", "tokens", "rooms"], name: str, rate: Rate) -> Bucket:
         return Bucket(rate)
@@ -60,9 +60,9 @@ class Address:
 
     __slots__ = ("connects", "tokens", "traffic")
 
-    def __init__(self, limits: AddressLimits, name: str, together: Together) -> None:
-        self.connects = together.bucket("connects", name, limits.connects)
-        self.tokens = together.bucket("tokens", name, limits.tokens)
+    def __init__(self, limits: AddressLimits, name: str, shared: SharedCounts) -> None:
+        self.connects = shared.bucket("connects", name, limits.connects)
+        self.tokens = shared.bucket("tokens", name, limits.tokens)
         self.traffic = SharedTraffic(limits.traffic)
 
     def use(self, limits: AddressLimits, now: float) -> None:
@@ -87,11 +87,11 @@ class Address:
 class Addresses:
     """All addresses that are limited."""
 
-    def __init__(self, limits: AddressLimits, together: Together | None = None, most: int = MOST_KEYS) -> None:
+    def __init__(self, limits: AddressLimits, shared: SharedCounts | None = None, most: int = MOST_KEYS) -> None:
         """`most`: of more addresses without a connection, those that were used longest ago are forgotten."""
         self._limits = limits
         self._of_connection = ConnectionRates(limits.connection)
-        self.together = together or Alone()
+        self.shared = shared or OwnCounts()
         self._most = most
         self._addresses: dict[str, Address] = {}
         """Those that were used longest ago come first."""
@@ -116,10 +116,10 @@ class Addresses:
         if wait:
             return wait
         limit, here = self._limits.connections, address.traffic.connections
-        if limit and here + self.together.elsewhere(name) >= limit:
+        if limit and here + self.shared.elsewhere(name) >= limit:
             return FULL_S
         address.traffic.connections = here + 1
-        self.together.here(name, here + 1)
+        self.shared.here(name, here + 1)
         return 0.0
 
     def traffic(self, name: str | None, now: float) -> Traffic:
@@ -130,7 +130,7 @@ class Addresses:
         """A connection that was admitted has ended."""
         traffic = self._addresses[name].traffic
         traffic.connections -= 1
-        self.together.here(name, traffic.connections)
+        self.shared.here(name, traffic.connections)
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process stood still for `seconds`. Only the rate of refused tokens counts what came meanwhile."""
@@ -140,7 +140,7 @@ class Addresses:
     def token_wait(self, name: str, now: float) -> float:
         """Seconds until tokens of this address are looked at; 0.0 for now."""
         address = self._addresses.get(name)
-        tokens = self.together.bucket("tokens", name, self._limits.tokens) if address is None else address.tokens
+        tokens = self.shared.bucket("tokens", name, self._limits.tokens) if address is None else address.tokens
         return tokens.wait(now)
 
     def token_refused(self, name: str, now: float) -> None:
@@ -149,7 +149,7 @@ class Addresses:
     def _used(self, name: str, now: float) -> Address:
         address = self._addresses.pop(name, None)
         if address is None:
-            address = Address(self._limits, name, self.together)
+            address = Address(self._limits, name, self.shared)
             self._forget(now)
         self._addresses[name] = address
         return address

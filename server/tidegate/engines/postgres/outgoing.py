@@ -75,7 +75,7 @@ class Outgoing:
         self._planned = False
         self._waking = Waking(self._loop.time())
         self._alone = 0
-        """So many wishes are sent one by one, because one of them cannot be stored."""
+        """The number of wishes that are sent one by one, because one of them cannot be stored."""
         self.stuck = False
         """The last batch failed."""
 

@@ -24,7 +24,7 @@ from tidegate.core.budgets.turns import CrowdedError, Shares, Turn
 from tidegate.core.errors import Refused
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted, Interruptible, Job, Outcome, Purpose, Worker
-from tidegate.store.serving.together import Together
+from tidegate.store.serving.read_batch_size import ReadBatchSize
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class ReadThreads:
         self._looking: asyncio.TimerHandle | None = None
         self._closing = False
         self._held = False
-        self._together = defaultdict[tuple[Cost, str], Together](partial(Together, together))
+        self._batch_sizes = defaultdict[tuple[Cost, str], ReadBatchSize](partial(ReadBatchSize, together))
         """Of small work, by class and table: what is slow at one of them is so again."""
         self._beginning = False
         """The next turn of the loop begins work."""
@@ -97,7 +97,7 @@ class ReadThreads:
                 job.until = job.due = self._loop.time() + self._timeout
             if self._looking is None:
                 self._looking = self._loop.call_later(self._timeout / LOOKS, self._look)
-        if not purpose.small or self._together[purpose.cost, purpose.table].size == 1:
+        if not purpose.small or self._batch_sizes[purpose.cost, purpose.table].size == 1:
             self.begin_next()
         elif not self._beginning:  # what other clients ask in this turn of the loop goes to the thread with it
             self._beginning = True
@@ -132,7 +132,7 @@ class ReadThreads:
             turn = self._queue.next(now)
             if turn is None:
                 return
-            worker, jobs, most = self._idle.pop(), [], self._together[turn.cost, turn.table].size
+            worker, jobs, most = self._idle.pop(), [], self._batch_sizes[turn.cost, turn.table].size
             following: Turn[Job[Any]] | None = turn
             while following is not None:
                 jobs.append(self._begun(following, worker, now))
@@ -241,7 +241,9 @@ class ReadThreads:
         for outcome in outcomes:
             self._ended(outcome)
         if (purpose := outcomes[0].job.purpose).small:
-            self._together[purpose.cost, purpose.table].took(len(outcomes), sum(outcome.took for outcome in outcomes))
+            self._batch_sizes[purpose.cost, purpose.table].took(
+                len(outcomes), sum(outcome.took for outcome in outcomes)
+            )
         self.begin_next()
 
     def _ended(self, outcome: Outcome) -> None:

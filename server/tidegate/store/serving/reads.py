@@ -19,7 +19,8 @@ from tidegate.core.budgets.turns import Shares
 from tidegate.core.rows.ports import Change, EncodePage, EncodeRows, Pages, ReadQuery, ReadResult
 from tidegate.store.serving.jobs import Interruptible, Purpose
 from tidegate.store.serving.read_threads import ReadThreads
-from tidegate.store.serving.snapshots import Snapshots, Spool
+from tidegate.store.serving.snapshots import Snapshots
+from tidegate.store.serving.spool import Spool
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from tidegate_protocol import RoomPosition
 STEP = 1_000
 """Messages that go in one transaction, so that no writer waits long."""
 SLACK = 64
-"""So many messages more than its size a room may have: they are not seen, and go together."""
+"""The messages beyond its size that a room may have: clients do not see them, and they are deleted together."""
 IDLE_MS = 30 * 24 * 3600 * 1000
 """How long the row of a room stays after its last message is gone. Its next message begins a new epoch then."""
 NEVER = 1 << 62

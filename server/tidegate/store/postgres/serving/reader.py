@@ -27,7 +27,7 @@ from tidegate.store.postgres.serving.database_errors import unreadable
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.named_rows import is_named
-from tidegate.store.serving.snapshots import PAGE_ROWS, Spool
+from tidegate.store.serving.spool import PAGE_ROWS, Spool
 
 T = TypeVar("T")
 

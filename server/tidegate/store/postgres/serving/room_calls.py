@@ -34,7 +34,7 @@ PAYLOAD_BYTES = 7_000
 ANY = ""
 """The payload that stands for more rooms than fit."""
 CALLS = 20
-"""So many notifications at a time; beyond it one for any room."""
+"""The most notifications at a time. With more rooms there is one notification, for any room."""
 
 
 class RoomCalls:

@@ -23,7 +23,7 @@ from tidegate.store.errors import StoreError
 from tidegate.store.serving import refusals
 from tidegate.store.serving.jobs import Blocked, Interrupted
 from tidegate.store.serving.named_rows import have_all, is_named
-from tidegate.store.serving.snapshots import Spool
+from tidegate.store.serving.spool import Spool
 from tidegate.store.sql.filters import condition, joined
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite.changelog import LOG, META, image

@@ -11,7 +11,7 @@ SHORT_S, LONG_S = 0.001, 0.002
 """Reads that took less in all may become more; those that took longer become fewer."""
 
 
-class Together:
+class ReadBatchSize:
     """Of the reads of one class and table."""
 
     def __init__(self, most: int) -> None:

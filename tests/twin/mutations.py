@@ -17,7 +17,7 @@ from tests.twin.statements import Statement
 from tidegate.store.postgres.serving import reader as postgres_reader
 from tidegate.store.postgres.serving import table_watch
 from tidegate.store.sqlite.serving import feed, reader
-from tidegate.store.sqlite.serving.reader import one_value
+from tidegate.store.sqlite.serving.statements import one_value
 
 ADMINISTRATOR = "tidegate/mutation"
 Patch = Callable[[pytest.MonkeyPatch], None]

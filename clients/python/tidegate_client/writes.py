@@ -1,8 +1,8 @@
 """Optimistic writes: create, update and delete as the client's live queries show them before the gateway has answered.
 
 Each live query's copy decides what it shows of a write (`overlay`). This module tells the copies when a write begins,
-is answered or fails. Invariant: a failed write is on top of no copy, and its error goes to the
-caller that made it.
+is answered or fails. Invariant: a failed write is on top of no copy, and its error goes to the caller
+that made it.
 """
 
 from __future__ import annotations

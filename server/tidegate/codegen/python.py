@@ -1,8 +1,8 @@
 """Writes Python models: msgspec Structs and type aliases, with datamodel-code-generator.
 
 `python_types` decides the types, `python_document` describes them to the tool. This module calls it.
-The output depends on the definitions only, not on the time,
-a path or settings of the working directory.
+The output depends on the definitions only, not on the time, a path or settings of the working
+directory.
 Invariant: the module can be imported, and a value that a schema accepts converts to its type without loss.
 """
 

@@ -35,8 +35,8 @@ STEPS = (
     Size(members=2064, values=8192, beyond=True),
 )
 """The sizes of the attempts, in their order. The validator explains 128 properties under `propertyNames`, which is
-quadratic, or a thousand wrong values in milliseconds. 2064 properties are more than any
-`maxProperties` of the protocol.
+quadratic, or a thousand wrong values in milliseconds. 2064 properties are more than any `maxProperties` of the
+protocol.
 """
 SURE = frozenset({
     "additionalProperties", "maxItems", "maxProperties", "propertyNames", "required", "type", "unevaluatedProperties",

@@ -1,7 +1,6 @@
 """What connections have cost so far: frames, bytes and time, of each connection and of one listener.
 
-Plain numbers, raised where things happen; a reader adds them up. It decides nothing, and knows no meaning
-of a frame.
+Plain numbers, raised where things happen; a reader adds them up. It decides nothing, and knows no meaning of a frame.
 Invariant: what an ended connection has cost is in `Counts.ended`, so that sums never shrink.
 """
 

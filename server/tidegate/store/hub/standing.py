@@ -18,7 +18,7 @@ from tidegate.store.hub.messages import State
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.migration.migrate import check
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
-from tidegate.store.sqlite.serving.reader import head
+from tidegate.store.sqlite.serving.statements import head
 
 log = logging.getLogger("tidegate.store")
 

@@ -39,8 +39,9 @@ from tidegate.store.serving.timeouts import TIMEOUTS, Timeouts
 from tidegate.store.serving.write_queue import size_of
 from tidegate.store.sqlite.connection import sqlite_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
-from tidegate.store.sqlite.serving.reader import Reader, head
+from tidegate.store.sqlite.serving.reader import Reader
 from tidegate.store.sqlite.serving.room_reads import RoomReads
+from tidegate.store.sqlite.serving.statements import head
 from tidegate.store.sqlite.serving.store import READERS, TOGETHER
 
 log = logging.getLogger("tidegate.store")

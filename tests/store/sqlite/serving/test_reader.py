@@ -19,8 +19,8 @@ from tests.store.application import RESOURCES, Foreign, add
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import Change, LogPruned, ReadQuery, Row
-from tidegate.store.sqlite.serving import reader as module
 from tidegate.store.sqlite.serving.reader import Reader
+from tidegate.store.sqlite.serving.statements import head
 
 
 @pytest.fixture
@@ -78,14 +78,13 @@ def test_a_snapshot_and_its_position_are_of_one_moment(
 ) -> None:
     """Another program commits right between the reading of the position and that of the rows."""
     add(foreign, "a")
-    head = module.head
 
     def head_and_then_a_write(connection: Any) -> int:
         seq = head(connection)
         add(foreign, "b")
         return seq
 
-    monkeypatch.setattr(module, "head", head_and_then_a_write)
+    monkeypatch.setattr("tidegate.store.sqlite.serving.reader.head", head_and_then_a_write)
     result = reader.read(ReadQuery(resource="boats", count=True))
     monkeypatch.undo()
     assert (result.seq, [row["code"] for row in result.rows], result.total) == (1, ["a"], 1)

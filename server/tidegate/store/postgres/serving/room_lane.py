@@ -1,7 +1,7 @@
 """The thread that keeps messages of durable rooms in PostgreSQL: those that wait are committed together.
 
-Messages have a lane beside those of mutations: they lock rows of rooms, for which no row of a table ever
-waits, and a batch of them takes few statements.
+Messages have a lane beside those of mutations: they lock rows of rooms, for which no row of a table ever waits, and
+a batch of them takes few statements.
 Invariant: a message has its answer if and only if its transaction was committed.
 """
 

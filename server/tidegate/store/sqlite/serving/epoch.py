@@ -1,21 +1,17 @@
 """A note beside an SQLite file tells a restored backup: how far the change log was when the file was served last.
 
 A backup that was put in the file's place has the log of before and goes on from there: the same positions would mean
-other changes. A database that does not agree with its note gets a new epoch. The note holds the newest entry of the
-log, not only its number: a restored log may have grown past that number meanwhile.
+other changes. A database that does not agree with its note gets a new epoch. `log_note` reads and writes the note.
 Invariant: the note never names a change that was not committed, so that a restart after a kill finds it confirmed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import apsw
 import msgspec
@@ -24,47 +20,26 @@ from tidegate.contract import Resource
 from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import READ_ONLY, REMADE, REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
-from tidegate.store.serving.room_state import COUNT
-from tidegate.store.sqlite.changelog import LOG, META, SERVED
+from tidegate.store.sqlite.changelog import META, SERVED
 from tidegate.store.sqlite.connection import connect, sqlite_path
 from tidegate.store.sqlite.damage import refuse_damage, refuse_foreign_log
 from tidegate.store.sqlite.file_header import log_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
-from tidegate.store.sqlite.serving.reader import head
-from tidegate.store.sqlite.serving.remade_tables import older_tables, remade
+from tidegate.store.sqlite.serving.log_note import (
+    LogFingerprint,
+    entry_of,
+    fingerprint_of,
+    note_path,
+    read_note,
+    write_note,
+)
+from tidegate.store.sqlite.serving.remade_tables import remade
 from tidegate.store.sqlite.serving.table_watch import TableWatch
 
 log = logging.getLogger("tidegate.store")
 
-SUFFIX = "-tidegate"
-"""After the name of the database file, the name of its note."""
 NOTE_S = 2.0
 """Seconds between two notes of how far the log is, and between two looks at the tables."""
-MESSAGES_KEPT = f"SELECT value FROM {META} WHERE name = '{COUNT}'"
-ENTRY = "seq, time, resource, CAST(key AS BLOB), action, CAST(old AS BLOB), CAST(new AS BLOB)"
-
-
-class LogFingerprint(msgspec.Struct, frozen=True):
-    """Tells the change log of one database file at one moment from every other."""
-
-    epoch: str
-    seq: int
-    entry: str
-    """A hash of the log's entry `seq`; "" for a log that is empty."""
-    file: int
-    """The file's number in its file system: a copy has another."""
-    log: int = 0
-    """The number of its write-ahead log; 0 where there is none."""
-    messages: int = 0
-    """How many messages of durable rooms were ever kept."""
-    older: tuple[str, ...] = ()
-    """The tables that were there before the change log: see `remade_tables`."""
-    damaged: bool = False
-    """The file has to be checked before it is served again."""
-
-    def went_back(self, before: LogFingerprint) -> bool:
-        """Whether it lacks changes or messages that there were."""
-        return self.seq < before.seq or self.messages < before.messages
 
 
 class EpochGuard(Guard):
@@ -78,7 +53,7 @@ class EpochGuard(Guard):
         self._resources = resources
         self._path = path
         self._connection = connection
-        self._noted = _seen(connection, path)
+        self._noted = fingerprint_of(connection, path)
         self.file = DatabaseFile(path)
         self._look_at = 0.0
         self._writable = True
@@ -132,8 +107,8 @@ class EpochGuard(Guard):
         if self.outdated or self.file.problem is not None:
             return
         try:
-            now = _seen(self._connection, self._path)
-            entry = _entry(self._connection, self._noted.seq)
+            now = fingerprint_of(self._connection, self._path)
+            entry = entry_of(self._connection, self._noted.seq)
             self._tables.look()
             whole = [each for name, each in self._resources.items() if name not in self.incomplete]
             again = remade(self._connection, whole, self._noted.older, self._noted.seq)
@@ -173,7 +148,7 @@ class EpochGuard(Guard):
     def _write(self, fingerprint: LogFingerprint) -> None:
         self._noted = fingerprint
         try:
-            _write_note(self._path, fingerprint)
+            write_note(self._path, fingerprint)
             self._writable = True
         except OSError as error:
             if self._writable:
@@ -183,7 +158,7 @@ class EpochGuard(Guard):
 
 def refuse_spoiled(path: Path) -> None:
     """To be called before the file is opened. Raises StoreError where opening or serving it would spoil it."""
-    note = _read_note(path)
+    note = read_note(path)
     refuse_foreign_log(path, None if note is None else (note.file, note.log))
     refuse_damage(path, suspect=note is not None and note.damaged)
 
@@ -201,11 +176,11 @@ def new_epoch(url: str) -> tuple[str, str]:
                 raise Unmigrated(
                     f"the database {path} was not migrated and has no epoch; type: tidegate migrate --database {url}"
                 )
-            old = _seen(connection, path).epoch
+            old = fingerprint_of(connection, path).epoch
             _begin_epoch(connection)
-        now = _seen(connection, path)
-        if _read_note(path) is not None:  # an old note would make the next start begin one more epoch
-            _write_note(path, now)
+        now = fingerprint_of(connection, path)
+        if read_note(path) is not None:  # an old note would make the next start begin one more epoch
+            write_note(path, now)
     except (apsw.Error, OSError) as error:
         raise StoreError(f"database {path}: {error}") from None
     finally:
@@ -228,33 +203,19 @@ def _begin_epoch_in_doubt(connection: apsw.Connection, path: Path, resources: Ma
 
 def _doubt(connection: apsw.Connection, path: Path, resources: Mapping[str, Resource], *, served: bool) -> str | None:
     """Why this log may not be the one that was served here last; None when it is."""
-    note = _read_note(path)
+    note = read_note(path)
     if note is None:
-        return f"was served before and has no {_note(path).name} beside it" if served else None
-    now = _seen(connection, path)
+        return f"was served before and has no {note_path(path).name} beside it" if served else None
+    now = fingerprint_of(connection, path)
     if note.epoch != now.epoch:  # before it is served, no client has a position of a migration's epoch
         return "has another epoch than when it was served here last" if served else None
     if note.file != now.file:
         return "is another file than the one that was served here last"
-    if now.went_back(note) or (note.entry and _entry(connection, note.seq) != note.entry):
+    if now.went_back(note) or (note.entry and entry_of(connection, note.seq) != note.entry):
         return "has another change log than when it was served here last; a backup was restored"
     if again := remade(connection, resources.values(), note.older, note.seq):
         return REMADE % ", ".join(each.table for each in again)
     return None
-
-
-def _seen(connection: apsw.Connection, path: Path) -> LogFingerprint:
-    with connection:  # one moment
-        ((epoch,),) = connection.execute(f"SELECT value FROM {META} WHERE name = 'epoch'")
-        seq = head(connection)
-        entry, older = _entry(connection, seq), older_tables(connection)
-        messages = sum(int(count) for (count,) in connection.execute(MESSAGES_KEPT))
-    return LogFingerprint(epoch, seq, entry, path.stat().st_ino, log_path(path).stat().st_ino, messages, older)
-
-
-def _entry(connection: apsw.Connection, seq: int) -> str:
-    found: list[tuple[Any, ...]] = connection.execute(f"SELECT {ENTRY} FROM {LOG} WHERE seq = ?", (seq,)).fetchall()
-    return hashlib.blake2b(repr(found[0]).encode(), digest_size=16).hexdigest() if found else ""
 
 
 @contextmanager
@@ -270,27 +231,3 @@ def _writing(connection: apsw.Connection) -> Iterator[None]:
 
 def _begin_epoch(connection: apsw.Connection) -> None:
     connection.execute(f"UPDATE {META} SET value = ? WHERE name = 'epoch'", (fresh_epoch(),))
-
-
-def _note(path: Path) -> Path:
-    file = path.resolve()
-    return file.with_name(file.name + SUFFIX)
-
-
-def _read_note(path: Path) -> LogFingerprint | None:
-    """None where there is no note, and for one that cannot be read."""
-    try:
-        return msgspec.json.decode(_note(path).read_bytes(), type=LogFingerprint)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def _write_note(path: Path, fingerprint: LogFingerprint) -> None:
-    """Wholly or not at all. Raises OSError."""
-    note = _note(path)
-    new = note.with_name(note.name + ".new")
-    with new.open("wb") as file:
-        file.write(msgspec.json.encode(fingerprint))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(note)

@@ -18,7 +18,7 @@ from tidegate.store.serving.feed import Feed
 from tidegate.store.sqlite.changelog import LOG, META
 from tidegate.store.sqlite.connection import connect
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
-from tidegate.store.sqlite.serving.reader import COLUMNS, head, one_value
+from tidegate.store.sqlite.serving.statements import COLUMNS, head, one_value
 
 POLL_S, LIVELY_POLL_S, LIVELY_S = 0.04, 0.003, 1.0
 """Seconds between looks for other programs' commits; for `LIVELY_S` after such a commit the feed looks more often."""

@@ -30,7 +30,7 @@ from tidegate.store.sqlite.key_columns import KeyColumns
 from tidegate.store.sqlite.rows import RowReader, column_writer
 from tidegate.store.sqlite.serving.clauses import key_is_one_of
 from tidegate.store.sqlite.serving.database_errors import deferred_refusal, refusal
-from tidegate.store.sqlite.serving.reader import head, one_value, select
+from tidegate.store.sqlite.serving.statements import head, one_value, select
 
 log = logging.getLogger("tidegate.store")
 

@@ -12,7 +12,7 @@ import apsw
 from tidegate.store.serving.log_size import LogSize
 from tidegate.store.serving.retention import KEEP, REQUESTS_KEEP_MS, Retention
 from tidegate.store.sqlite.changelog import ASIDE, LOG, META, REQUESTS
-from tidegate.store.sqlite.serving.reader import head, one_value
+from tidegate.store.sqlite.serving.statements import head, one_value
 
 STEP = 1_000
 """Changes that go in one transaction, so that no writer waits long."""

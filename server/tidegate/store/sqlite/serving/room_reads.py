@@ -17,18 +17,25 @@ from tidegate.store.serving.room_log import RoomLook
 from tidegate.store.serving.room_state import GENERATION, RoomState
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.room_tables import MESSAGES, ROOMS
-from tidegate.store.sqlite.serving.reader import Reader, one_value
+from tidegate.store.sqlite.serving.reader import Reader
+from tidegate.store.sqlite.serving.statements import Statements, one_value
 
 T = TypeVar("T")
 
 STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
-NEW = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
+NEW_STATE = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
 # Values as +?, because there is one plan: see `clauses.LIMIT_OF_ONE_PLAN`.
 # Text as bytes: a foreign program may have written text that is not UTF-8.
 SHOWN = f"SELECT number, time, CAST(text AS BLOB) FROM {MESSAGES} WHERE room = +? AND generation = +? AND number > +?"
 AFTER = f"{SHOWN} AND number <= +? ORDER BY number"
 BEFORE = f"{SHOWN} AND number < +? AND time >= ? ORDER BY number DESC LIMIT +?"
 HEADS = f"SELECT room, generation, head FROM {ROOMS} WHERE room IN (SELECT value FROM json_each(?))"
+
+
+def room_state(connection: Statements, room: str) -> RoomState:
+    """What is kept of `room`, or how it begins."""
+    found: Any = connection.execute(STATE, (room,)).fetchone()
+    return RoomState(int(one_value(connection, NEW_STATE))) if found is None else RoomState(*found)
 
 
 class Look:
@@ -38,8 +45,7 @@ class Look:
         self._connection = connection
 
     def state(self, room: str) -> RoomState:
-        found: Any = self._connection.execute(STATE, (room,)).fetchone()
-        return RoomState(int(one_value(self._connection, NEW))) if found is None else RoomState(*found)
+        return room_state(self._connection, room)
 
     def after(self, room: str, generation: int, number: int, upto: int) -> Iterator[Record]:
         return self._records(AFTER, room, generation, number, upto)

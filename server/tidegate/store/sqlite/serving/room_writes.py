@@ -20,13 +20,12 @@ from tidegate.store.serving.retention import REQUESTS_KEEP_MS
 from tidegate.store.serving.room_state import COUNT, GENERATION, STEP, RoomState
 from tidegate.store.sqlite.changelog import META
 from tidegate.store.sqlite.room_tables import KEYS, MESSAGES, ROOM_TABLES, ROOMS
-from tidegate.store.sqlite.serving.reader import Statements, one_value
+from tidegate.store.sqlite.serving.room_reads import room_state
+from tidegate.store.sqlite.serving.statements import Statements, one_value
 from tidegate_protocol import RoomPosition
 
 log = logging.getLogger("tidegate.store")
 
-STATE = f"SELECT generation, head, gone, time, ttl, due FROM {ROOMS} WHERE room = ?"
-NEW_STATE = f"SELECT value FROM {META} WHERE name = '{GENERATION}'"
 # Values as +?, because there is one plan: see `clauses.LIMIT_OF_ONE_PLAN`.
 NEWEST = f"SELECT max(number) FROM {MESSAGES} WHERE room = +? AND generation = +?"
 KEEP_STATE = f"""INSERT INTO {ROOMS} (room, generation, head, gone, time, ttl, due) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -77,7 +76,7 @@ class RoomWrites:
 
     def _append(self, connection: Statements, message: NewMessage) -> Kept:
         room = message.room
-        state = _state(connection, room)
+        state = room_state(connection, room)
         if state.lost(self.epoch, message.known):
             log.error("the database has lost messages of the room %r: a new epoch begins there", room)
             state.begin(_next_generation(connection))
@@ -105,7 +104,7 @@ class RoomWrites:
         return kept
 
     def _forget(self, connection: Statements, work: ForgetRoom) -> Kept:
-        state = _state(connection, work.room)
+        state = room_state(connection, work.room)
         if state.head:
             state.begin(_next_generation(connection))
             _keep_state(connection, work.room, state)
@@ -157,13 +156,6 @@ def _sweep(connection: apsw.Connection, now_ms: int) -> bool:
         connection.executemany(f"DELETE FROM {ROOMS} WHERE room = ?", [(room,) for room in idle])
     connection.execute(OLD_KEYS, (STEP, now_ms - REQUESTS_KEEP_MS))
     return left <= 0 or len(due) == ROOMS_A_STEP or connection.changes() == STEP
-
-
-def _state(connection: Statements, room: str) -> RoomState:
-    found: Any = connection.execute(STATE, (room,)).fetchone()
-    if found is not None:
-        return RoomState(*found)
-    return RoomState(int(one_value(connection, NEW_STATE)))
 
 
 def _keep_state(connection: Statements, room: str, state: RoomState) -> None:

@@ -1,8 +1,8 @@
 """Whether the database takes writes: what failed, which mutations are still accepted, and when all is well again.
 
 It belongs to the writer's thread, which asks it before and after each batch. While all is well it does nothing more
-than to look whether the file is there. After a failure it tries a write every second, so that readiness
-comes back without a client's write.
+than to look whether the file is there. After a failure it tries a write every second, so that readiness comes back
+without a client's write.
 Invariant: when the disk is full, nothing but deletes takes the room that was kept for them.
 """
 

@@ -143,6 +143,10 @@ class Protocol:
             return self.rooms.dropped(session, now, RELOAD_GRACE_S)
         return self.rooms.left(session, now)
 
+    def done(self, session: Session, now: float) -> Sequence[Effect]:
+        """The client of a session whose connection is gone already says that it will not come back."""
+        return self.rooms.occupants.end_ghost(session, now)
+
     def tick(self, now: float) -> Sequence[Effect]:
         """What time alone brings; to be called at least every 100 ms."""
         return self.rooms.tick(now)

@@ -137,6 +137,14 @@ class SessionHandler:
         # Each of the two knows the other, which would leave both to the garbage collector.
         connection.write_side.owner = None
 
+    def stands(self, session: Session) -> bool:
+        """Whether the session, whose connection is gone, stands for its user in a room."""
+        return session in self._protocol.rooms.occupants.memberships
+
+    def done(self, session: Session) -> None:
+        """The client of a session whose connection is gone says that it will not come back."""
+        self._effects.run(self._protocol.done(session, self._clock()))
+
     def abandoned(self, session: Session) -> None:
         """The client of a session that is one request is gone before the answer."""
         self._gate.forget(session)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.gateway.http.client import token
+from tests.gateway.http.client import http, token
 from tests.gateway.http.streams import opened, stream
 from tests.support.waiting import until
 from tests.support.wire import wire
@@ -144,6 +144,45 @@ async def test_the_client_ends_its_session(gateway: Inside, monkeypatch: pytest.
         assert (await client.say({"type": "ping"})).status == 404
         assert ended == [1000]  # it leaves its rooms at once, as a client that closes its WebSocket
         await other.hear(lambda message: message["type"] == "presence" and len(message["users"]) == 1)
+
+
+async def test_the_client_ends_its_session_after_its_connection_broke(gateway: Inside) -> None:
+    # As a browser does that puts a page into its cache: it cuts the connection, and sends the page's last request later.
+    async with http(gateway, token("7")) as late, wire(gateway.url) as other:
+        async with stream(gateway, token("7")) as client:
+            await client.ask(type="join", room="chat-1")
+        await until(lambda: not gateway.gateway.streams)
+        await other.ask({"type": "join", "room": "chat-1"})
+        present = await other.hear("presence")
+        assert {user["id"] for user in present["users"]} > {"7"}
+        path = f"/sse/{client.id}"
+        late.token = token("8")
+        assert (await late.ask("DELETE", path)).status == 403
+        late.token = token("7")
+        assert (await late.ask("POST", path, {"type": "ping"})).status == 404
+        assert (await late.ask("DELETE", path)).status == 202
+        await other.hear(lambda message: message["type"] == "presence" and len(message["users"]) == 1)
+        assert (await late.ask("DELETE", path)).status == 404
+
+
+async def test_a_late_end_leaves_a_user_who_is_back_in_the_room(gateway: Inside) -> None:
+    async with http(gateway, token("7")) as late:
+        async with stream(gateway, token("7")) as client:
+            await client.ask(type="join", room="chat-1")
+        await until(lambda: not gateway.gateway.streams)
+        async with stream(gateway, token("7")) as again:
+            await again.ask(type="join", room="chat-1")
+            assert (await late.ask("DELETE", f"/sse/{client.id}")).status == 202
+            present = await again.ask(type="presence", room="chat-1")
+            assert [(user["id"], user["connections"]) for user in present["users"]] == [("7", 1)]
+
+
+async def test_streams_that_were_in_no_room_leave_nothing_behind(gateway: Inside) -> None:
+    async with http(gateway, token("7")) as late:
+        async with stream(gateway, token("7")) as client:
+            await client.ask(type="ping")
+        await until(lambda: not gateway.gateway.streams)
+        assert (await late.ask("DELETE", f"/sse/{client.id}")).status == 404
 
 
 async def test_a_goodbye_ends_the_stream_with_its_code(gateway: Inside) -> None:

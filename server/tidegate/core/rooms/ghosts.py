@@ -1,7 +1,8 @@
 """Ghosts: sessions whose connection is gone, and that stand for their user's presence a little longer.
 
 A client that comes back within the grace time never left. It does not know rooms.
-Invariant: a ghost ends exactly once: its user is back in all its rooms, or its grace time is over.
+Invariant: a ghost ends exactly once: its user is back in all its rooms, its client says that it is done, or its grace
+time is over.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ class Ghosts:
     def add(self, session: Session, now: float, grace: float = GRACE_S) -> None:
         self._of_user.setdefault(session.user.id, []).append(session)
         self._queues.setdefault(grace, {})[session] = now + grace
+
+    def __contains__(self, session: Session) -> bool:
+        return session in self._of_user.get(session.user.id, ())
 
     def of(self, user: str) -> Sequence[Session]:
         """The ghosts of `user`; the one that ends first comes first."""

@@ -73,6 +73,13 @@ class Occupants:
         if rooms:
             self._ghosts.add(session, now, grace)
 
+    def end_ghost(self, session: Session, now: float) -> list[Effect]:
+        """The client of a session that was dropped is done: the session stands for its user no longer."""
+        if session not in self.memberships or session not in self._ghosts:
+            return []
+        self._ghosts.remove(session)
+        return self._bury(session, now)
+
     def take_ghost(self, user: str, room: Room) -> list[Session]:
         """A connection of the user is back in `room`: one ghost stands for the user there no longer. Returns it."""
         ghost = next((ghost for ghost in self._ghosts.of(user) if self.memberships.room(ghost, room.name)), None)
@@ -137,15 +144,20 @@ class Occupants:
         """What time alone brings: members whose grace is over, presence that was gathered long enough."""
         effects: list[Effect] = []
         for ghost in self._ghosts.ended(now):
-            for room in self.memberships.rooms(ghost):
-                self.memberships.leave(ghost, room)
-                effects += self.announcements.announce(room, room.presence.leave(ghost.user.id, ghost), now)
-                effects += self._close_if_empty(room, now)
+            effects += self._bury(ghost, now)
         return effects + self.announcements.due(now)
 
     def shift(self, seconds: float) -> None:
         self._ghosts.shift(seconds)
         self.announcements.shift(seconds)
+
+    def _bury(self, ghost: Session, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for room in self.memberships.rooms(ghost):
+            self.memberships.leave(ghost, room)
+            effects += self.announcements.announce(room, room.presence.leave(ghost.user.id, ghost), now)
+            effects += self._close_if_empty(room, now)
+        return effects
 
     def _close_if_empty(self, room: Room, now: float) -> list[Effect]:
         if not room.empty or self.rooms.get(room.name) is not room:

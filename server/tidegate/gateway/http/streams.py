@@ -3,11 +3,14 @@
 A stream is a connection with a session like that of a WebSocket: `connected`, `received` and all else go to the same
 handler. Here is what only streams have: an id, by which a request finds its stream. An id is a secret of 128 bits, but
 it stands in paths, which proxies write into logs: it is good only with a token of the user who has the session.
-Invariant: a stream is here from before its first event until its connection has ended.
+A page that is left may end its stream after its browser has cut the connection, so the last moments are kept in mind.
+Invariant: a stream is here from before its first event until its connection has ended, and as a dropped one only while
+its session stands for its user in a room.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -15,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.core.errors import Refused
+from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.session import Session
 from tidegate.gateway.http.proofs import token_of
 from tidegate.gateway.sessions import SessionHandler
@@ -54,6 +58,8 @@ class Streams:
         self._handler = handler
         self._node = node
         self._open: dict[str, _Open] = {}
+        self._dropped: dict[str, tuple[Session, str]] = {}
+        """The sessions of streams whose connection broke, while their client may come back, and who opened them."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -89,8 +95,19 @@ class Streams:
 
     def leave(self, identifier: str, user: str) -> StreamOutcome:
         """`user` ends a stream."""
+        if identifier in self._dropped:
+            return self._leave_late(identifier, user)
         found = self._found(identifier, user)
         return found if isinstance(found, str) else found.leave()
+
+    def _leave_late(self, identifier: str, user: str) -> Outcome:
+        """As `leave`, of a stream whose connection is gone."""
+        session, opener = self._dropped[identifier]
+        if user not in {opener, session.user.id}:
+            return "foreign"
+        del self._dropped[identifier]
+        self._handler.done(session)
+        return "taken"
 
     def _found(self, identifier: str, user: str) -> EventStream | Literal["ended", "foreign"]:
         opened = self._open.get(identifier)
@@ -120,8 +137,11 @@ class Streams:
 
     def disconnected(self, connection: Connection, code: int | None) -> None:
         assert isinstance(connection, EventStream)
-        self._open.pop(connection.identifier, None)
+        opened = self._open.pop(connection.identifier, None)
         self._handler.disconnected(connection, code)
+        if opened is not None and self._handler.stands(connection.session):
+            self._dropped[connection.identifier] = connection.session, opened.opener
+            asyncio.get_running_loop().call_later(GRACE_S, self._dropped.pop, connection.identifier, None)
 
 
 def messages_in(body: bytes) -> Sequence[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
@@ -302,6 +303,22 @@ async def test_retry_after_of_http_is_respected(scripted: ScriptedGateway, clock
     scripted.http_status = None
     clock.advance(7)
     await (await opening).close()
+
+
+async def test_an_address_that_stays_wrong_is_told_once_as_a_warning(
+    scripted: ScriptedGateway, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted.http_status = 404
+    with caplog.at_level(logging.INFO, "tidegate_client"):
+        opening = begun(open_client(scripted.url, clock))
+        for _ in range(4):
+            await clock.pass_sleep(7.0)
+        await clock.until_sleeping(7.0)
+    levels = [record.levelno for record in caplog.records if "next attempt" in record.getMessage()]
+    assert levels == [logging.INFO, logging.INFO, logging.WARNING, logging.INFO, logging.INFO]
+    (warned,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert "answered HTTP 404: go away; next attempt in 7.00 s" in warned
+    opening.cancel()
 
 
 async def test_a_message_over_the_limit_never_leaves(scripted: ScriptedGateway) -> None:

@@ -22,6 +22,9 @@ CAP = 20.0
 SETTLED = 5.0
 """Seconds of life after which a connection counts as good and the attempts are counted from zero again."""
 
+TOLD = 3
+"""Attempts in a row after which a gateway is not only away for a moment: the address may be wrong."""
+
 UNAUTHENTICATED = 4001
 """Before the welcome: the token is not valid. Afterwards: it was revoked."""
 SERVICE_RESTART = 1012
@@ -78,6 +81,11 @@ class Backoff:
         bound = min(CAP, FIRST * 2.0 ** min(self._attempts, 16))
         self._attempts += 1
         return self._random() * bound
+
+    @property
+    def persists(self) -> bool:
+        """Whether the attempt that just failed is worth a warning: the third in a row."""
+        return self._attempts == TOLD
 
     def ends(self, ending: Ending, *, fresh_tokens: bool) -> bool:
         """Whether the client must not come back after `ending`.

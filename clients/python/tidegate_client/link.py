@@ -12,20 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
+from logging import INFO, WARNING
 from typing import Any
 
 from .agreement import Agreement
 from .announcements import Announcements
 from .backoff import Backoff, Ending
 from .connection import Connection, ConnectionFailed, open_connection
-from .errors import (
-    ClientClosed,
-    ConnectionLost,
-    ConnectionRefused,
-    RequestRefused,
-    TidegateError,
-    Unreachable,
-)
+from .errors import ClientClosed, ConnectionLost, ConnectionRefused, RequestRefused, TidegateError, Unreachable
 from .identity import Identity
 from .line import Line
 from .models import User
@@ -177,7 +171,8 @@ class Link:
                     return
                 self.announcements.turn("reconnecting")
                 delay = self._backoff.delay(ending)
-                logger.info("%s: %s; next attempt in %.2f s", self.options.address, ending.reason, delay)
+                level = WARNING if self._backoff.persists else INFO
+                logger.log(level, "%s: %s; next attempt in %.2f s", self.options.address, ending.reason, delay)
                 await self.options.clock.sleep(delay)
         except asyncio.CancelledError:
             self._finish(ClientClosed("the client's event loop has ended"))

@@ -10,7 +10,9 @@ const LONGEST_MS = 20_000;
 const STABLE_MS = 5_000;
 /** Before the welcome: the token is not valid. Afterwards: it was revoked. */
 const UNAUTHENTICATED = 4001;
-const SERVICE_RESTART = 1012;
+/** Close codes that say what to do. 1012: the service restarts. */
+const FINAL = /^40/;
+const AT_ONCE = /^42|^1012/;
 
 /** How one attempt or connection ended. */
 export interface Ending {
@@ -23,11 +25,6 @@ export interface Ending {
   lived?: number | undefined;
   /** Whether another attempt is pointless, whatever the close code. */
   refused?: boolean | undefined;
-}
-
-/** Whether a close code says that the client must not come back. */
-export function isFinal(code = 0): boolean {
-  return code >= 4000 && code < 4100;
 }
 
 export class Backoff {
@@ -44,7 +41,7 @@ export class Backoff {
    * revoked is no end yet: the client asks for one more, once.
    */
   ends({ code, lived, refused }: Ending, freshTokens: boolean): boolean {
-    if (!refused && !isFinal(code)) return false;
+    if (!refused && !FINAL.test(`${code}`)) return false;
     if (code !== UNAUTHENTICATED || !freshTokens || lived === undefined) return true;
     if (this.#askedAgain && lived < STABLE_MS) return true;
     this.#askedAgain = true;
@@ -52,10 +49,10 @@ export class Backoff {
   }
 
   /** Milliseconds to wait before the next attempt: random(0, min(20 s, 0.5 s * 2^n)), or what the gateway asked for. */
-  next({ code = 0, lived = 0, retryAfter = 0 }: Ending = {}): number {
+  next({ code, lived = 0, retryAfter = 0 }: Ending = {}): number {
     if (lived >= STABLE_MS) this.#attempts = 0;
     const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#attempts++);
-    const atOnce = ceiling === FIRST_MS && ((code >= 4200 && code < 4300) || code === SERVICE_RESTART);
+    const atOnce = ceiling === FIRST_MS && AT_ONCE.test(`${code}`);
     return Math.max(atOnce ? 0 : this.#random() * ceiling, retryAfter * 1000 || 0);
   }
 }

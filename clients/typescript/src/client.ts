@@ -165,7 +165,7 @@ export class Client<A extends AppContract = AnyApp> {
 
   #opened(welcome: Welcome): void {
     if (this.#contract && welcome.contract !== this.#contract) {
-      console.warn("tidegate: the gateway has another contract: run `tidegate generate`");
+      console.warn("tidegate: another contract: run `tidegate generate`");
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);

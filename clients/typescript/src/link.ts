@@ -6,7 +6,7 @@
 import type { Authenticated, Welcome } from "../../../generated/typescript/protocol.js";
 import { Backoff, type Ending } from "./backoff.js";
 import { BROKEN, Connection } from "./connection.js";
-import { ClientClosed, type ConnectionClosed, ConnectionRefused, type TidegateError } from "./errors.js";
+import { ClientClosed, type ConnectionClosed, ConnectionRefused, TidegateError } from "./errors.js";
 import { Kept } from "./kept.js";
 import { type Settings, socketConstructor } from "./options.js";
 import { Outstanding, type Request } from "./outstanding.js";
@@ -19,13 +19,15 @@ export type Status = "connecting" | "open" | "reconnecting" | "closed";
 
 const SUBPROTOCOL = "tidegate.v1";
 const RETRY_AFTER_S = 1;
+/** What `#attempts` has counted in the third attempt: its begin, and begin and end of those before. */
+const TRIES = 5;
 
 /** What the owner of a link does when something happens on it. */
 export interface LinkOwner {
   opened(welcome: Welcome): void;
   pushed(message: WireMessage): void;
   lost(): void;
-  status(status: Status, error: TidegateError | undefined): void;
+  status(status: Status, error?: TidegateError): void;
 }
 
 export class Link {
@@ -80,7 +82,7 @@ export class Link {
 
   /** The program no longer wants the answer to the request with this `ref`. */
   cancel(ref: string | undefined): void {
-    if (ref) this.outstanding.cancel(ref, this.#connection);
+    this.outstanding.cancel(ref, this.#connection);
   }
 
   /** Send a message now, or when the connection opens; there is no reply. Throws what refuses it at once. */
@@ -202,7 +204,7 @@ export class Link {
     this.outstanding.flush(connection);
     if (connection !== this.#connection) return;
     this.#carrier = connection;
-    this.#become("open");
+    this.#owner.status("open");
   }
 
   // -- the end of a connection ----------------------------------------------------------------------------------------
@@ -214,7 +216,10 @@ export class Link {
     } else {
       this.#drop("reconnecting");
       const other = code === BROKEN && lived === undefined && this.#transport.failed();
-      this.#retry(ending, undefined, other);
+      // A client that was welcomed once has the right address: it only waits.
+      const lost = this.welcome || this.#attempts < TRIES;
+      const text = "no answer: is the url right?";
+      this.#retry(ending, lost ? undefined : new TidegateError("unreachable", text, { retryable: true }), other);
     }
   }
 
@@ -230,7 +235,8 @@ export class Link {
   #retry(ending: Ending, error?: TidegateError, atOnce?: boolean): void {
     this.#attempts += 1; // a token that comes too late connects nothing
     this.#after(atOnce ? 0 : this.#backoff.next(ending), this.#connect);
-    this.#become("reconnecting", error);
+    this.status = "reconnecting";
+    this.#owner.status(this.status, error);
   }
 
   /** The one timer between two connections. */
@@ -261,11 +267,6 @@ export class Link {
     this.#listening.abort();
     this.#settings.clock.clearTimeout(this.#timer as never);
     connection?.close(1000);
-    this.#become("closed", error);
-  }
-
-  #become(status: Status, error?: TidegateError): void {
-    this.status = status;
-    this.#owner.status(status, error);
+    this.#owner.status("closed", error);
   }
 }

@@ -128,9 +128,9 @@ export function settingsOf(options: Options): Settings {
   for (const [name, value] of Object.entries(options)) {
     if (!(name in DEFAULTS)) throw new InvalidOption(`there is no option "${name}"`);
     if (value !== undefined) settings[name as "token"] = value;
-  }
-  for (const name of ["requestTimeout", "openTimeout", "maxWaiting"] as const) {
-    if (!(settings[name] > 0)) throw new InvalidOption(`${name} must be more than 0`);
+    // Each number among the defaults is a time or a count.
+    if (DEFAULTS[name as "maxWaiting"] > 0 && !(settings[name as "maxWaiting"] > 0))
+      throw new InvalidOption(`${name} must be more than 0`);
   }
   if (!/^(auto|websocket|sse)$/.test(settings.transport)) throw new InvalidOption("transport: auto, websocket or sse");
   if (typeof settings.token !== "function") settings.token = bearer(settings.token);

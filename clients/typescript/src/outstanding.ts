@@ -103,8 +103,8 @@ export class Outstanding {
   }
 
   /** The program no longer wants the answer. What the gateway has is cancelled there, and waits for its end. */
-  cancel(ref: string, connection: Connection | undefined): void {
-    const pending = this.#pending.get(ref);
+  cancel(ref: string | undefined, connection: Connection | undefined): void {
+    const pending = this.#pending.get(ref as string);
     if (!pending) return;
     if (pending.sent) connection?.send(encode({ type: "cancel", ref }));
     else this.#drop(pending);

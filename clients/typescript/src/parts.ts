@@ -20,55 +20,50 @@ export class Parts<P, R> implements AsyncIterable<P> {
   /** The reply after the last part. It fails as the iteration does, also where the program leaves the loop early. */
   readonly reply: Promise<R>;
   readonly #parts: P[] = [];
-  readonly #end: (error?: TidegateError) => void;
+  #end!: (error: TidegateError) => void;
   #over = false;
   #error: TidegateError | undefined;
   #wake: (() => void) | undefined;
 
   /** `client.stream` makes one. */
   constructor(link: Link, message: WireMessage, { signal }: PartsOptions = {}) {
-    let reject!: (error: TidegateError) => void;
-    let resolve!: (reply: R) => void;
-    this.reply = new Promise((kept, broken) => {
-      resolve = kept;
-      reject = broken;
+    this.reply = new Promise((resolve, reject) => {
+      const aborted = () => this.cancel();
+      /** Whether this was the end. */
+      const finish = (error?: TidegateError, reply?: R): boolean => {
+        if (this.#over) return false;
+        this.#over = true;
+        this.#error = error;
+        if (error) reject(error);
+        else resolve(reply as R);
+        signal?.removeEventListener("abort", aborted);
+        this.#wake?.();
+        return true;
+      };
+      const ref = link.request({
+        message,
+        parted: (part) => {
+          if (this.#over) return;
+          this.#parts.push(part as P);
+          if (this.#parts.length > MAX_UNREAD)
+            this.#end(new TidegateError("overflow", `${MAX_UNREAD} parts are unread`));
+          else this.#wake?.();
+        },
+        replied: (reply) => finish(undefined, reply as R),
+        failed: finish,
+      });
+      this.#end = (error) => {
+        if (finish(error)) link.cancel(ref);
+      };
+      signal?.addEventListener("abort", aborted);
+      if (signal?.aborted) aborted();
     });
     this.reply.catch(() => {}); // the program may be interested in the parts alone
-    const aborted = () => this.#end(cancelled());
-    const finish = (error?: TidegateError): void => {
-      this.#over = true;
-      this.#error = error;
-      if (error) reject(error);
-      signal?.removeEventListener("abort", aborted);
-      this.#wake?.();
-    };
-    const ref = link.request({
-      message,
-      parted: (part) => {
-        if (this.#over) return;
-        this.#parts.push(part as P);
-        if (this.#parts.length > MAX_UNREAD) this.#end(new TidegateError("overflow", `${MAX_UNREAD} parts are unread`));
-        else this.#wake?.();
-      },
-      replied: (reply) => {
-        if (this.#over) return;
-        resolve(reply as R);
-        finish();
-      },
-      failed: (error) => this.#over || finish(error),
-    });
-    this.#end = (error) => {
-      if (this.#over) return;
-      finish(error);
-      link.cancel(ref);
-    };
-    signal?.addEventListener("abort", aborted);
-    if (signal?.aborted) aborted();
   }
 
   /** End the stream: the gateway closes its handler, and what waits for it fails with `cancelled`. Idempotent. */
   cancel(): void {
-    this.#end(cancelled());
+    this.#end(new TidegateError("cancelled", "the program cancelled the stream"));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<P, void, undefined> {
@@ -86,5 +81,3 @@ export class Parts<P, R> implements AsyncIterable<P> {
     }
   }
 }
-
-const cancelled = () => new TidegateError("cancelled", "the program cancelled the stream");

@@ -136,17 +136,16 @@ export class Room<T = unknown> {
 
   /** @internal */
   pushed(message: WireMessage): void {
-    if (message.room !== this.name) return;
-    const asked = message.ref !== undefined;
-    if (message.type === "message") this.#receive(message as unknown as RoomMessage);
-    if (message.type === "presence") this.#show((message as unknown as PresenceList).users);
+    const { type, room, ref, reason } = message;
+    if (room !== this.name) return;
+    if (type === "message") this.#receive(message as unknown as RoomMessage);
+    if (type === "presence") this.#show((message as unknown as PresenceList).users);
     // Without members it is the rest of a long list, which `update` got the begin of.
-    if (message.type === "presence_diff" && this.#mode !== "none") this.#change(message as unknown as PresenceDiff);
-    if (message.type === "gap" || (message.type === "joined" && !asked)) this.#missed(message as Gap);
-    if (message.type === "left" && !asked) {
-      const reason = message.reason ? `: ${message.reason}` : "";
-      const error = withdrawn(`the membership in room '${this.name}'${reason}`);
-      if (message.reason === "unavailable") {
+    if (type === "presence_diff" && this.#mode !== "none") this.#change(message as unknown as PresenceDiff);
+    if (type === "gap" || (type === "joined" && ref === undefined)) this.#missed(message as Gap);
+    if (type === "left" && ref === undefined) {
+      const error = withdrawn(`the membership in room '${room}'${reason ? `: ${reason}` : ""}`);
+      if (reason === "unavailable") {
         this.lost();
         this.#later(error);
       } else this.closed(error);

@@ -14,6 +14,8 @@ import {
   useWebSocket,
 } from "../src/react/index.js";
 
+import { fakeGateway } from "../src/testing/index.js";
+
 declare module "../src/index.js" {
   interface Register {
     app: App & {
@@ -294,4 +296,57 @@ export async function ownErrorsAndParts(shop: Client<Shop>): Promise<void> {
   (await stream.reply).total.toFixed();
   // @ts-expect-error: the answer to this message has no parts
   shop.stream({ type: "buy", amount: 1 });
+}
+
+interface Desk extends App {
+  clientMessages: App["clientMessages"] & {
+    buy: { type: "buy"; amount: number; ref?: string | number };
+    note: { type: "note"; text: string; ref?: string | number };
+    watch: { type: "watch"; ref?: string | number };
+  };
+  replies: App["replies"] & {
+    buy: { type: "bought"; left: number };
+    note: { type: "ok" };
+    watch: { type: "watched"; last: number };
+  };
+  partData: App["partData"] & { watch: { price: number } };
+}
+
+export function fakes(): void {
+  const fake = fakeGateway<Desk>({ rows: { users: [{ name: "Ann" }] } });
+  fake.on("buy", ({ amount }) => ({ left: 10 - amount }));
+  fake.on("buy", async () => ({ left: 1 }));
+  fake.on("note", () => undefined);
+  fake.on("watch", async function* () {
+    yield { price: 5 };
+    return { last: 5 };
+  });
+  fake.on("get", () => ({ rows: [], position: { epoch: "e", seq: 1 } }));
+  fake.rows("users").update(1, { name: "Anna" });
+  fake.room("chat-1").say({ text: "Hello" });
+
+  // @ts-expect-error: the reply has no such value
+  fake.on("buy", () => ({ left: "1" }));
+  // @ts-expect-error: the reply lacks a property
+  fake.on("buy", () => ({}));
+  // @ts-expect-error: the message is only acknowledged
+  fake.on("note", () => ({ text: "Hello" }));
+  // @ts-expect-error: there are no parts before this reply
+  fake.on("buy", async function* () {
+    yield 1;
+    return { left: 1 };
+  });
+  // @ts-expect-error: a part has no such property
+  fake.on("watch", async function* () {
+    yield { prize: 5 };
+    return { last: 5 };
+  });
+  // @ts-expect-error: there is no such property
+  fake.rows("users").update(1, { nmae: "Anna" });
+  // @ts-expect-error: a key is a number
+  fake.rows("users").delete("1");
+  // @ts-expect-error: there is no such property
+  fake.room("chat-1").say({ txt: "Hello" });
+  // @ts-expect-error: there is no such property
+  fakeGateway<Desk>({ rows: { users: [{ nmae: "Ann" }] } });
 }

@@ -171,6 +171,29 @@ describe("reconnecting", () => {
     expect(gateway.lines).toHaveLength(6);
   });
 
+  it("tells from the third attempt on that no gateway answers, until one does", async () => {
+    const client = gateway.connect();
+    const told: (string | undefined)[] = [];
+    client.on("status", ({ status, error }) =>
+      told.push(error ? `${status}: ${error.code} ${error.retryable}` : status),
+    );
+    await turn();
+    for (let attempt = 0; attempt < 4; attempt++) {
+      gateway.line.end();
+      await vi.advanceTimersByTimeAsync(5000);
+    }
+    const none = "reconnecting: unreachable true";
+    expect(told.splice(0)).toEqual(["reconnecting", "reconnecting", none, none]);
+    gateway.line.welcome();
+    // From now on the address is known to be right.
+    await vi.advanceTimersByTimeAsync(5000);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      gateway.line.end();
+      await vi.advanceTimersByTimeAsync(2000);
+    }
+    expect(told).toEqual(["open", "reconnecting", "reconnecting", "reconnecting", "reconnecting"]);
+  });
+
   it.each([
     [4001, "the token is not valid"],
     [4003, ""],

@@ -187,7 +187,7 @@ describe("changes", () => {
     line.subscribe("s1", "snapshot", 5);
     line.snapshot("s1", [{ user_id: 1, team: "a" }]);
     expect(errors.map(({ message }) => message)).toEqual([
-      "a row of 'memberships' has no 'id': name the key in the option keys",
+      "'memberships' has no 'id': name its key in the option keys",
     ]);
     expect([live.ready, live.rows]).toEqual([false, []]);
   });

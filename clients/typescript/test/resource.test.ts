@@ -139,3 +139,23 @@ describe("writes", () => {
     expect(line.take("create").key).not.toBe(line.take("create").key);
   });
 });
+
+describe("options that do not exist", () => {
+  it("of reads and writes reach the gateway, which refuses them", async () => {
+    void users.get(1, { field: ["name"] } as never);
+    expect(answer("get", [ANN])).toMatchObject({ field: ["name"] });
+    void users.list({ filter: { id: 1 } } as never);
+    expect(answer("list", [ANN])).toMatchObject({ filter: { id: 1 } });
+    void users.update(1, { name: "Anna" }, { expected: { name: "Ann" } } as never);
+    expect(answer("update", [ANN])).toMatchObject({ id: 1, data: { name: "Anna" }, expected: { name: "Ann" } });
+    void users.delete(1, { if: { name: "Ann" } } as never);
+    expect(answer("delete", [ANN])).toMatchObject({ id: 1, if: { name: "Ann" } });
+    void users.get(1, { id: 2 } as never);
+    expect(answer("get", [ANN])).toMatchObject({ id: 1 });
+  });
+
+  it("of live queries are refused at once", () => {
+    expect(() => users.subscribe({ filter: { id: 1 } } as never)).toThrow('there is no option "filter"');
+    expect(line.unread).toEqual([]);
+  });
+});

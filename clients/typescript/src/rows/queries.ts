@@ -155,7 +155,7 @@ export class Queries implements SubscriptionIndex, Part {
 
   /** Ask for everything again, as soon as nothing that was asked before is under way. */
   #replaceAll(): void {
-    if (this.#all(({ asking }) => asking).length > 0) return;
+    if (this.#all(({ asking }) => asking).length) return;
     this.#outdated = false;
     this.#restart();
   }

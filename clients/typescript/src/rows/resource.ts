@@ -5,7 +5,7 @@
 
 import type { FeedPosition, Filters, Rows } from "../../../../generated/typescript/protocol.js";
 import type { Client } from "../client.js";
-import { TidegateError } from "../errors.js";
+import { InvalidOption, TidegateError } from "../errors.js";
 import { idempotencyKey } from "../idempotency.js";
 import { type ClientPort, portOf } from "../part.js";
 import type { AppContract, CreateOf, FiltersOf, KeyOf, ResourceName, RowOf, UpdateOf } from "../types.js";
@@ -89,13 +89,13 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   }
 
   /** The row with this key, or undefined. */
-  async get(id: KeyOf<A, N>, { fields }: GetOptions = {}): Promise<RowOf<A, N> | undefined> {
-    return (await this.#ask({ type: "get", id, fields })).rows[0];
+  async get(id: KeyOf<A, N>, options: GetOptions = {}): Promise<RowOf<A, N> | undefined> {
+    return (await this.#ask({ ...options, type: "get", id })).rows[0];
   }
 
   /** The rows with these keys, without those that do not exist. */
-  async getMany(ids: KeyOf<A, N>[], { fields }: GetOptions = {}): Promise<RowOf<A, N>[]> {
-    return (await this.#ask({ type: "get", ids, fields })).rows;
+  async getMany(ids: KeyOf<A, N>[], options: GetOptions = {}): Promise<RowOf<A, N>[]> {
+    return (await this.#ask({ ...options, type: "get", ids })).rows;
   }
 
   /** Add one row and return it as it was written. */
@@ -134,14 +134,16 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
 
   /** Rows that match now, and every change to them from then on. */
   subscribe(options: SubscribeOptions<FiltersOf<A, N>> = {}): LiveQuery<RowOf<A, N>> {
-    const { filters, fields, key, sort, limit, since } = options;
+    const { filters, fields, key, sort, limit, since, ...others } = options;
+    // Ignoring a filter would show too much.
+    for (const name in others) throw new InvalidOption(`there is no option "${name}"`);
     const { link, options: settings } = this.#port;
     if (link.ended) throw link.ended;
     const queries = queriesOf(this.#port);
     const copy = queries.watch({
       resource: this.name,
       key,
-      filters: Object.keys(filters ?? {}).length > 0 ? plain("subscribe", filters as Filters) : undefined,
+      filters: Object.keys(filters ?? {}).length ? plain("subscribe", filters as Filters) : undefined,
       // What a live query is sorted by, it has to know.
       fields: fields && [...new Set([...fields, ...(sort ?? []).map((term) => sortTerm(term).field)])],
       since: since && ("position" in since ? since : { position: since }),
@@ -157,14 +159,15 @@ export class Resource<A extends AppContract, N extends ResourceName<A>> {
   async #writeOne(message: Partial<WriteMessage>, options: WriteOptions<RowOf<A, N>>): Promise<RowOf<A, N>> {
     const [row] = (await this.#write(message, options)).rows;
     if (row !== undefined) return row;
-    throw new TidegateError("not_readable", `the '${this.name}' row was written, but this user may not read it`);
+    throw new TidegateError("not_readable", "written, but this user may not read the row");
   }
 
   #write(
     message: Partial<WriteMessage>,
-    { key = idempotencyKey(), expect, optimistic = true }: WriteOptions<RowOf<A, N>>,
+    { key = idempotencyKey(), expect, optimistic = true, ...others }: WriteOptions<RowOf<A, N>>,
   ): Promise<Reply<RowOf<A, N>>> {
-    const write = { ...message, resource: this.name, if: expect, key } as WriteMessage;
+    // What is no option goes out as well: the gateway refuses it, where ignoring a condition would write too much.
+    const write = { if: expect, ...others, ...message, resource: this.name, key } as WriteMessage;
     const { writes } = this.#port;
     const send = () => this.#ask(write);
     return writes && optimistic ? (writes.run(write, send) as Promise<never>) : send();

@@ -141,7 +141,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
     this.#staged = this.held = this.at = undefined;
     this.ready = false;
     this.partial = partial;
-    if (this.rows.size > 0) this.#replace(new Map());
+    if (this.rows.size) this.#replace(new Map());
     else this.touch();
   }
 
@@ -258,7 +258,7 @@ export class Subscription<R extends object = Row> extends Emitter<SubscriptionEv
   #isReadable(row: Row): boolean {
     const missing = this.key.find((name) => !(name in row));
     if (missing === undefined) return true;
-    const reason = `a row of '${this.about.resource}' has no '${missing}': name the key in the option keys`;
+    const reason = `'${this.about.resource}' has no '${missing}': name its key in the option keys`;
     this.#index.unsubscribe(this as never);
     this.cut();
     this.#refuse(new TidegateError("invalid_message", reason));

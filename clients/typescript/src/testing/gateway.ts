@@ -7,7 +7,19 @@
 import type { Principal } from "../../../../generated/typescript/protocol.js";
 import { type Client, connect } from "../client.js";
 import type { Options, ResourceShape, SocketConstructor } from "../options.js";
-import type { AnyApp, AppContract, Asked, PushesOf, RepliesOf, RequestsOf, ResourceName, RowOf } from "../types.js";
+import type {
+  AnyApp,
+  AppContract,
+  Asked,
+  DataOf,
+  KeyOf,
+  PartsOf,
+  PushesOf,
+  RepliesOf,
+  RequestsOf,
+  ResourceName,
+  RowOf,
+} from "../types.js";
 import type { WireMessage } from "../wire.js";
 import { FakeConnection, type Other } from "./connection.js";
 import { Refusal, refuse } from "./refusals.js";
@@ -34,20 +46,29 @@ const REPLIES: Record<string, string | undefined> = {
 };
 
 /** What an answer returns: the fields of the reply without `type` and `ref`, or a promise of them, or parts and then them. */
-export type FakeAnswer<Reply> = Reply | Promise<Reply> | AsyncGenerator<unknown, Reply>;
+export type FakeAnswer<Reply, Part = never> =
+  | Reply
+  | Promise<Reply>
+  | ([Part] extends [never] ? never : AsyncGenerator<Part, Reply>);
 
 export interface FakeOptions<A extends AppContract = AnyApp> {
   /** `RESOURCES` of the generated `app.ts`: the keys, types and defaults. Without it, the key of every row is `id`. */
   resources?: { readonly [resource: string]: ResourceShape };
-  /** The rows to begin with. */
-  rows?: { [N in ResourceName<A>]?: readonly object[] };
+  /** The rows to begin with. What they lack, the defaults give. */
+  rows?: { [N in ResourceName<A>]?: readonly Partial<RowOf<A, N>>[] };
   /** The user of connections without a token. The default is an anonymous one for each connection. */
   user?: FakeUser;
   /** The users of tokens. The default reads the user from the token, and checks no signature. */
   users?: { readonly [token: string]: FakeUser };
 }
 
-type ReplyOf<A extends AppContract, T> = T extends keyof RepliesOf<A> ? Asked<RepliesOf<A>[T]> : unknown;
+/** Nothing, where a message is only acknowledged. */
+type ReplyOf<A extends AppContract, T> = T extends keyof RepliesOf<A>
+  ? RepliesOf<A>[T] extends { type: "ok" }
+    ? undefined
+    : Asked<RepliesOf<A>[T]>
+  : undefined;
+type PartOf<A extends AppContract, T> = T extends keyof PartsOf<A> ? PartsOf<A>[T] : never;
 type Answer = (message: never, connection: FakeConnection) => unknown;
 
 /** See `fakeGateway`. */
@@ -105,7 +126,7 @@ export class FakeGateway<A extends AppContract = AnyApp> {
    */
   on<T extends keyof RequestsOf<A> & string>(
     type: T,
-    answer: (message: RequestsOf<A>[T], connection: FakeConnection) => FakeAnswer<ReplyOf<A, T>>,
+    answer: (message: RequestsOf<A>[T], connection: FakeConnection) => FakeAnswer<ReplyOf<A, T>, PartOf<A, T>>,
   ): this {
     this.#answers.set(type, answer as unknown as Answer);
     return this;
@@ -118,12 +139,16 @@ export class FakeGateway<A extends AppContract = AnyApp> {
   }
 
   /** The rows of a resource. */
-  rows<N extends ResourceName<A>>(name: N): FakeRows<RowOf<A, N>> {
-    return this.#table(name) as unknown as FakeRows<RowOf<A, N>>;
+  rows<N extends ResourceName<A>>(name: N): FakeRows<RowOf<A, N>, KeyOf<A, N>> {
+    return this.#table(name) as unknown as FakeRows<RowOf<A, N>, KeyOf<A, N>>;
   }
 
   /** A room. */
-  room(name: string): FakeRoom {
+  room<N extends string>(name: N): FakeRoom<DataOf<A, N>> {
+    return this.#room(name) as unknown as FakeRoom<DataOf<A, N>>;
+  }
+
+  #room(name: string): FakeRoom {
     let room = this.#rooms.get(name);
     if (!room) {
       room = new FakeRoom(name);
@@ -242,7 +267,7 @@ export class FakeGateway<A extends AppContract = AnyApp> {
     const { type, ref } = message;
     const { position } = this.#log;
     if (ROOM_REQUESTS.has(type)) {
-      this.room(message.room as string)[type as "join"](connection, message);
+      this.#room(message.room as string)[type as "join"](connection, message);
     } else if (ROW_REQUESTS.has(type)) {
       const reply = this.#table(message.resource as string).answer(message);
       if (ref !== undefined) connection.push("rows", { ...reply, ref });

@@ -15,7 +15,7 @@ interface Membership extends Told {
 }
 
 /** One room, as a test sees it and speaks in it. */
-export class FakeRoom {
+export class FakeRoom<T = unknown> {
   /** All messages, oldest first. */
   readonly messages: RoomMessage[] = [];
   readonly #here = new Map<FakeConnection, Membership>();
@@ -39,7 +39,7 @@ export class FakeRoom {
   }
 
   /** A user who is not a client of this program says something. */
-  say(data: unknown, from: { id: string; name?: string } = { id: "another" }): RoomMessage {
+  say(data: T, from: { id: string; name?: string } = { id: "another" }): RoomMessage {
     return this.#publish(data, { id: from.id, name: from.name ?? from.id });
   }
 

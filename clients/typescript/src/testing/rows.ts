@@ -38,7 +38,7 @@ export class FakeLog {
 }
 
 /** The rows of one resource, as a test reads and changes them. Subscribed clients get every change. */
-export class FakeRows<R = Row> {
+export class FakeRows<R = Row, K = RowKey> {
   readonly #shape: ResourceShape;
   readonly #log: FakeLog;
   readonly #rows = new Map<string, Row>();
@@ -60,18 +60,18 @@ export class FakeRows<R = Row> {
   }
 
   /** Add rows as another program would. Returns them as they are in the table. */
-  create(...rows: object[]): R[] {
+  create(...rows: Partial<R>[]): R[] {
     return rows.map((row) => this.#insert({ ...row } as Row)) as R[];
   }
 
   /** Change the row with this key as another program would. Throws if there is none. */
-  update(key: RowKey, changes: object): R {
-    return this.#change(this.#found(key), changes as Row) as R;
+  update(key: K, changes: Partial<R>): R {
+    return this.#change(this.#found(key as RowKey), changes as Row) as R;
   }
 
   /** Remove the row with this key as another program would. Throws if there is none. */
-  delete(key: RowKey): void {
-    this.#remove(this.#found(key));
+  delete(key: K): void {
+    this.#remove(this.#found(key as RowKey));
   }
 
   // -- requests -----------------------------------------------------------------------------------------------------------

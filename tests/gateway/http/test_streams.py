@@ -147,7 +147,7 @@ async def test_the_client_ends_its_session(gateway: Inside, monkeypatch: pytest.
 
 
 async def test_the_client_ends_its_session_after_its_connection_broke(gateway: Inside) -> None:
-    # As a browser does that puts a page into its cache: it cuts the connection, and sends the page's last request later.
+    # A browser that puts a page into its cache cuts the connection, and sends the page's last request later.
     async with http(gateway, token("7")) as late, wire(gateway.url) as other:
         async with stream(gateway, token("7")) as client:
             await client.ask(type="join", room="chat-1")

@@ -95,7 +95,7 @@ class Models:
 
     def __init__(self, database: peewee.Database, resources: Mapping[str, Resource]) -> None:
         self.database = database
-        self._models = {name: _model(resource, database) for name, resource in resources.items()}
+        self._models: dict[str, Any] = {name: model(resource, database) for name, resource in resources.items()}
 
     def __getattr__(self, name: str) -> Any:
         models = self.__dict__.get("_models", {})
@@ -161,7 +161,8 @@ def _database(url: str) -> peewee.Database:
     return Database(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, lock_type="IMMEDIATE")
 
 
-def _model(resource: Resource, database: peewee.Database) -> type[Row]:
+def model(resource: Resource, database: peewee.Database) -> type[Row]:
+    """The model of the table of `resource`."""
     names = field_names(resource)
     postgres = isinstance(database, peewee.PostgresqlDatabase)
     table = in_statement(resource.table, postgres)

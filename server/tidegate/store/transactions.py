@@ -20,12 +20,11 @@ import peewee
 
 from tidegate.contract import Resource
 from tidegate.core.errors import Refused
-from tidegate.store import backends
+from tidegate.store import backends, call_database
 from tidegate.store import handler_notes as notes
+from tidegate.store.call_database import CallDatabase, CallModels, TransactionOver, raw
 from tidegate.store.handler_notes import AskedWithKey, Author
-from tidegate.store.models import Models
 from tidegate.store.serving import refusals
-from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS, PRAGMAS, Database, sqlite_path
 
 log = logging.getLogger("tidegate.store")
 
@@ -44,44 +43,27 @@ ENDED_S = 5.0
 CROWDED = "too many handlers have a transaction; try again"
 
 
-class TransactionOver(Exception):
-    """The transaction was ended while its handler ran: nothing in it is committed."""
-
-
-class CallModels(Models):
-    """As `Models`, within one transaction: `with call.db:` is a savepoint, as `call.db.atomic()` is."""
-
-    def __init__(self, database: peewee.Database, resources: Mapping[str, Resource]) -> None:
-        super().__init__(database, resources)
-        self._savepoints: list[Any] = []
-
-    def __enter__(self) -> CallModels:
-        savepoint = self.database.atomic()
-        savepoint.__enter__()
-        self._savepoints.append(savepoint)
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._savepoints.pop().__exit__(*error)
-
-    def close(self) -> None:
-        raise TypeError("the gateway ends the transaction of `call.db`")
-
-
 class HandlerTransaction:
     """One transaction, which has begun. Every method but `abort` belongs to one thread at a time."""
 
-    def __init__(self, models: CallModels, author: Author, returned: Callable[[CallModels, bool], None]) -> None:
-        """`returned` gets the models back, and whether their connection can be used again."""
-        self.models = models
+    def __init__(
+        self,
+        database: CallDatabase,
+        resources: Mapping[str, Resource],
+        author: Author,
+        returned: Callable[[CallDatabase, bool], None],
+    ) -> None:
+        """`returned` gets the database back, and whether its connection can be used again."""
+        self.models = CallModels(database, resources)
+        self._database = database
         self._author = author
         self._returned = returned
-        self._transaction = models.database.transaction()
+        self._transaction = database.transaction()
         self._transaction.__enter__()
         try:
-            self._mark = notes.begin(models.database, author)
+            self._mark = notes.begin(database, author)
         except BaseException as error:
-            self._transaction.__exit__(type(error), error, None)
+            call_database.end(database, self._transaction, type(error))
             raise
         self._lock = threading.Lock()
         self._over = False
@@ -89,7 +71,7 @@ class HandlerTransaction:
     def remember(self, asked: AskedWithKey, reply: str) -> None:
         """Keep a reply in this transaction. Raises Refused where another one is kept under the key at this moment."""
         try:
-            notes.keep(self.models.database, asked, reply)
+            notes.keep(self._database, asked, reply)
         except peewee.IntegrityError:
             raise Refused("unavailable", "this message is being answered; try again", retry_after=1.0) from None
 
@@ -106,28 +88,29 @@ class HandlerTransaction:
         if not self._take():
             return
         try:
-            end_connection(self.models.database)
+            end_connection(self._database)
         except Exception:  # the boundary: drivers fail in their own ways, and the connection is not used again
             log.exception("the transaction of a handler could not be ended")
-        self._returned(self.models, False)
+        self._returned(self._database, False)
 
     def _finish(self, kind: type[BaseException] | None) -> None:
         if not self._take():
             with suppress(Exception):  # it is broken already
-                raw(self.models.database).close()
+                raw(self._database).close()
             raise TransactionOver("the transaction was ended, because its handler was not waited for any more")
         clean = False
         try:
             try:
                 if kind is None:
-                    notes.end(self.models.database, self._author, self._mark)
+                    call_database.check(self._database)
+                    notes.end(self._database, self._author, self._mark)
             except BaseException as error:
-                self._transaction.__exit__(type(error), error, None)
+                call_database.end(self._database, self._transaction, type(error))
                 raise
-            self._transaction.__exit__(kind, None, None)
+            call_database.end(self._database, self._transaction, kind)
             clean = True
         finally:
-            self._returned(self.models, clean)
+            self._returned(self._database, clean)
 
     def _take(self) -> bool:
         """Whether the caller is the first that ends it."""
@@ -144,7 +127,8 @@ class Transactions:
         self._resources = resources
         self._free = threading.BoundedSemaphore(LIMIT)
         self._lock = threading.Lock()
-        self._kept: list[CallModels] = []
+        self._kept: list[Any] = []
+        """Connections."""
         self._closed = False
         self.longest = None if backends.is_postgres(url) else LONGEST_S
         """Seconds that a transaction may take, because it holds the lock of all writers."""
@@ -155,75 +139,62 @@ class Transactions:
         Raises Refused(unavailable): the database, its lock or a connection is not to be had in time."""
         if not self._free.acquire(timeout=WAIT_S):
             raise Refused("unavailable", CROWDED, retry_after=1.0)
-        models: CallModels | None = None
+        database: CallDatabase = None
         try:
-            models = self._taken()
-            models.database.connect(reuse_if_open=True)
-            return HandlerTransaction(models, Author(user, key), self._return)
+            database = self._taken()
+            return HandlerTransaction(database, self._resources, Author(user, key), self._return)
         except peewee.PeeweeException as error:
             log.warning("a transaction for a handler could not begin: %s", str(error).strip())
-            self._return(models, False)
+            self._return(database, False)
             raise refusals.unavailable() from None
         except BaseException:
-            self._return(models, False)
+            self._return(database, False)
             raise
 
     def kept(self, asked: AskedWithKey) -> tuple[bytes, str] | None:
         """The digest and the reply that are kept under a key. Raises Refused(unavailable)."""
         if not self._free.acquire(timeout=WAIT_S):
             raise Refused("unavailable", CROWDED, retry_after=1.0)
-        models: CallModels | None = None
+        database: CallDatabase = None
         clean = False
         try:
-            models = self._taken()
-            models.database.connect(reuse_if_open=True)
-            found = notes.kept(models.database, asked)
+            database = self._taken()
+            found = notes.kept(database, asked)
             clean = True
         except peewee.PeeweeException as error:
             log.warning("the replies that are kept could not be read: %s", str(error).strip())
             raise refusals.unavailable() from None
         finally:
-            self._return(models, clean)
+            self._return(database, clean)
         return found
 
     def close(self) -> None:
         """Close the connections that are kept, and keep none any more."""
         with self._lock:
             kept, self._kept, self._closed = self._kept, [], True
-        for models in kept:
-            models.database.close()
+        for connection in kept:
+            connection.close()
 
-    def _taken(self) -> CallModels:
+    def _taken(self) -> CallDatabase:
         with self._lock:
-            if self._kept:
-                return self._kept.pop()
-        return CallModels(self._database(), self._resources)
+            kept = self._kept.pop() if self._kept else None
+        database = call_database.call_database(self._url, kept)
+        database.connect(reuse_if_open=True)
+        return database
 
-    def _return(self, models: CallModels | None, clean: bool) -> None:
+    def _return(self, database: CallDatabase, clean: bool) -> None:
+        connection = None if database is None else call_database.released(database)
         with self._lock:
-            keep = models is not None and clean and not self._closed and len(self._kept) < KEPT
-            if keep and models is not None:
-                self._kept.append(models)
-        if models is not None and not keep:
-            with suppress(peewee.PeeweeException, apsw.Error):  # it is broken, closed, or ended while it is used
-                models.database.close()
+            keep = connection is not None and clean and not self._closed and len(self._kept) < KEPT
+            if keep:
+                self._kept.append(connection)
+        if connection is not None and not keep:
+            with suppress(Exception):  # it is broken, closed, or ended while it is used
+                connection.close()
         self._free.release()
 
-    def _database(self) -> peewee.Database:
-        if backends.is_postgres(self._url):
-            url = self._url.replace("postgres://", "postgresql://", 1)
-            return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, thread_safe=False)
-        path = str(sqlite_path(self._url).resolve())
-        options: dict[str, Any] = {"lock_type": "IMMEDIATE", "thread_safe": False}
-        return Database(path, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_MS / 1000, **options)
 
-
-def raw(database: Any) -> Any:
-    """The connection of a database that has one for all threads; None where it is closed."""
-    return database._state.conn
-
-
-def end_connection(database: peewee.Database) -> None:
+def end_connection(database: CallDatabase) -> None:
     """Break the connection of a transaction, which undoes it, while another thread may be in a statement."""
     connection = raw(database)
     if isinstance(connection, apsw.Connection):

@@ -19,7 +19,7 @@ from tidegate.core.rooms.ghosts import GRACE_S
 from tidegate.core.rooms.room import INFO_COPIES, MEMBER_BYTES, ROOM_BYTES, RoomRules
 from tidegate.core.rows.feed_cursor import FeedCursor
 from tidegate.core.session import Session
-from tidegate_protocol import JoinRequest, LeaveRequest, PresenceRequest, Principal
+from tidegate_protocol import JoinRequest, LeaveRequest, PresenceDiff, PresenceRequest, Principal
 
 OPEN = RoomRules("*", access={"join": "anyone", "send": "anyone"})
 NO_PRESENCE = RoomRules("cursor-*", presence=False, access={"join": "anyone", "send": "anyone"})
@@ -112,6 +112,21 @@ def test_a_ghost_holds_what_its_session_held() -> None:
     assert house.held("user 1") == (ROOM_BYTES + MEMBER_BYTES, 0), "the client is back, and said no info"
     house.protocol.ended(back, None, 0.0)
     house.protocol.tick(GRACE_S)
+    assert house.ledger.total == 0
+
+
+def test_a_client_may_say_after_its_connection_broke_that_it_is_done() -> None:
+    house, ada, bob = House(), client("1"), client("2")
+    house.join(ada, info=INFO)
+    house.join(bob, presence="diff")
+    assert list(house.protocol.done(ada, 1.0)) == [], "it is connected"
+    house.protocol.ended(ada, None, 1.0)
+    (told,) = pushed(house.protocol.done(ada, 2.0), bob)
+    assert isinstance(told, PresenceDiff)
+    assert [member.id for member in told.left] == ["1"]
+    for gone in (ada, client("1")):
+        assert list(house.protocol.done(gone, 3.0)) == []
+    house.leave(bob)
     assert house.ledger.total == 0
 
 

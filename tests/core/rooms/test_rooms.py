@@ -315,20 +315,6 @@ def test_a_broken_connection_leaves_after_its_grace_time(protocol: Protocol) -> 
     assert [member.id for member in told.left] == ["2"]
 
 
-def test_a_client_may_say_after_its_connection_broke_that_it_is_done(protocol: Protocol) -> None:
-    ada, bob, gone = client("1"), client("2"), client("3")
-    join(protocol, ada, presence="diff")
-    join(protocol, bob)
-    assert list(protocol.done(bob, 100.0)) == [], "it is connected"
-    protocol.ended(bob, None, 100.0)
-    (told,) = pushed(protocol.done(bob, 101.0), ada)
-    assert isinstance(told, PresenceDiff)
-    assert [member.id for member in told.left] == ["2"]
-    assert list(protocol.done(bob, 102.0)) == []
-    assert list(protocol.done(gone, 102.0)) == []
-    assert list(protocol.tick(100.0 + GRACE_S)) == []
-
-
 def test_a_user_who_comes_back_within_the_grace_time_never_left(protocol: Protocol) -> None:
     ada, bob, again = client("1"), client("2"), client("2")
     join(protocol, ada, presence="diff")

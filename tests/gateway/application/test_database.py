@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import peewee
 import pytest
 
 from tests.gateway.application.shop import FILES, Shop, bearer, open_shop
@@ -15,9 +19,10 @@ from tests.support.wire import wire
 from tidegate.gateway.calls.transaction import TOO_LONG
 from tidegate.handlers import Call, Refused
 from tidegate.store import transactions
+from tidegate.store.call_database import OVER, TransactionOver
 
 
-def add(call: Call, text: str) -> Any:
+def add(call: Call, text: str | None) -> Any:
     return call.db.notes.create(owner="ada", text=text)
 
 
@@ -86,6 +91,81 @@ async def test_what_a_handler_writes_is_committed_before_its_reply_and_undone_wi
             await other.hear("update")
         changed = {"type": "update", "resource": "notes", "id": rows[0]["id"], "data": {"text": "free"}}
         assert (await client.ask(changed))["type"] == "rows", "no transaction holds a lock"
+
+
+async def test_a_reply_never_hides_that_the_database_undid_the_transaction(tmp_path: Path, database_url: str) -> None:
+    shop = Shop()
+
+    @shop.action
+    def goes_on(text: str, call: Call) -> Any:
+        add(call, text)
+        with contextlib.suppress(peewee.IntegrityError):
+            add(call, None)
+        return []
+
+    @shop.action
+    def guards(text: str, call: Call) -> Any:
+        add(call, text)
+        with contextlib.suppress(peewee.IntegrityError), call.db:
+            add(call, None)
+        return []
+
+    async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as client:
+
+        async def notes() -> list[str]:
+            return [row["text"] for row in (await client.ask({"type": "list", "resource": "notes"}))["rows"]]
+
+        answer = await client.ask({"type": "plain", "what": "goes_on", "with": "one"})
+        # SQLite undoes the one statement, PostgreSQL all of them.
+        committed = answer["type"] == "done"
+        assert committed == database_url.startswith("sqlite") or answer["code"] == "internal"
+        assert await notes() == ["one"] * committed
+        assert (await client.ask({"type": "plain", "what": "guards", "with": "two"}))["type"] == "done"
+        assert await notes() == ["one"] * committed + ["two"]
+
+
+async def test_only_the_gateway_ends_a_transaction_and_nothing_is_written_after_it(
+    tmp_path: Path, database_url: str
+) -> None:
+    shop = Shop()
+    kept = list[Any]()
+
+    def refused(work: Callable[[], object]) -> bool:
+        try:
+            work()
+        except TypeError as error:
+            return "the gateway begins and ends the transaction" in str(error)
+        return False
+
+    @shop.action
+    def ends(text: str, call: Call) -> Any:
+        add(call, text)
+        database = call.db.database
+        ways: list[Callable[[], object]] = [database.commit, database.rollback, call.db.close]
+        ways += [partial(database.execute_sql, sql) for sql in (" COMMIT", "rollback;", "BEGIN", "end")]
+        answer = [refused(way) for way in ways]
+        database.transaction().__enter__()
+        kept.append((call.db, call.db.notes))
+        return answer
+
+    @shop.action
+    def meanwhile(text: str, call: Call) -> Any:
+        """Another call has a transaction, on the same connection, when kept objects are used."""
+        add(call, text)
+        db, model = kept[0]
+        answer = []
+        for write in (partial(db.notes.create, text="late"), partial(model.create, text="late"), db.database.connect):
+            try:
+                write()
+            except TransactionOver as error:
+                answer.append(str(error))
+        return answer
+
+    async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as client:
+        assert (await client.ask({"type": "plain", "what": "ends", "with": "one"}))["result"] == [True] * 7
+        assert (await client.ask({"type": "plain", "what": "meanwhile", "with": "two"}))["result"] == [OVER] * 3
+        rows = (await client.ask({"type": "list", "resource": "notes"}))["rows"]
+        assert [row["text"] for row in rows] == ["one", "two"]
 
 
 async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_while_it_runs(

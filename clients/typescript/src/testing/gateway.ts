@@ -7,20 +7,9 @@
 import type { Principal } from "../../../../generated/typescript/protocol.js";
 import { type Client, connect } from "../client.js";
 import type { Options, ResourceShape, SocketConstructor } from "../options.js";
-import type {
-  AnyApp,
-  AppContract,
-  Asked,
-  DataOf,
-  KeyOf,
-  PartsOf,
-  PushesOf,
-  RepliesOf,
-  RequestsOf,
-  ResourceName,
-  RowOf,
-} from "../types.js";
+import type { AnyApp, AppContract, Asked, DataOf, KeyOf, PushesOf, RequestsOf, ResourceName, RowOf } from "../types.js";
 import type { WireMessage } from "../wire.js";
+import type { FakeAnswer, PartOf, ReplyOf } from "./answers.js";
 import { FakeConnection, type Other } from "./connection.js";
 import { Refusal, refuse } from "./refusals.js";
 import { FakeRoom } from "./rooms.js";
@@ -45,12 +34,6 @@ const REPLIES: Record<string, string | undefined> = {
   unsubscribe: "unsubscribed",
 };
 
-/** What an answer returns: the fields of the reply without `type` and `ref`, or a promise of them, or parts and then them. */
-export type FakeAnswer<Reply, Part = never> =
-  | Reply
-  | Promise<Reply>
-  | ([Part] extends [never] ? never : AsyncGenerator<Part, Reply>);
-
 export interface FakeOptions<A extends AppContract = AnyApp> {
   /** `RESOURCES` of the generated `app.ts`: the keys, types and defaults. Without it, the key of every row is `id`. */
   resources?: { readonly [resource: string]: ResourceShape };
@@ -62,13 +45,6 @@ export interface FakeOptions<A extends AppContract = AnyApp> {
   users?: { readonly [token: string]: FakeUser };
 }
 
-/** Nothing, where a message is only acknowledged. */
-type ReplyOf<A extends AppContract, T> = T extends keyof RepliesOf<A>
-  ? RepliesOf<A>[T] extends { type: "ok" }
-    ? undefined
-    : Asked<RepliesOf<A>[T]>
-  : undefined;
-type PartOf<A extends AppContract, T> = T extends keyof PartsOf<A> ? PartsOf<A>[T] : never;
 type Answer = (message: never, connection: FakeConnection) => unknown;
 
 /** See `fakeGateway`. */

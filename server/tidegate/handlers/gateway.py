@@ -16,7 +16,7 @@ from tidegate.handlers.handler import Handler, handler_of, name_of
 from tidegate.handlers.identity import Identity, System
 from tidegate.handlers.lifecycle import Moments
 from tidegate.handlers.port import Port, Target
-from tidegate.handlers.rooms import Room, User
+from tidegate.handlers.rooms import Room, User, target_of
 from tidegate.handlers.rows import Rows
 from tidegate.handlers.rules import Action, RoomAction, RoomRule, Rule, asked
 
@@ -153,7 +153,7 @@ class Gateway:
 
     def push(self, message: Any, to: Target | Room | User) -> Answer[None]:
         """Send a message of schema/server that answers no request `to` a room, a user, or `EVERYONE`."""
-        return Answer(self._reach().push(to if isinstance(to, Target) else to.target, message))
+        return Answer(self._reach().push(target_of(to), message))
 
     @overload
     def rows(self, resource: str, *, as_user: Identity | System) -> Rows[dict[str, Any]]: ...

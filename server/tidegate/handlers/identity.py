@@ -24,6 +24,10 @@ class Identity:
     claims: Mapping[str, Any] = field(default_factory=dict)
     """By the claims' names; row rules may name them."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.user, Principal):
+            raise TypeError(f"the user of an Identity is a Principal, and not {type(self.user).__name__}")
+
 
 class System(Enum):
     """The type of `SYSTEM`."""

@@ -22,7 +22,7 @@ class Room:
     """A room by its name."""
 
     def __init__(self, reach: Reach, name: str) -> None:
-        self.name = name
+        self.name = _text(name, "the name of a room")
         self.target = Target("room", name)
         self._reach = reach
 
@@ -43,10 +43,10 @@ class Room:
 
 
 class User:
-    """A user by its id."""
+    """A user by its id. Ids are texts: the number 7 is no user, and raises TypeError."""
 
     def __init__(self, reach: Reach, id: str) -> None:
-        self.id = id
+        self.id = _text(id, "the id of a user")
         self.target = Target("user", id)
         self._reach = reach
 
@@ -56,6 +56,21 @@ class User:
         It is not kept: a user that is not connected does not get it.
         """
         return Answer(self._reach().push(self.target, message))
+
+
+def target_of(given: object) -> Target:
+    """Where a message goes. Raises TypeError for what is none of these."""
+    if isinstance(given, Room | User):
+        return given.target
+    if isinstance(given, Target):
+        return given
+    raise TypeError(f"a message goes to a Room, a User or a Target, and not to a {type(given).__name__}")
+
+
+def _text(given: object, what: str) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"{what} is a text, and not {type(given).__name__}")
+    return given
 
 
 def _sender(given: object) -> Principal:

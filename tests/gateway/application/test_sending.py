@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.cases import every_case
 from tests.support.node import built_client, node
 from tests.support.wire import wire
-from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Refused
+from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Identity, Refused
 from tidegate_client import connect
 
 
@@ -97,8 +98,16 @@ async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_pa
                 for do in (call.send, gateway.user("ada").send, gateway.room("chat-1").push):
                     with case(message):
                         assert refusing(lambda do=do, message=message: do(message)) == (code, pointer)
-        with pytest.raises(TypeError):
-            gateway.room("chat-1").send({"text": "x"}, sender="bob")  # type: ignore[arg-type]  # what it refuses
+        nowhere: list[Callable[[], object]] = [
+            lambda: gateway.room("chat-1").send({"text": "x"}, sender="bob"),  # type: ignore[arg-type]  # what it refuses
+            lambda: gateway.user(7),  # type: ignore[arg-type]  # a key of a row, which is the id of no user
+            lambda: gateway.room(None),  # type: ignore[arg-type]  # as above
+            lambda: gateway.push({"type": "news", "text": "x"}, to="chat-1"),  # type: ignore[arg-type]  # as above
+            lambda: Identity("ada"),  # type: ignore[arg-type]  # as above
+        ]
+        for way in nowhere:
+            with pytest.raises(TypeError, match=" not "):
+                way()
         return [
             refusing(lambda: gateway.room("chat-1").send({"text": ""})),
             refusing(lambda: gateway.room("other").send({"text": "x"})),

@@ -73,7 +73,8 @@ REPLIES: dict[str, Way] = {
     "return a dataclass": returning(Data, "done"),
     "return a coroutine": returning(answered, "done"),
     "return a coroutine that refuses": returning(refused, "conflict"),
-    "return a false ref and type": returning(lambda: {"ref": 1, "type": "error", "code": "conflict"}, "done"),
+    "return a false ref": returning(lambda: {"ref": 1, "type": "done", "value": 1}, "done"),
+    "return a message of another type": returning(lambda: {"type": "error", "code": "conflict"}),
     "return times and numbers": returning(
         lambda: {"value": [datetime.datetime.now(datetime.UTC), float("nan"), 10**18]}, "done"
     ),

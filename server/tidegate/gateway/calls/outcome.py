@@ -91,6 +91,8 @@ class Outcomes:
         content = msgspec.to_builtins(plain(found), str_keys=True) if found is not None else {}
         if not isinstance(content, dict):
             raise TypeError(f"a handler returns a Struct, a dict or None, and not {type(found).__name__}")
+        if content.get("type", reply) != reply:
+            raise TypeError(f"the reply is {reply!r}, and not a message of the type {content['type']!r}")
         # Not by the sender, which may check too: what is wrong is said below, with the name of the handler.
         text = self._contract.encode({**content, "type": reply, "ref": request.ref})
         if len(text) > REPLY_LIMIT:

@@ -15,7 +15,7 @@ from jsonschema_rs import Draft202012Validator, Registry
 
 from tidegate.json_pointer import escape
 from tidegate.schema.definition import Definition, Schemas
-from tidegate.schema.lint.annotations import annotations
+from tidegate.schema.lint.annotations import annotations_of
 from tidegate.schema.lint.costs import cost_problems
 from tidegate.schema.lint.keywords import keyword_problems
 from tidegate.schema.lint.names import ambiguous, property_problems, title_problems, wire_problems
@@ -40,7 +40,7 @@ def lint(schemas: Schemas) -> list[Problem]:
     own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
     found = set(schemas.problems)
     read = own
-    words = annotations(schemas.meta)
+    words = annotations_of(schemas.meta)
     found |= {Problem(f"meta/{file}", "", "is missing") for file in words.missing}
     for check in (_schema_problems, words.problems):
         for item in own:
@@ -73,7 +73,7 @@ def malformed(schemas: Schemas) -> list[Problem]:
     A folder without them can be compared with another, even if an earlier version of Tidegate found fewer problems.
     """
     own = [item for item in schemas.definitions if schemas.defines_protocol or not item.protocol]
-    words = annotations(schemas.meta)
+    words = annotations_of(schemas.meta)
     return sorted(
         {
             *schemas.problems,

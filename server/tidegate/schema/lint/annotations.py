@@ -40,7 +40,7 @@ _CODES: dict[str, JsonSchema] = {
 _URI = "tidegate:///meta/"
 
 
-def annotations(meta: dict[str, JsonSchema]) -> Annotations:
+def annotations_of(meta: dict[str, JsonSchema]) -> Annotations:
     """The annotations that these meta-schemas define. Every application's folder has those of the package."""
     return _compiled(json.dumps(meta))
 

@@ -25,6 +25,7 @@ from tidegate.store.serving import answers, reads, retention, room_log
 from tidegate.store.sqlite.connection import BUSY_TIMEOUT_MS
 from tidegate.store.sqlite.serving import disk_reserve
 from tidegate.transport import (
+    after_close,
     backlog,
     callers,
     context,
@@ -96,7 +97,7 @@ def expected() -> dict[str, float]:
         "requests for sessions of other gateways that wait for an answer": forwarding.MOST,
         "the same, of one user": forwarding.MOST_OF_A_USER,
         "seconds until another gateway has to answer for its session": forwarding.ANSWER_S,
-        "bytes that arrive after the gateway's close frame": read_side.AFTER_CLOSE,
+        "bytes that arrive after the gateway's close frame": after_close.MAX_BYTES,
         "connections": settings.max_connections,
         "connections that wait for this 503": guests.RESERVE,
         "seconds without a request after which an anonymous client is idle": door.IDLE_S,

@@ -36,10 +36,11 @@ from tidegate.transport import CloseReason, Peers, accepting, text_frame
 from tidegate.transport import Door as TransportDoor
 from tidegate.transport import door as door_module
 from tidegate.transport.accepting import Acceptor, listen
+from tidegate.transport.after_close import MAX_BYTES
 from tidegate.transport.guests import GUEST_S, LEAST_S, RESERVE, RESERVE_OF_ADDRESS
 from tidegate.transport.open_connections import SLICES
 from tidegate.transport.peers import Peer
-from tidegate.transport.read_side import AFTER_CLOSE, TURN
+from tidegate.transport.read_side import TURN
 from tidegate.transport.state import CLOSING, OPEN
 
 PROXY = ("127.0.0.1/32",)
@@ -404,7 +405,7 @@ async def test_client_that_goes_on_after_the_close_frame_is_cut_off() -> None:
         (connection,) = door.echo.connections
         connection.close(4102, "bye")
         reading = asyncio.create_task(raw.ended())
-        while not reading.done() and len(connection.read_side._buffer) <= AFTER_CLOSE:
+        while not reading.done() and len(connection.read_side._buffer) <= MAX_BYTES:
             raw.send(frame(PING) * 5000)
             await asyncio.sleep(0.001)
         got = await reading

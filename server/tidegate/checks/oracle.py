@@ -28,10 +28,10 @@ from tidegate.checks.reference_validator import (
 )
 from tidegate.checks.resulting_rows import Ask, ResultingRows
 from tidegate.checks.row_schemas import Part, RowSchemas
-from tidegate.schema import SAFE_INTEGER, Schemas, patterns
+from tidegate.checks.strict_json import hazards, parse
+from tidegate.schema import Schemas, patterns
 
 Message = dict[str, Any]
-DEPTH = 32
 
 
 class Fault(NamedTuple):
@@ -55,10 +55,6 @@ class Verdict:
         return not self.faults
 
 
-class NotJson(ValueError):
-    """Not JSON by RFC 8259, or JSON that different parsers read differently."""
-
-
 class Oracle:
     """Judges messages by one contract."""
 
@@ -76,7 +72,7 @@ class Oracle:
             return Verdict((Fault("invalid_json", "", None),))
         if not isinstance(message, dict):
             return Verdict((Fault("invalid_json", "", None),))
-        return Verdict((*_hazards(message), *self._faults(message)), message)
+        return Verdict((*(_at(place, None) for place in hazards(message)), *self._faults(message)), message)
 
     def awaited(self, payload: bytes) -> Awaited:
         """The answer to a message. An application's own message may have any `ref`; without `x-reply` it is
@@ -215,50 +211,6 @@ def pattern_of(room: str, schemas: Schemas) -> str | None:
     return max(matching, key=lambda pattern: pattern != patterns.OPEN) if matching else None
 
 
-def parse(payload: bytes) -> Any:
-    """Strict JSON. Raises NotJson, or ValueError."""
-    value = json.loads(payload.decode(), parse_constant=_no_constant)
-    for inner in _values(value):
-        if isinstance(inner, float) and inner in {float("inf"), float("-inf")}:
-            raise NotJson("a number beyond the range of a double")
-        if isinstance(inner, str):
-            inner.encode()  # raises for lone surrogates
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise NotJson(name)
-
-
-def _values(value: Any) -> Iterator[Any]:
-    """All values inside a JSON value, and the names of properties."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        yield item
-        if isinstance(item, dict):
-            todo += [*item, *item.values()]
-        elif isinstance(item, list):
-            todo += item
-
-
-def _hazards(value: Any, path: tuple[str, ...] = ()) -> Iterator[Fault]:
-    """Values that are refused in every message: NUL, integers beyond 2^53, too many levels."""
-    place = "".join(f"/{step}" for step in path)
-    if isinstance(value, dict | list) and len(path) >= DEPTH:
-        yield _at(place, None)
-    elif isinstance(value, dict):
-        if any("\0" in name for name in value):
-            yield _at(place, None)
-        for name, inner in value.items():
-            yield from _hazards(inner, (*path, name.replace("~", "~0").replace("/", "~1")))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _hazards(inner, (*path, str(index)))
-    elif (isinstance(value, str) and "\0" in value) or (isinstance(value, int) and abs(value) > SAFE_INTEGER):
-        yield _at(place, None)
-
-
 def _at(place: str, keyword: str | None) -> Fault:
     inside = place == "/data" or place.startswith("/data/")
     return Fault("invalid_data" if inside else "invalid_message", place, keyword)
@@ -275,9 +227,7 @@ def _places(error: ValidationError, above: str = "") -> Iterator[tuple[str, str 
     keyword = error.validator if isinstance(error.validator, str) and error.schema != NOTHING else None
     if "propertyNames" in error.absolute_schema_path:  # jsonschema names the keyword inside
         keyword = "propertyNames"
-    if (
-        keyword == "contains" and isinstance(error.schema, dict) and "minContains" in error.schema
-    ):  # where no item matches
+    if keyword == "contains" and isinstance(error.schema, dict) and "minContains" in error.schema:  # no item matches
         yield here, "minContains"
     if keyword in {"additionalProperties", "unevaluatedProperties"} and isinstance(error.instance, dict):
         for name in error.instance:

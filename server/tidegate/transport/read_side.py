@@ -14,7 +14,8 @@ from collections.abc import Callable
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from tidegate.transport.frames import CLOSE, MASKED, TEXT, apply_mask, frame_size, lone_text
+from tidegate.transport.after_close import AfterClose
+from tidegate.transport.frames import MASKED, TEXT, apply_mask, frame_size, lone_text
 from tidegate.transport.pausing import BY_RATE, BY_TURN
 from tidegate.transport.receiver import ENDED_RECEIVER, MessageReceiver
 from tidegate.transport.state import OPEN
@@ -23,22 +24,19 @@ from tidegate.transport.turns import SMALL_BYTES, TURN_S
 from tidegate.transport.unfinished import Unfinished, counted
 from tidegate.transport.write_side import WriteSide
 
-PING = 0x89
 TURN = 64
 """Frames in a turn of one connection; the rest is for a later one."""
 COSTLY = 2
 """What a frame counts for that the library reads. It takes about twice as long as an empty text frame."""
 SIZE_OF_ONE = 9
 """A payload counts for one more with each 512 (2**9) bytes."""
-AFTER_CLOSE, PINGS_AFTER_CLOSE = 1 << 20, 16
-"""Bytes that may arrive after a close frame was sent: a client that goes on is cut off. And pings that are answered."""
 
 
 class ReadSide:
     """`max_size`: bytes of a message, at most. `clock`: that of the `now` which the methods are given."""
 
     __slots__ = (
-        "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_pings_after_close", "_receiver", "_tally",
+        "_after_close", "_buffer", "_clock", "_fragments", "_max_size", "_receiver", "_tally",
         "_unfinished", "_unfinished_since", "_write_side", "_ws", "traffic",
     )  # fmt: skip
 
@@ -63,9 +61,8 @@ class ReadSide:
         self._fragments: bytearray | None = None
         """The opcode of a fragmented message, and its payload as far as it has arrived."""
         self._unfinished_since: float | None = None
-        self._after_close = 0
-        """Bytes that arrived after this side sent its close frame."""
-        self._pings_after_close = 0
+        self._after_close: AfterClose | None = None
+        """Made where more arrives after this side sent its close frame."""
         self._unfinished: Unfinished | None = None
         """Made where there was enough to count, which most clients never send."""
 
@@ -121,7 +118,9 @@ class ReadSide:
                 return
             self._buffer += data[taken:]
         if self._buffer and self._write_side.state is not OPEN:
-            self._closing()
+            if self._after_close is None:
+                self._after_close = AfterClose(self._max_size, self._write_side)
+            self._after_close.take(self._buffer, self._hand_over)
         if self._fragments is None and (taken or not self._buffer):
             self._unfinished_since = None
         if self._unfinished_since is None and (self._buffer or self._fragments is not None):
@@ -250,26 +249,6 @@ class ReadSide:
             traffic.took(took, TURN - turn, now)
             self._receiver.took(took)
         return at
-
-    def _closing(self) -> None:
-        """A close frame was sent: leave out all that arrived but the client's own close frame and a few pings."""
-        buffer, at = self._buffer, 0
-        while at < len(buffer) and not self._write_side.finished and (size := frame_size(buffer, at)) is not None:
-            head, payload = size
-            stop = at + head + payload
-            if not buffer[at + 1] & MASKED or payload > self._max_size:
-                stop = len(buffer)
-                self._hand_over(bytes(buffer[at:]))
-            elif stop > len(buffer):
-                break
-            elif buffer[at] == CLOSE or (buffer[at] == PING and self._pings_after_close < PINGS_AFTER_CLOSE):
-                self._pings_after_close += 1
-                self._hand_over(bytes(buffer[at:stop]))
-            at = stop
-        self._after_close += at
-        if self._after_close > AFTER_CLOSE and not self._write_side.finished:
-            self._write_side.abort()
-        del buffer[: len(buffer) if self._write_side.finished else at]
 
     def _hand_over(self, data: bytes) -> None:
         """Give whole frames, or an unacceptable header, to the library, and do what follows from them."""

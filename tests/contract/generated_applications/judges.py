@@ -13,8 +13,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.contract.generated_applications.schemas import Case
-from tidegate.checks.oracle import _hazards
 from tidegate.checks.reference_validator import Reading, formats
+from tidegate.checks.strict_json import hazards
 
 _BASE = "file:///"
 
@@ -30,7 +30,7 @@ class Judge:
 
     def accepts(self, message: Any) -> bool:
         """Whether a whole message is valid."""
-        if any(_hazards(message)):
+        if any(True for _ in hazards(message)):
             return False
         value = message["data"] if self._case.room is not None else message
         return bool(self._validator.is_valid(json.loads(json.dumps(value))))

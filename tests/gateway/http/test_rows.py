@@ -228,3 +228,25 @@ async def test_wrong_paths_methods_and_bodies_of_resources(client: Http) -> None
     assert (await client.ask("GET", f"{THINGS}/abc")).status == 400
     assert (await client.ask("GET", f"{THINGS}/1?count=true")).status == 400
     assert (await client.ask("DELETE", f"{THINGS}/1?x=1")).status == 400
+
+
+async def test_a_condition_or_a_query_that_would_be_ignored_is_refused(gateway: Inside) -> None:
+    async with http(gateway, token()) as client:
+        first = await client.ask("POST", THINGS, {"code": "a"})
+        path, tag_ = first.headers["location"], first.headers["etag"]
+        ignored = [
+            ("POST", THINGS, {"code": "b"}, "If-Match"),
+            ("POST", THINGS, {"code": "b"}, "If-None-Match"),
+            ("POST", "/api/delete", {"resource": "things", "id": first.json["id"]}, "If-Match"),
+            ("PATCH", path, {"code": "b"}, "If-None-Match"),
+            ("DELETE", path, None, "If-None-Match"),
+            ("GET", path, None, "If-Match"),
+        ]
+        for method, at, body, header in ignored:
+            answer = await client.ask(method, at, body, f"{header}: *")
+            assert (answer.status, answer.json["code"]) == (400, "invalid_message"), (method, at)
+            assert header in answer.json["message"]
+        for at, body in (("/api/list?limit=1", {"resource": "things"}), ("/api/ping?x=1", {})):
+            assert (await client.ask("POST", at, body)).json["message"] == "this request takes no query"
+        rows = (await client.ask("GET", THINGS, None, f"If-None-Match: {tag_}")).json["rows"]
+        assert [row["code"] for row in rows] == ["a"]

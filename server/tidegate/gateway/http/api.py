@@ -20,7 +20,7 @@ from tidegate.core.identities import VerifiedIdentity
 from tidegate.core.session import Session
 from tidegate.gateway.application.gate import Gate
 from tidegate.gateway.http import media_types, responses
-from tidegate.gateway.http.operations import KEY_HEADER, Operation
+from tidegate.gateway.http.operations import CONDITIONS, KEY_HEADER, Operation
 from tidegate.gateway.http.paths import Paths
 from tidegate.gateway.http.proofs import BEARER, CHECKED_S, Known
 from tidegate.gateway.http.replies import REF
@@ -185,8 +185,12 @@ class HttpApi:
 
 
 def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:
-    """The response to a request whose body, or whose answer, is of another kind than JSON."""
+    """The response to a request with a condition that it does not take, or a body or an answer that is not JSON."""
     headers = exchange.head.headers
+    for name in CONDITIONS:
+        if name in headers and name not in operation.conditions:
+            text = f"this request takes no {name.title()}: it would be done whether that holds or not"
+            return responses.plain_refusal(HTTPStatus.BAD_REQUEST, text)
     accept = headers.get("accept")
     plain = accept in {None, "*/*", JSON} and "content-encoding" not in headers
     if plain and headers.get("content-type") == JSON and JSON in operation.content_types:

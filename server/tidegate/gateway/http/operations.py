@@ -11,13 +11,15 @@ from typing import Any, Protocol
 from tidegate.contract import Contract
 from tidegate.core.effects import Effect
 from tidegate.core.errors import Refused
-from tidegate.gateway.http import responses
+from tidegate.gateway.http import query, responses
 from tidegate.gateway.http.replies import is_error
 from tidegate.transport import Head, Response
 from tidegate_protocol import Violation
 
 Message = dict[str, Any]
 KEY_HEADER = "idempotency-key"
+CONDITIONS = ("if-match", "if-none-match")
+NO_CONDITION: frozenset[str] = frozenset()
 JSON = frozenset({"application/json"})
 JSON_OR_LINES = frozenset({"application/json", "application/jsonl"})
 """A handler that sends no part answers as any other does."""
@@ -30,6 +32,8 @@ class Operation(Protocol):
     """Of the body; none where there is no body."""
     answers: frozenset[str]
     """The content types of the answer."""
+    conditions: frozenset[str]
+    """Those of `CONDITIONS` that it takes. With another one it is refused: it would be done without that condition."""
 
     def message(self, head: Head, body: bytes) -> Message:
         """The message without `ref`. Raises Refused."""
@@ -45,6 +49,7 @@ class MessageOperation:
     """`POST /api/<type>`."""
 
     content_types = JSON
+    conditions = NO_CONDITION
 
     def __init__(self, contract: Contract, message_type: str) -> None:
         rules = contract.custom_messages.get(message_type)
@@ -53,6 +58,7 @@ class MessageOperation:
         self._type = message_type
 
     def message(self, head: Head, body: bytes) -> Message:
+        query.nothing(head.query)
         message = self._contract.read(body)
         for name in ("type", "ref"):
             if name in message:

@@ -22,13 +22,14 @@ from tidegate.core.errors import Refused
 from tidegate.core.rows.effects import WriteRows
 from tidegate.core.rows.tags import tag
 from tidegate.gateway.http import query, responses
-from tidegate.gateway.http.operations import Message, with_key
+from tidegate.gateway.http.operations import NO_CONDITION, Message, with_key
 from tidegate.gateway.http.replies import is_error, read_error
 from tidegate.transport import JSON_HEADERS, Head, Response
 
 JSON_BODY = frozenset({"application/json"})
 PATCH_BODY = frozenset({"application/json", "application/merge-patch+json"})
 NO_BODY: frozenset[str] = frozenset()
+UNCHANGED, THIS_STATE = frozenset({"if-none-match"}), frozenset({"if-match"})
 TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
@@ -45,6 +46,7 @@ class ListRows:
     """`GET /api/resources/NAME`. The response is the reply `rows`."""
 
     content_types, answers = NO_BODY, JSON_BODY
+    conditions = UNCHANGED  # a list has no tag, so that the condition holds
 
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
@@ -65,6 +67,7 @@ class CreateRow:
     """`POST /api/resources/NAME`. The body is a row, and so is the response. For an array, it is the reply `rows`."""
 
     content_types = answers = JSON_BODY
+    conditions = NO_CONDITION
 
     def __init__(self, contract: Contract, resource: Resource) -> None:
         self._contract = contract
@@ -91,8 +94,10 @@ class CreateRow:
         if not rows:  # the user may not read what it has written
             return Response(HTTPStatus.NO_CONTENT)
         row = msgspec.json.decode(rows[0])
-        where = f"/api/resources/{quote(self._resource.name, safe='')}/{key_steps(self._resource, row)}"
-        headers = {**JSON_HEADERS, "Location": where, "ETag": tag(row)}
+        headers = {**JSON_HEADERS, "ETag": tag(row)}
+        steps = key_steps(self._resource, row)
+        if all(steps.split("/")):  # no path names a row whose key is an empty text
+            headers["Location"] = f"/api/resources/{quote(self._resource.name, safe='')}/{steps}"
         return Response(HTTPStatus.CREATED, headers, bytes(rows[0]))
 
 
@@ -121,6 +126,7 @@ class GetRow(_OneRow):
     """`GET /api/resources/NAME/KEY`. The response is the row."""
 
     content_types, answers = NO_BODY, JSON_BODY
+    conditions = UNCHANGED
     kind = "get"
 
     def message(self, head: Head, body: bytes) -> Message:
@@ -143,6 +149,7 @@ class UpdateRow(_OneRow):
     """`PATCH /api/resources/NAME/KEY`. The body has the properties to change, the response is the whole row."""
 
     content_types, answers = PATCH_BODY, JSON_BODY
+    conditions = THIS_STATE
     kind = "update"
 
     def __init__(self, contract: Contract, resource: Resource, key: Sequence[str]) -> None:
@@ -168,6 +175,7 @@ class DeleteRow(_OneRow):
     """`DELETE /api/resources/NAME/KEY`."""
 
     content_types, answers = NO_BODY, JSON_BODY
+    conditions = THIS_STATE
     kind = "delete"
 
     def message(self, head: Head, body: bytes) -> Message:

@@ -100,7 +100,7 @@ class Streams:
         found = self._found(identifier, user)
         return found if isinstance(found, str) else found.leave()
 
-    def _leave_late(self, identifier: str, user: str) -> Outcome:
+    def _leave_late(self, identifier: str, user: str) -> StreamOutcome:
         """As `leave`, of a stream whose connection is gone."""
         session, opener = self._dropped[identifier]
         if user not in {opener, session.user.id}:

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from tidegate.core.budgets.rates import Bucket, KeyedBuckets, Rate
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.presence import Info
+from tidegate.core.rooms.present_user import Info
 from tidegate.core.session import Session
 
 

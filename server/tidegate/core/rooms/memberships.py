@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tidegate.core.budgets.ledger import Kind, Ledger
 from tidegate.core.errors import Refused
-from tidegate.core.rooms.presence import Info
+from tidegate.core.rooms.present_user import Info
 from tidegate.core.rooms.room import INFO_COPIES, MEMBER_BYTES, ROOM_BYTES, Room
 from tidegate.core.session import Session
 

@@ -21,7 +21,8 @@ from tidegate.core.rooms.limits import Openings, RoomLimits
 from tidegate.core.rooms.membership_listener import MembershipListener, NoListener
 from tidegate.core.rooms.memberships import Memberships
 from tidegate.core.rooms.ports import Standing
-from tidegate.core.rooms.presence import Difference, Info
+from tidegate.core.rooms.presence import Difference
+from tidegate.core.rooms.present_user import Info
 from tidegate.core.rooms.room import Room, RoomRules
 from tidegate.core.session import Session
 

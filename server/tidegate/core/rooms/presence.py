@@ -1,9 +1,7 @@
 """Who is present in one room: users, each over one or more connections of this gateway and entries of others.
 
 It says when a member appears, changes and vanishes, as a difference; it does not know which clients get it or when. A
-connection is any hashable token. What others see of a user follows from the connections that stand for it now: it is
-away when all of them are, and its info is that of the connection that said its info last. Entries of a gateway that is
-leaving count only while nothing else stands for the user.
+connection is any hashable token. `present_user` says what others see of one user.
 A member is encoded once for all lists until it changes.
 Invariant: a member exists exactly while a connection, live or in its grace time, or an entry stands for it.
 """
@@ -12,16 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping
 from itertools import count
-from typing import Literal
 
 import msgspec
 
-from tidegate.core.rooms.entries import PresenceEntry, alone, merged
+from tidegate.core.rooms.entries import PresenceEntry, alone
+from tidegate.core.rooms.present_user import Info, PresentUser, Said, Status
 from tidegate_protocol import Member, Principal
-
-Status = Literal["online", "away"]
-Info = msgspec.Raw
-"""As JSON: a small object with many properties takes twenty times more memory as a dict."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -40,80 +34,6 @@ class Difference(msgspec.Struct, frozen=True):
 NOTHING = Difference()
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What a connection said of its user."""
-
-    status: Status = "online"
-    info: Info | None = None
-
-
-SAID_NOTHING = Said()
-"""As most connections say; one for all of them."""
-
-
-class _Present:
-    """One user in the room. `said` has an entry for each connection; the one that said its info last comes last."""
-
-    __slots__ = ("elsewhere", "id", "name", "number", "said", "since", "text", "version")
-
-    def __init__(self, user: str, number: int) -> None:
-        self.id = user
-        self.name = ""
-        self.since = 0
-        """When the user came here."""
-        self.version = 0
-        """Of what is said here; it grows with each name and info."""
-        self.number = number
-        """The place of this member in the order in which the members of the room came, from 1."""
-        self.text: bytes | None = None
-        """The member as JSON; None where it changed and no list has named it since."""
-        self.said: dict[Hashable, Said] = {}
-        self.elsewhere: dict[str, PresenceEntry] | None = None
-        """What other gateways say, by gateway; None for nothing, as in most rooms."""
-
-    def say(self, connection: Hashable, status: Status | None, info: Info | None) -> None:
-        """What is None stays as the connection said it before."""
-        self.text = None
-        before = self.said.get(connection, SAID_NOTHING)
-        if info is not None:
-            self.said.pop(connection, None)
-        now = Said(status or before.status, before.info if info is None else info)
-        self.said[connection] = SAID_NOTHING if now == SAID_NOTHING else now
-
-    def newer(self, now: int) -> None:
-        """What is said here now is newer than all that is known."""
-        known = max((entry.version for entry in self.elsewhere.values()), default=0) if self.elsewhere else 0
-        self.version = max(now, self.version + 1, known + 1)
-
-    def encoded(self, leaving: Container[str]) -> bytes:
-        if self.text is None:
-            self.text = msgspec.json.encode(self.member(leaving))
-        return self.text
-
-    def here(self) -> PresenceEntry | None:
-        """What this gateway says."""
-        if not self.said:
-            return None
-        status: Status = "away"
-        info: Info | None = None
-        for said in self.said.values():
-            if said.status == "online":
-                status = "online"
-            if said.info is not None:
-                info = said.info
-        return PresenceEntry(self.name, len(self.said), status, self.since, info, self.version)
-
-    def member(self, leaving: Container[str]) -> Member:
-        here = self.here()
-        if not self.elsewhere:
-            assert here is not None
-            return alone(self.id, here)
-        entries = [entry for node, entry in self.elsewhere.items() if node not in leaving]
-        if here is not None:
-            entries.append(here)
-        return merged(self.id, entries or self.elsewhere.values())
-
-
 class Presence:
     """The members of one room, in the order in which they came."""
 
@@ -121,7 +41,7 @@ class Presence:
 
     def __init__(self, leaving: Container[str] = ()) -> None:
         """`leaving`: the gateways that are; the caller says so before it changes (`differing`)."""
-        self._present: dict[str, _Present] = {}
+        self._present: dict[str, PresentUser] = {}
         self._numbers = count(1)
         self._leaving = leaving
         self.here = 0
@@ -251,22 +171,22 @@ class Presence:
         change()
         return together(self._difference(present, *state) for present, state in before)
 
-    def _new(self, user: str) -> _Present:
-        present = self._present[user] = _Present(user, next(self._numbers))
+    def _new(self, user: str) -> PresentUser:
+        present = self._present[user] = PresentUser(user, next(self._numbers))
         return present
 
-    def _withdraw(self, present: _Present, connection: Hashable) -> None:
+    def _withdraw(self, present: PresentUser, connection: Hashable) -> None:
         if present.said.pop(connection, None) is not None and not present.said:
             self.here -= 1
 
-    def _state(self, present: _Present) -> tuple[Member | None, PresenceEntry | None]:
+    def _state(self, present: PresentUser) -> tuple[Member | None, PresenceEntry | None]:
         """The member, and what this gateway says of it; None for a user that is not there."""
         here = present.here()
         if not present.elsewhere:
             return None if here is None else alone(present.id, here), here
         return present.member(self._leaving), here
 
-    def _difference(self, present: _Present, before: Member | None, before_here: PresenceEntry | None) -> Difference:
+    def _difference(self, present: PresentUser, before: Member | None, before_here: PresenceEntry | None) -> Difference:
         present.text = None
         after, after_here = self._state(present)
         here = () if after_here == before_here else (present.id,)

@@ -36,6 +36,7 @@ from tidegate.core.budgets.rates import Rate
 from tidegate.transport import Connection, text_frame
 from tidegate.transport.pausing import BY_RATE
 from tidegate.transport.state import CLOSING, OPEN
+from tidegate.transport.write_side import WriteSide
 
 BIG = 100_000
 
@@ -364,15 +365,23 @@ async def test_busy_client_whose_segments_end_within_a_frame_stays_connected() -
 
 
 class CountsWrites:
-    """A transport that counts its writes. (No attribute of uvloop's can be replaced.)"""
+    """Counts what is written to a transport, and past it. (No attribute of uvloop's can be replaced.)"""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, write_side: WriteSide) -> None:
+        self._transport, self._socket = write_side._transport, write_side._socket
         self.writes = 0
+        write_side._transport = cast(asyncio.Transport, self)
+        if self._socket is not None:
+            write_side._socket = cast(socket.socket, self)
 
     def write(self, data: bytes) -> None:
         self.writes += 1
         self._transport.write(data)
+
+    def send(self, data: bytes) -> int:
+        assert self._socket is not None
+        self.writes += 1
+        return self._socket.send(data)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
@@ -382,8 +391,7 @@ async def test_frames_pushed_in_one_turn_go_out_in_one_write_and_in_order() -> N
     async with listening() as door, door.open() as one, door.open() as two:
         await until(lambda: len(door.echo.connections) == 2)
         first = door.echo.connections[0]
-        counting = CountsWrites(first.write_side._transport)
-        first.write_side._transport = cast(asyncio.Transport, counting)
+        counting = CountsWrites(first.write_side)
         outbox, sinks = door.listener.context.outbox, [each.write_side for each in door.echo.connections]
         for number in range(50):
             push(first, text_frame(b"own %d" % number))

@@ -20,15 +20,16 @@ from tidegate.transport.draining import Drains
 from tidegate.transport.notices import MISSED, SLOW_CONSUMER
 from tidegate.transport.pausing import BY_APPLICATION, BY_BACKLOG, BY_RATE, ENDED_READER, Reader
 from tidegate.transport.state import CLOSING, CONNECTING, ENDING, ESTABLISHED, LOST, NEXT, OPEN, State
-from tidegate.transport.taking import Taking, going_on, unconfirmed
+from tidegate.transport.straight import StraightWriter
+from tidegate.transport.taking import Taking, going_on
 
 
-class WriteSide:
+class WriteSide(StraightWriter):
     """What an application sends to, and closes, one client with. The outbox calls it a sink."""
 
     __slots__ = (
-        "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_transport",
-        "_ws", "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state", "tally",
+        "_backlog", "_context", "_drains", "_paused_since", "_reader", "_taking", "_ws",
+        "deadline", "frames", "id", "may_miss", "memory", "owner", "paused_by", "state", "tally",
     )  # fmt: skip
     _leaving = staticmethod(unchanged)
 
@@ -40,13 +41,14 @@ class WriteSide:
         ws: ServerProtocol,
         reader: Reader,
     ) -> None:
+        super().__init__(transport)
         self.frames: list[bytes] = []  # pushed, and not yet flushed
         self.state: State = CONNECTING
         self.deadline = context.now() + context.settings.handshake_timeout
         """When the connection is cut off if it is in CONNECTING, CLOSING or CLOSED; without meaning in OPEN."""
         self.paused_by = 0
         """The sum of the reasons why nothing is read from the client."""
-        self._context, self.memory, self._transport = context, context.memory, transport
+        self._context, self.memory = context, context.memory
         self.id, self._ws, self.tally = connection_id, ws, Tally(context.now())
         self._reader: Reader = reader
         self.may_miss = False
@@ -81,7 +83,7 @@ class WriteSide:
                 self._backlog.add(frames)
                 self._write_backlog()
             else:
-                self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+                self._write(frames[0] if len(frames) == 1 else b"".join(frames))
         frames.clear()
         if self._drains is not None:
             self._drains.flushed()
@@ -94,7 +96,7 @@ class WriteSide:
     def _write_backlog(self) -> None:
         """Write what waits, as long as the client reads and the connection is not given up meanwhile."""
         while self._paused_since is None and self._backlog and not self._transport.is_closing():
-            self._transport.write(self._backlog.take())
+            self._write(self._backlog.take())
         if self._paused_since is not None:
             self._count()
             return
@@ -117,7 +119,7 @@ class WriteSide:
             elif self._transport.is_closing():
                 return  # the line is broken
             elif self._paused_since is None:
-                self._transport.write(data)
+                self._write(data)
             else:
                 self._hold([data])
 
@@ -126,11 +128,6 @@ class WriteSide:
         """Bytes that were pushed and are not with the operating system."""
         held = self._backlog.size if self._backlog else 0
         return sum(map(len, self.frames)) + held + self._transport.get_write_buffer_size()
-
-    @property
-    def unconfirmed(self) -> int:
-        """Bytes that were written, and that the client's side has not confirmed."""
-        return unconfirmed(self._transport)
 
     # -- the life of the connection ---------------------------------------------------------------------------------
 
@@ -269,7 +266,7 @@ class WriteSide:
             self._backlog.add([farewell])
         else:
             self._backlog = None
-            self._transport.write(farewell)
+            self._write(farewell)
         self._count()
 
     def _hold(self, frames: list[bytes]) -> None:

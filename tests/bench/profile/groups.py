@@ -16,7 +16,11 @@ from typing import NamedTuple
 from tests.bench.profile.sampled import Stack
 
 SYSTEM = (
-    ("system: write", re.compile(r"asyncio/selector_events\.py$"), re.compile(r"\.send(msg)?\(")),
+    (
+        "system: write",
+        re.compile(r"asyncio/selector_events\.py$|tidegate/transport/straight\.py$"),
+        re.compile(r"\.send(msg)?\("),
+    ),
     ("system: read", re.compile(r"asyncio/selector_events\.py$"), re.compile(r"\.recv(_into)?\(")),
     ("system: wait", re.compile(r"selectors\.py$"), re.compile(r"\.poll\(")),
     (
@@ -31,7 +35,7 @@ SYSTEM = (
 """(name, file, line) of calls into C code."""
 PARTS = (
     ("frames in", re.compile(r"tidegate/transport/(read_side|frames|connection|taking)\.py$")),
-    ("frames out", re.compile(r"tidegate/transport/(write_side|outbox)\.py$|gateway/sender\.py$")),
+    ("frames out", re.compile(r"tidegate/transport/(write_side|straight|outbox)\.py$|gateway/sender\.py$")),
     ("opening handshake", re.compile(r"tidegate/transport/(opening|handshake|accepting|http_|exchange|gatekeeper)")),
     ("transport, the rest", re.compile(r"tidegate/transport/|websockets/")),
     ("decoding and validation", re.compile(r"tidegate/contract/|jsonschema|tidegate_protocol")),

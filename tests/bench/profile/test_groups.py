@@ -17,7 +17,7 @@ from tests.bench.profile.sampled import Stack
 from tests.bench.transport import tidegate
 from tests.support.cases import every_case
 from tidegate.core.rows import subscriptions
-from tidegate.transport import read_side, write_side
+from tidegate.transport import read_side, straight, write_side
 
 
 def at(module: ModuleType, words: str) -> tuple[str, str, int]:
@@ -32,8 +32,9 @@ LOOP = asyncio.selector_events
 
 
 NAMED: dict[str, Stack] = {
-    "system: write": (at(LOOP, "self._sock.send("), at(write_side, "_transport.write(")),
+    "system: write": (at(straight, "self._socket.send("), at(write_side, "self._write(")),
     "system: read": (at(LOOP, "self._sock.recv_into("),),
+    "frames out": (at(straight, "if self._buffered"), at(write_side, "self._write(")),
     "system: wait": (at(selectors, "self._selector.poll("),),
     "system: open and close a socket": (at(LOOP, "sock.accept()"),),
     "asyncio": (at(LOOP, "def _add_reader("),),

@@ -26,6 +26,7 @@ from tidegate import (
     open_files,
     operators,
     room_engine,
+    row_store,
     stopping,
     systemd,
     trimming,
@@ -49,7 +50,7 @@ from tidegate.served_documents import development, served_documents, whole
 from tidegate.signals import StopSignal
 from tidegate.start import Start
 from tidegate.stopping import STORE_CLOSE_S, StopTimes, left_behind
-from tidegate.store import OpenedStore, Retention, StoreError, Timeouts, open_store
+from tidegate.store import OpenedStore
 from tidegate.store.transactions import Transactions
 from tidegate.telemetry import opening as telemetry
 from tidegate.transport import ConnectionContext, Outbox, Routes, Tickers
@@ -69,7 +70,6 @@ STAMPEDE_S = 2.0
 """Clients of a stopping gateway, or of one whose database was replaced, come back spread over this many seconds."""
 STAMPEDE_IN_DEVELOPMENT_S = 0.3
 """The same in development, where the gateway restarts after each save and clients are few."""
-
 STAMPEDE_AT_RELOAD_S = 0.2
 """The same where other workers serve already: the drain spreads the clients."""
 
@@ -91,18 +91,10 @@ async def serve(
     room_engine.check(settings)
     if application is None:
         application = load_application(settings)
+    start = start or Start()
+    store = await row_store.opened(settings, application.contract, start.hub)
     try:
-        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
-        timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
-        hub = None if start is None else start.hub
-        durable = room_engine.has_durable(application.contract)
-        store = await open_store(
-            settings.database, application.contract.resources, keep, timeouts, hub, durable=durable
-        )
-    except StoreError as error:
-        raise ConfigError(str(error)) from None
-    try:
-        await _run(settings, application, store, ready, ending, start or Start())
+        await _run(settings, application, store, ready, ending, start)
     finally:
         await store.close(STORE_CLOSE_S)
 

@@ -25,7 +25,7 @@ class Aborted(Line):
 
 
 def line() -> Aborted:
-    return Aborted(lambda line: hub_rows._Nobody())
+    return Aborted(lambda line: hub_rows._NoReceiver())
 
 
 def settings(folder: Path) -> Settings:

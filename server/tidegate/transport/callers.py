@@ -29,11 +29,13 @@ class Callers:
 
     __slots__ = ("_context", "_direct", "_own", "_rates", "_waits_since", "peer", "rate")
 
-    def __init__(self, context: ConnectionContext, line: Visitor, now: float) -> None:
+    def __init__(self, context: ConnectionContext, connection: Visitor, now: float) -> None:
         self._context = context
         # The connection itself is not kept: the two would be a circle, which only the garbage collector frees.
-        self.peer = self._direct = line.peer
-        self.rate = self._own = RequestRate(UNLIMITED if line.peer.trusted else context.door.traffic(line, now))
+        self.peer = self._direct = connection.peer
+        self.rate = self._own = RequestRate(
+            UNLIMITED if connection.peer.trusted else context.door.traffic(connection, now)
+        )
         self._rates: dict[str, RequestRate] = {}
         self._waits_since: float | None = None
         """A request waits at the connection of a proxy, and is counted."""

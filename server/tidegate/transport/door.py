@@ -8,20 +8,25 @@ Invariant: at most `limit` connections and `RESERVE` guests are held, but for th
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tidegate.counted import PERIOD_S, Counted
 from tidegate.transport.close_codes import TRY_AGAIN_LATER, CloseReason
+from tidegate.transport.door_notices import (
+    ADDRESS_FULL,
+    DOOR_FULL,
+    GAVE_WAY,
+    NOT_LIMITED,
+    STOOD_STILL,
+    TOKENS_IGNORED,
+    UNNAMED,
+)
 from tidegate.transport.guests import RESERVE, Guests
 from tidegate.transport.http import Response
 from tidegate.transport.open_connections import SLICES, OpenConnection, OpenConnections
 from tidegate.transport.peers import IPAddress, Peer, Peers
 from tidegate.transport.traffic import UNLIMITED, Traffic
-
-log = logging.getLogger("tidegate.door")
 
 NEARLY_FULL = 0.8
 """The share of all places, above which anonymous clients that ask for nothing give way."""
@@ -31,48 +36,6 @@ IDLE_S = 60.0
 """How long a client has asked for nothing that gives way."""
 TOO_MANY = Response.text(503, "too many connections (limit: max_connections); retry later\n", {"Retry-After": "5"})
 GIVE_WAY = CloseReason(TRY_AGAIN_LATER, "the gateway is nearly full, and this client asked for nothing")
-
-DOOR_FULL = Counted(
-    log, logging.WARNING, "the door is full: a client of %s was refused (max_connections = %d)", name="door_full"
-)
-ADDRESS_FULL = Counted(
-    log,
-    logging.WARNING,
-    "%s connects too often or too many times: refused (address_connects, address_connections)",
-    name="address_limited",
-)
-TOKENS_IGNORED = Counted(
-    log, logging.WARNING, "%s sent too many tokens that are not valid: refused (token_attempts)", name="token_ignored"
-)
-GAVE_WAY = Counted(
-    log,
-    logging.INFO,
-    "the door is nearly full: an anonymous client of %s that asked for nothing was closed",
-    name="gave_way",
-)
-STOOD_STILL = Counted(
-    log,
-    logging.WARNING,
-    "the gateway did not run for %s s: no deadline of a client passes with that",
-    name="stood_still",
-)
-HOURLY_S = 60 * PERIOD_S
-NOT_LIMITED = Counted(
-    log,
-    logging.INFO,
-    "limits by address are off for clients from %s, which is no public address: if it is a proxy that sets "
-    "X-Forwarded-For, or sends a PROXY header, put it into `trusted_proxies`",
-    HOURLY_S,
-    name="address_not_limited",
-)
-UNNAMED = Counted(
-    log,
-    logging.WARNING,
-    "limits by address are off for clients of the trusted proxy %s: it sends no X-Forwarded-For with their address "
-    "(`trusted_proxies`)",
-    HOURLY_S,
-    name="proxy_names_no_address",
-)
 
 
 class AddressBook(Protocol):

@@ -17,8 +17,8 @@ from tidegate.transport.outbox import Sink
 from tidegate.transport.peers import Peer
 
 
-class Line(Protocol):
-    """The connection of a request."""
+class RequestConnection(Protocol):
+    """The connection over which a request came."""
 
     id: str
     kept: dict[str, Any]
@@ -31,16 +31,18 @@ class OpenExchange:
     """`answered` is called once, when the response is complete."""
 
     __slots__ = (
-        "_answered", "_begun", "_done", "_line", "_output", "head", "id", "kept", "owner", "peer", "repeats", "sink",
-        "state",
+        "_answered", "_begun", "_connection", "_done", "_output", "head", "id", "kept", "owner", "peer", "repeats",
+        "sink", "state",
     )  # fmt: skip
 
-    def __init__(self, line: Line, head: Head, peer: Peer, output: HttpOutput, answered: Callable[[], None]) -> None:
-        self._line = line
-        self.id = line.id
+    def __init__(
+        self, connection: RequestConnection, head: Head, peer: Peer, output: HttpOutput, answered: Callable[[], None]
+    ) -> None:
+        self._connection = connection
+        self.id = connection.id
         self.head = head
         self.peer = peer
-        self.kept = line.kept
+        self.kept = connection.kept
         self.repeats = False
         self.state: Any = None
         self.sink: Sink | None = None
@@ -73,7 +75,7 @@ class OpenExchange:
         self._complete()
 
     def hand_over(self, response: Response, token: str | None, make: Make) -> Response | None:
-        refused = self._line.hand_over(self, response, token, make)
+        refused = self._connection.hand_over(self, response, token, make)
         self._done = refused is None
         return refused
 

@@ -23,7 +23,7 @@ LOCAL, PROXIED = 0x20, 0x21
 IPV4, IPV6 = 1, 2
 
 
-Line = TypeVar("Line")
+Connection = TypeVar("Connection")
 """A connection."""
 
 
@@ -51,7 +51,7 @@ def read(data: bytes) -> Header | None:
 
 
 def without_header(
-    data: bytes, line: Line, named: Callable[[Line, IPAddress, float], None], now: float
+    data: bytes, connection: Connection, named: Callable[[Connection, IPAddress, float], None], now: float
 ) -> bytes | None:
     """What follows the header, if there is one; None as long as it is cut off. `named` is told whose address it names.
 
@@ -63,7 +63,7 @@ def without_header(
     if header is None:
         return None
     if header.source is not None:
-        named(line, header.source, now)
+        named(connection, header.source, now)
     return data[header.size :]
 
 

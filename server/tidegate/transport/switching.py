@@ -32,13 +32,13 @@ class Opening(Visitor, Protocol):
 
 
 def to_http(
-    line: Opening,
+    opening: Opening,
     another: Callable[[], Opening],
     context: ConnectionContext,
     transport: asyncio.Transport,
     received: bytes,
 ) -> None:
-    """The first request is for the API. `another` makes one of the kind of `line`, which nothing keeps any more."""
+    """The first request is for the API. `another` makes one of the kind of `opening`, which nothing keeps any more."""
     assert context.api is not None
 
     def back(http: HttpConnection, rest: bytes) -> None:
@@ -49,10 +49,10 @@ def to_http(
         transport.set_protocol(opening)  # type: ignore[arg-type]  # an asyncio protocol as well
         opening.handshake(rest)
 
-    http = HttpConnection(line.id, context, context.api, transport, back)
-    context.door.replaced(line, http, context.now())
+    http = HttpConnection(opening.id, context, context.api, transport, back)
+    context.door.replaced(opening, http, context.now())
     transport.set_protocol(http)
-    # Its sides and `line` name each other, and would be freed by the garbage collector alone.
-    line.write_side.lost()
-    line.read_side.ended()
+    # Its sides and `opening` name each other, and would be freed by the garbage collector alone.
+    opening.write_side.lost()
+    opening.read_side.ended()
     http.began(received)

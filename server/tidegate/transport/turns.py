@@ -30,8 +30,8 @@ LEAST_S = 0.0005
 """The least that a turn counts for: a clock may be too coarse to measure it."""
 
 
-class Line(Protocol):
-    """A connection."""
+class QueuedConnection(Protocol):
+    """A connection that may wait here."""
 
     def take_turn(self, *, others: bool) -> bool:
         """Handle one turn of what has arrived; it may wait again. Returns whether there was something to handle.
@@ -46,12 +46,12 @@ class Line(Protocol):
 class _Payer:
     """Who shares its turns: an address, or a connection."""
 
-    __slots__ = ("lines", "used")
+    __slots__ = ("connections", "used")
 
     def __init__(self, used: float) -> None:
         self.used = used
         """Its place in the order: the place of the newest turn when it came, and the seconds that it had since."""
-        self.lines: dict[Line, None] = {}
+        self.connections: dict[QueuedConnection, None] = {}
 
 
 class Turns:
@@ -61,7 +61,7 @@ class Turns:
         """`busy`: whether the loop has not written yet what earlier turns led to."""
         self._clock = clock
         self._busy = busy
-        self._payer_of: dict[Line, str] = {}
+        self._payer_of: dict[QueuedConnection, str] = {}
         self._payers: dict[str, _Payer] = {}
         self._order: list[tuple[float, int, str]] = []
         """A heap with each of the payers once, also those with nothing that waits: they are forgotten when they are
@@ -78,16 +78,16 @@ class Turns:
     def __len__(self) -> int:
         return len(self._payer_of)
 
-    def wait(self, line: Line, payer: str) -> None:
-        """`line` has something to handle, in a later turn of the event loop."""
-        if line in self._payer_of:
+    def wait(self, connection: QueuedConnection, payer: str) -> None:
+        """`connection` has something to handle, in a later turn of the event loop."""
+        if connection in self._payer_of:
             return
-        self._payer_of[line] = payer
+        self._payer_of[connection] = payer
         known = self._payers.get(payer)
         if known is None:
             known = self._payers[payer] = _Payer(self._place)
             self._put(payer, known)
-        known.lines[line] = None
+        known.connections[connection] = None
         self._schedule()
 
     def spent(self, seconds: float) -> None:
@@ -98,11 +98,11 @@ class Turns:
         self.full = self._at_once + seconds >= SLICE_S
         self._schedule()
 
-    def leave(self, line: Line) -> None:
+    def leave(self, connection: QueuedConnection) -> None:
         """The connection has ended."""
-        payer = self._payer_of.pop(line, None)
+        payer = self._payer_of.pop(connection, None)
         if payer is not None:
-            del self._payers[payer].lines[line]
+            del self._payers[payer].connections[connection]
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -117,16 +117,16 @@ class Turns:
         self._serving = True
         slice_s = left = LEAST_S if self._busy() else SLICE_S
         took = 0.0
-        # What takes long mostly comes in numbers: the next turn will take as long as this one.
+        # Costly turns mostly follow each other: the next one will take as long as this one.
         while left > 0 and left >= took and self._payer_of:
             self._place, _, name = heapq.heappop(self._order)
             payer = self._payers[name]
-            if not payer.lines:
+            if not payer.connections:
                 del self._payers[name]
                 continue
-            line = next(iter(payer.lines))
-            self.leave(line)
-            took = self._turn(line)
+            connection = next(iter(payer.connections))
+            self.leave(connection)
+            took = self._turn(connection)
             left -= took
             payer.used += took
             self._put(name, payer)
@@ -141,14 +141,14 @@ class Turns:
             self._order.clear()
             self._place = 0.0
 
-    def _turn(self, line: Line) -> float:
+    def _turn(self, connection: QueuedConnection) -> float:
         """Returns the seconds that it counts for."""
         began = self._clock()
         try:
-            busy = line.take_turn(others=bool(self._payer_of))
+            busy = connection.take_turn(others=bool(self._payer_of))
         except Exception:  # the boundary: the others must have their turns
             log.exception("what a client sent could not be handled")
-            line.abort()
+            connection.abort()
             return TURN_S
         # One that is only read from again may have a whole turn when its next bytes arrive.
         return max(LEAST_S, self._clock() - began) if busy else TURN_S

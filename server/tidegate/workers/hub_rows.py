@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from tidegate import row_store
 from tidegate.config import ConfigError, Settings
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.counted import Counted
 from tidegate.hub.line import Line, Receiver
 from tidegate.loading import load_contract
-from tidegate.room_engine import has_durable
-from tidegate.store import Retention, StoreError, Timeouts
-from tidegate.store.backends import open_lent_store
 from tidegate.store.hub.rows import RowsOfHub
 from tidegate.store.opened import LentStore
 
@@ -44,16 +42,7 @@ class HubRows:
 
     async def open(self) -> None:
         """Raises ConfigError."""
-        settings = self._settings
-        contract = load_contract(settings)
-        keep = Retention(age_ms=int(settings.log_age * 1000), rows=settings.log_rows, bytes=settings.log_bytes)
-        timeouts = Timeouts(read=settings.read_timeout, write=settings.write_timeout)
-        try:
-            store = await open_lent_store(
-                settings.database, contract.resources, keep, timeouts, durable=has_durable(contract)
-            )
-        except StoreError as error:
-            raise ConfigError(str(error)) from None
+        store = await row_store.lent(self._settings, load_contract(self._settings))
         store.ledger = self._ledger
         self._rows = RowsOfHub(store, await store.head())
         self.store = store
@@ -67,7 +56,7 @@ class HubRows:
         if self._rows is not None:
             return self._rows.join(line, node)
         line.abort()  # the worker comes back
-        return _Nobody()
+        return _NoReceiver()
 
     def tick(self) -> None:
         if self._rows is not None:
@@ -92,7 +81,7 @@ class HubRows:
                 return
 
 
-class _Nobody:
+class _NoReceiver:
     """Hears nothing of a line that is being ended."""
 
     def received(self, payload: bytes) -> None: ...

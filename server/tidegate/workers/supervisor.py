@@ -27,7 +27,7 @@ log = logging.getLogger("tidegate.workers")
 IDLE_S, BUSY_S = 1.0, 0.1
 """How long it sleeps while nothing is under way, and while something is."""
 CONFIG_ERROR = 2
-"""The exit code of a member with settings that it cannot run with: another one would not fare better."""
+"""The exit code of a member with settings that it cannot run with: another one would fail as well."""
 
 
 class Supervisor:
@@ -120,7 +120,7 @@ class Supervisor:
                     self._ended(place, process, os.waitstatus_to_exitcode(status), now)
 
     def _ended(self, place: MemberPlace, process: Process, code: int, now: float) -> None:
-        process.read(now)  # its last words
+        process.read(now)  # what it said before its end
         self._common.ended(process)
         successor, gives_up = process is place.successor, self._gives_up(place, process, code, now)
         place.ended(process, code, now, again=not self._stopping and not gives_up)

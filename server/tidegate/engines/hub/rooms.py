@@ -147,12 +147,12 @@ class RoomsOfHub:
         if not told:
             worker.line.answer(encode(say.Published(asked.id, position.epoch, position.offset)))
 
-    def _deliver(self, asked: say.Publish, speaker: Worker, position: RoomPosition, text: bytes) -> bool:
-        """Returns whether `speaker` is among those who get the message: that is its answer."""
+    def _deliver(self, asked: say.Publish, publisher: Worker, position: RoomPosition, text: bytes) -> bool:
+        """Returns whether `publisher` is among those who get the message: that is its answer."""
         room, epoch, offset = asked.room, position.epoch, position.offset
         told, framed = False, b""
         for worker in self._open.get(room, ()):
-            if worker is speaker:
+            if worker is publisher:
                 worker.line.send(encode(say.Delivered(room, epoch, offset, text, asked.id)))
                 told = True
             else:

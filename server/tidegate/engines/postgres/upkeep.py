@@ -81,9 +81,9 @@ class Upkeep:
         self._ever = False
         """Whether the gateway was connected before."""
         self._served: tuple[str, str] | None = None
-        """Which place was told what is so here, under which name."""
+        """The database, as `Found.place`, that knows all rooms and users of this gateway, and under which name."""
         self._place = ""
-        """That of the last connection."""
+        """The database of the last connection."""
         self._broken = asyncio.Event()
         self._current: Attached | None = None
         self._task: asyncio.Task[None] | None = None
@@ -130,7 +130,7 @@ class Upkeep:
                 await asyncio.sleep(SHORTEST_S)
 
     async def _stay(self) -> None:
-        """Until the connection is lost."""
+        """Beat, sweep and watch the connection until it is lost."""
         clock, times = self._setup.clock, self._setup.times
         beat_at = poll_at = clock()
         sweep_at = clock() + random.uniform(0.5, 1.0) * SWEEP_S  # noqa: S311  # spread

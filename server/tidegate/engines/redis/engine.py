@@ -59,7 +59,7 @@ TOLD_LIMIT = 1000
 RENAME_S = 1.0
 """Seconds between two names, at least: a server that takes no new lease would ask for one again and again."""
 CLOSE_S = 1.0
-"""How long the last words may take."""
+"""How long `aclose` waits until the server has what was sent last."""
 
 
 class RedisEngine:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -26,6 +27,9 @@ from tidegate.schema.suggestions import suggestion
 from tidegate.store import StoreError
 from tidegate.store.hook_outbox import HookOutbox
 
+log = logging.getLogger("tidegate.hooks")
+
+LEFT = "nothing sends the messages of webhooks that the settings have no more: %s (tidegate hooks list)"
 END_S = 1.0
 """How long a stop waits for the last events to be recorded."""
 
@@ -79,6 +83,10 @@ def checked(settings: Settings, contract: Contract, store: Store) -> Webhooks | 
         if settings.dev:
             outbox.create()
         outbox.check()
+        known = {hook.name for hook in settings.hooks}
+        left = [name for name in outbox.names() if name not in known and outbox.count(name)]
+        if left:
+            log.warning(LEFT, ", ".join(map(repr, left)))
     except StoreError as error:
         raise ConfigError(f"hooks: {error}") from None
     finally:

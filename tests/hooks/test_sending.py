@@ -220,6 +220,53 @@ def test_the_list_says_why_a_message_waits_and_until_when(
     assert capsys.readouterr().out == f"crm: 3 waiting, 0 given up  {words}\n"
 
 
+def test_what_one_receiver_does_not_take_hides_nothing_of_another_row_or_receiver(
+    database: str, receiver: Receiver
+) -> None:
+    with ExitStack() as stack:
+        gateway(stack, database, hook(receiver, "connected"))
+    with closing(HookOutbox(database)) as outbox:
+        stuck = [Event("crm", "row 1", "row.updated", b"{}") for _ in range(1500)]
+        outbox.add(
+            [*stuck, Event("crm", "row 2", "row.updated", b"{}"), Event("erp", "row 1", "row.updated", b"{}")], 0
+        )
+        first = outbox.due("crm", 1000, 10)
+        assert [each.key for each in first] == ["row 1", "row 2"]
+        outbox.failed(first[0].id, 1, 2000, "HTTP 500")
+        assert [each.key for each in outbox.due("crm", 1000, 10)] == ["row 2"], "and no later event of row 1"
+        assert [each.key for each in outbox.due("crm", 2000, 1)] == ["row 1"]
+        assert [each.hook for each in outbox.due("erp", 1000, 10)] == ["erp"]
+
+
+def test_messages_of_a_webhook_with_another_name_are_listed_and_can_be_forgotten(
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = f"sqlite:///{tmp_path}/x.db"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_DATABASE", database)
+    monkeypatch.setenv("TIDEGATE_HOOKS", json.dumps([hook(receiver, "connected")]))
+    with closing(HookOutbox(database)) as outbox:
+        outbox.create()
+        outbox.add([Event("former", f"c{number}", "connected", b"{}") for number in (1, 2)], 0)
+        outbox.failed(1, 12, None, "HTTP 500")
+        outbox.begin("former", "e", 1)
+    with ExitStack() as stack:
+        gateway(stack, database, hook(receiver, "connected"))
+    assert "nothing sends the messages of webhooks that the settings have no more: 'former'" in caplog.text
+    assert main(["hooks", "list"]) == 0
+    assert "former: 2 messages that nothing sends" in capsys.readouterr().out
+    assert main(["hooks", "drop", "--hook", "former"]) == 0
+    assert "2 messages are forgotten" in capsys.readouterr().out
+    assert main(["hooks", "list"]) == 0
+    assert "former" not in capsys.readouterr().out
+    for action in ("drop", "retry"):
+        assert main(["hooks", action, "--hook", "former"]) != 0
+
+
 def test_a_receiver_that_wants_nothing_any_more_gets_nothing(database: str, receiver: Receiver) -> None:
     receiver.answer = lambda event: 410
     with ExitStack() as stack:

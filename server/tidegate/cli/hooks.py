@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidegate import config
 from tidegate.config import ConfigError, Settings
+from tidegate.schema.suggestions import suggestion
 
 if TYPE_CHECKING:
     from tidegate.store.hook_outbox import HookOutbox
@@ -23,7 +24,8 @@ examples:
   tidegate hooks list                    each webhook, what waits for it, and its messages that were given up
   tidegate hooks retry 17 18             send these messages again
   tidegate hooks retry --hook crm        send all messages of the webhook again, and go on with one that answered 410
-  tidegate hooks drop --hook crm         forget its messages that were given up
+  tidegate hooks drop --hook crm         forget its messages that were given up; of a webhook that the settings have no
+                                         more, all messages
 
 A message is given up after about three days of tries. The gateway sends again what `retry` names within a second.
 """
@@ -54,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
     settings = config.load(args)
     if args.action != "list" and bool(args.messages) == (args.hook is not None):
         raise ConfigError(f"hooks {args.action}: name messages by their numbers, or --hook NAME for all of a webhook")
-    if args.hook is not None and args.hook not in {hook.name for hook in settings.hooks}:
-        raise ConfigError(f"--hook: the settings have no webhook {args.hook!r}")
+    known = {hook.name for hook in settings.hooks}
     outbox = HookOutbox(settings.database)
     try:
         outbox.check()
+        if args.hook is not None and args.hook not in known:
+            return _of_former(outbox, args.action, args.hook, known)
         if args.action == "list":
             _list(settings, outbox, args.hook)
             return 0
@@ -77,6 +80,16 @@ def run(args: argparse.Namespace) -> int:
     return 0 if number or args.hook is not None else 1
 
 
+def _of_former(outbox: HookOutbox, action: str, name: str, known: Collection[str]) -> int:
+    """Forget a webhook that the settings have no more: nothing sends its messages."""
+    if name not in outbox.names():
+        raise ConfigError(f"--hook: the settings have no webhook {name!r}{suggestion(name, known)}")
+    if action != "drop":
+        raise ConfigError(f"--hook: the settings have no webhook {name!r} any more: `drop` forgets its messages")
+    print(f"{outbox.forget(name)} messages are forgotten")
+    return 0
+
+
 def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
     disabled = outbox.disabled()
     names: Sequence[str] = [hook.name for hook in settings.hooks if only in {None, hook.name}]
@@ -88,6 +101,10 @@ def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
         print(f"{name}: {outbox.count(name)} waiting, {len(dead)} given up{state}")
         for each in dead:
             print(f"  {each.id}  {_time(each.time)}  {each.type}  {each.key}  {each.tries} tries  {each.problem}")
+    for name in outbox.names() if only is None else ():
+        number = outbox.count(name) + len(outbox.dead(name))
+        if name not in names and number:
+            print(f"{name}: {number} messages that nothing sends, because the settings have no webhook of this name")
 
 
 def _problem(outbox: HookOutbox, name: str) -> str:

@@ -7,9 +7,13 @@ Invariant: it ends within the hook's timeout and a little more, whatever the rec
 from __future__ import annotations
 
 import http.client
+import io
+import re
+import socket
 import ssl
 import time
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +21,9 @@ import msgspec
 GONE = 410
 """The receiver wants nothing any more (Standard Webhooks)."""
 MAY_ASK = {429, 503}
+END, INTERIM = re.compile(rb"\r?\n\r?\n"), re.compile(rb"HTTP/1\.[01] 1")
+HEAD_BYTES = 65_536
+"""Of an answer. Its body is not read."""
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -40,11 +47,11 @@ def deliver(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Content-Type": "application/json", "User-Agent": "Tidegate-Hooks/1", "Connection": "close", **headers}
     try:
+        connection.connect()
+        connection.sock.settimeout(_left(until))
         connection.request("POST", path, body, sent)
-        if connection.sock is not None:
-            connection.sock.settimeout(max(0.1, until - time.monotonic()))
-        answer = connection.getresponse()
-    except (OSError, http.client.HTTPException) as error:
+        answer = _answer(connection.sock, until)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a name that is no host's
         return Delivered(f"{type(error).__name__}: {error}"[:200])
     finally:
         connection.close()
@@ -53,3 +60,44 @@ def deliver(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -
     asked = answer.getheader("Retry-After", "") if answer.status in MAY_ASK else ""
     retry_after = float(asked) if asked.isascii() and asked.isdigit() else None
     return Delivered(f"HTTP {answer.status}", answer.status == GONE, retry_after)
+
+
+def _answer(sock: socket.socket, until: float) -> http.client.HTTPResponse:
+    """The head of the response. The timeout of a socket is that of one read: a receiver that sends byte by byte would
+    never meet it.
+    """
+    received = b""
+    while True:
+        end = END.search(received)
+        if end is not None and INTERIM.match(received):
+            received = received[end.end() :]
+            continue
+        if end is not None:
+            answer = http.client.HTTPResponse(cast(socket.socket, _Received(received[: end.end()])))
+            answer.begin()
+            return answer
+        if len(received) > HEAD_BYTES:
+            raise http.client.HTTPException(f"the head of the answer has more than {HEAD_BYTES} bytes")
+        sock.settimeout(_left(until))
+        more = sock.recv(HEAD_BYTES)
+        if not more:
+            raise http.client.RemoteDisconnected("the receiver closed the connection without an answer")
+        received += more
+
+
+class _Received:
+    """A socket, as far as `HTTPResponse` asks for it."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+
+    def makefile(self, mode: str) -> io.BytesIO:  # as a socket has it
+        return io.BytesIO(self._head)
+
+
+def _left(until: float) -> float:
+    """Seconds that are left. Raises TimeoutError."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left

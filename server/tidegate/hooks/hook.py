@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,11 +105,20 @@ def check(hooks: Sequence[Hook]) -> None:
         try:
             url = urlsplit(hook.url)
             port_is_good = url.port is None or url.port > 0
+            (url.hostname or "").encode("idna")
+            is_written_out = re.search(r"[^!-~]", url.path + url.query) is None
         except ValueError:
-            port_is_good = False
-        if not port_is_good or url.scheme not in {"http", "https"} or not url.hostname or url.username is not None:
+            port_is_good = is_written_out = False
+        if (
+            not is_written_out
+            or not port_is_good
+            or url.scheme not in {"http", "https"}
+            or not url.hostname
+            or url.username is not None
+        ):
             raise HookError(
-                f"hook {hook.name!r}: url has to be http://HOST/... or https://HOST/..., without a password"
+                f"hook {hook.name!r}: url has to be http://HOST/... or https://HOST/..., without a password, "
+                "and with %XX for characters that no URL has"
             )
         for pattern in hook.events:
             if not any(fits(pattern, event) for event in EVENTS):

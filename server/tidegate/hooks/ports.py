@@ -53,6 +53,9 @@ class Outbox(Protocol):
     def waiting(self, hooks: Collection[str], limit: int) -> Sequence[Waiting]:
         """The oldest events of these hooks that are not dead, in their order."""
 
+    def due(self, hook: str, now: int, limit: int) -> Sequence[Waiting]:
+        """Of each key the first event that waits, where its time has come by `now`, in ms: the oldest of them."""
+
     def count(self, hook: str) -> int:
         """How many events wait for a hook."""
 

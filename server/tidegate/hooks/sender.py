@@ -35,7 +35,6 @@ CHANGES = 500
 """Changes that are read at a time."""
 WAITING = 5_000
 """While this many events of a hook wait, its changes stay in the change log."""
-LOOKED_AT = 1_000
 AT_ONCE = 4
 """Messages that are on their way to one receiver."""
 FAILED = Counted(
@@ -137,8 +136,7 @@ class HookSender:
         for hook in active:
             if hook.wants_rows and self._resource is not None:
                 await self._collect(outbox, hook)
-        names = [hook.name for hook in active]
-        due = self._due(await self._in_database(lambda: outbox.waiting(names, LOOKED_AT)))
+        due = self._due(await self._in_database(partial(_first, outbox, [hook.name for hook in active])))
         for waiting in due:
             self._under_way[waiting.id] = waiting
             task = asyncio.get_running_loop().create_task(self._send(outbox, waiting))
@@ -180,17 +178,14 @@ class HookSender:
         await self._in_database(partial(outbox.move, hook.name, self._store.epoch, seq, events, _now()))
 
     def _due(self, waiting: Sequence[Waiting]) -> list[Waiting]:
-        """What may be sent now: of each hook and key the first one, if its time has come."""
-        now, seen, due = _now(), set[tuple[str, str]](), list[Waiting]()
+        """What may be sent now, of what is the first of its hook and key and whose time has come."""
+        seen, due = set[tuple[str, str]](), list[Waiting]()
         busy = {name: 0 for name in self._hooks}
         for each in self._under_way.values():
             busy[each.hook] += 1
             seen.add((each.hook, each.key))
         for each in waiting:
-            if (each.hook, each.key) in seen or each.id in self._under_way:
-                continue
-            seen.add((each.hook, each.key))
-            if each.due <= now and busy[each.hook] < AT_ONCE:
+            if (each.hook, each.key) not in seen and busy[each.hook] < AT_ONCE:
                 busy[each.hook] += 1
                 due.append(each)
         return due
@@ -226,6 +221,12 @@ class HookSender:
 
     async def _in_database(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._database, work)
+
+
+def _first(outbox: Outbox, hooks: Sequence[str]) -> Sequence[Waiting]:
+    """What is due of each hook: a receiver that takes nothing hides no event of another one. In the outbox's thread."""
+    now = _now()
+    return [each for name in hooks for each in outbox.due(name, now, 2 * AT_ONCE)]
 
 
 def _now() -> int:

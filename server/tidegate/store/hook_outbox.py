@@ -29,6 +29,8 @@ LOCK = 7_305_808_869_231_650_668
 """PostgreSQL's advisory lock of the process that sends: a number that no other program is likely to use."""
 LEAD_S = 2.0
 """Seconds between two tries to become that process."""
+WINDOW = 10_000
+"""Of this many events of a hook that wait the first of each key are looked for."""
 AT_ONCE = 500
 """Rows of one INSERT, at most: SQLite binds 32,766 values."""
 
@@ -127,6 +129,13 @@ class HookOutbox:
             table.select().where(table.hook.in_(list(hooks)), table.dead == 0).order_by(table.id).limit(limit)
         )
 
+    def due(self, hook: str, now: int, limit: int) -> Sequence[Waiting]:
+        table = self._tables.events
+        oldest = table.select(table.id, table.key).where(table.hook == hook, table.dead == 0)
+        oldest = oldest.order_by(table.id).limit(WINDOW).alias("oldest")
+        firsts = table.select(peewee.fn.MIN(oldest.c.id)).from_(oldest).group_by(oldest.c.key)
+        return self._read(table.select().where(table.id.in_(firsts), table.due <= now).order_by(table.id).limit(limit))
+
     def count(self, hook: str) -> int:
         table = self._tables.events
         return int(table.select().where(table.hook == hook, table.dead == 0).count())
@@ -157,6 +166,17 @@ class HookOutbox:
         table = self._tables.events
         changes = {"dead": 0, "tries": 0, "due": now}
         return int(table.update(**changes).where(table.id.in_(list(ids)), table.dead == 1).execute())
+
+    def names(self) -> Sequence[str]:
+        """The hooks that the tables know, also those that the settings have no more."""
+        tables = (self._tables.events, self._tables.hooks)
+        return sorted({row.hook for table in tables for row in table.select(table.hook).distinct()})
+
+    def forget(self, hook: str) -> int:
+        """Drop all events of a hook and its position. Returns the number of events."""
+        with self._database.atomic():
+            self._tables.hooks.delete().where(self._tables.hooks.hook == hook).execute()
+            return int(self._tables.events.delete().where(self._tables.events.hook == hook).execute())
 
     def drop(self, ids: Collection[int]) -> int:
         table = self._tables.events

@@ -35,6 +35,9 @@ class CallDatabase(Protocol):
     def open(self) -> Any:
         """Its models. Raises HandlersError, Refused."""
 
+    def undo(self) -> None:
+        """Undo what was written so far."""
+
     def finish(self, outcome: object) -> None:
         """Commit, or undo where `outcome` is a Refused. Raises what the database refuses."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.application.shop import Shop, open_shop
+from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.cases import every_case
 from tests.support.wire import wire
 from tidegate.handlers import Call, Refused
@@ -95,6 +96,41 @@ async def test_a_function_answers_refuses_and_cannot_go_on_twice(tmp_path: Path)
         assert acted == []
         assert (await client.ask({"type": "plain", "what": "twice"}))["code"] == "internal"
         assert acted == ["acted"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_what_a_handler_wrote_before_it_failed_is_undone_although_a_function_answers(
+    tmp_path: Path, database_url: str, waits: bool
+) -> None:
+    shop = Shop()
+
+    @shop.action
+    def fail(text: str, call: Call) -> Any:
+        call.db.notes.create(owner="ada", text=text)
+        raise OSError("no paper")
+
+    if waits:
+
+        @shop.gateway.around
+        async def answering(message: dict[str, Any], call: Call, go_on: Any) -> Any:
+            with contextlib.suppress(OSError):
+                return await go_on()
+            return {"result": "failed"}
+
+    else:
+
+        @shop.gateway.around
+        def noting(message: dict[str, Any], call: Call, go_on: Any) -> Any:
+            with contextlib.suppress(OSError):
+                return go_on()
+            call.db.notes.create(owner="ada", text="it failed")
+            return {"result": "failed"}
+
+    async with open_shop(tmp_path, shop, database_url) as inside, wire(inside.url, **bearer("ada")) as client:
+        answer = await client.ask({"type": "plain", "what": "fail", "with": "half done"})
+        assert answer["result"] == "failed"
+        rows = (await client.ask({"type": "list", "resource": "notes"}))["rows"]
+        assert [row["text"] for row in rows] == ([] if waits else ["it failed"])
 
 
 async def test_the_deadline_ends_what_runs_about_a_handler_too(tmp_path: Path) -> None:

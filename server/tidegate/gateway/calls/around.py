@@ -2,7 +2,8 @@
 
 A plain function runs in a thread and an `async` one in the loop of handlers, whichever kind it surrounds: where the two
 meet, one waits for the other. It does not know what the functions do.
-Invariant: a handler runs at most once for a message, and gets the message as the client sent it.
+Invariant: a handler runs at most once for a message, and gets the message as the client sent it. What a function wrote
+in the call's transaction before it failed is undone, whatever the function about it answers.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def with_arounds(
 
 def _wrapped(handler: Handler, arounds: Sequence[Function], threads: ApplicationThreads) -> Handler:
     inner = partial(_begun, handler) if handler.streams else handler
-    step = _Step(lambda message, shown, call: inner(message, call), handler.waits)
+    step = _Step(_undoing(lambda message, shown, call: inner(message, call), handler.waits), handler.waits)
     for around in reversed(arounds):
         step = _about(around, step, threads)
 
@@ -57,6 +58,22 @@ def _wrapped(handler: Handler, arounds: Sequence[Function], threads: Application
     return Handler(made, None, takes_call=True, waits=step.waits, streams=handler.streams)
 
 
+def _undoing(call: Callable[..., Any], waits: bool) -> Callable[..., Any]:
+    """`call`, which leaves nothing in the call's transaction where it fails. Only a plain function can have written."""
+    if waits:
+        return call
+
+    def undoing(message: Message, shown: Message, of: Call) -> Any:
+        try:
+            return call(message, shown, of)
+        except BaseException:
+            if of.database is not None:
+                of.database.undo()
+            raise
+
+    return undoing
+
+
 async def _begun(handler: Handler, message: Message, call: Call) -> Any:
     """The generator of a handler that yields. It runs once every function has let it pass."""
     return handler(message, call)
@@ -64,7 +81,11 @@ async def _begun(handler: Handler, message: Message, call: Call) -> Any:
 
 def _about(around: Function, inner: _Step, threads: ApplicationThreads) -> _Step:
     if not around.waits and not inner.waits:
-        return _Step(lambda *given: around.call(given[1], given[2], _once(around, partial(inner.call, *given))), False)
+
+        def directly(*given: Any) -> Any:
+            return around.call(given[1], given[2], _once(around, partial(inner.call, *given)))
+
+        return _Step(_undoing(directly, waits=False), False)
     if around.waits:
 
         async def awaited(*given: Any) -> Any:
@@ -77,9 +98,9 @@ def _about(around: Function, inner: _Step, threads: ApplicationThreads) -> _Step
 
     async def beside(*given: Any) -> Any:
         waiting = _Waiting(partial(inner.call, *given))
-        work = partial(around.call, given[1], given[2], _once(around, waiting))
+        call = _undoing(lambda _, shown, of: around.call(shown, of, _once(around, waiting)), waits=False)
         try:
-            return await _in_thread(threads, work)
+            return await _in_thread(threads, partial(call, *given))
         finally:
             waiting.cancel()
 

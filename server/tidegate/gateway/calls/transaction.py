@@ -135,6 +135,18 @@ class CallTransaction:
         elif self._asked is not None and not _in_loop():
             self._commit(self._begin(), outcome)
 
+    def undo(self) -> None:
+        """A function of the call has failed, and one about it may still answer: undo what was written so far.
+
+        The next use of `call.db` begins another transaction.
+        """
+        with self._lock:
+            begun = self._begun
+            if begun is None or self._over:
+                return
+            self._begun = None
+        begun.rollback()
+
     def keep(self, frame: object) -> None:
         """Keep the reply of an `async` handler, for which `finish` could not wait. Blocks. Raises as `finish`."""
         if self._asked is not None and not self._remembered:

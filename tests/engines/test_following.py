@@ -104,6 +104,15 @@ def test_without_a_message_that_waits_a_room_goes_on_at_its_head() -> None:
     assert room.told.all == [("restarted", "e", 9), *delivered(10)]
 
 
+def test_a_question_while_messages_arrive_is_no_loss_although_none_is_kept() -> None:
+    """A gateway that was given up asks again over the same connection, in a room without history."""
+    room = Room()
+    ask = room.following.ask_again(ROOM)
+    assert room.arrives(4, 5, 6) is None
+    assert room.answers(ask, at(5), None) is None
+    assert room.told.all == delivered(4, 5, 6)
+
+
 def test_a_message_that_was_delivered_is_not_the_start_after_a_loss() -> None:
     room = Room()
     (ask,) = room.following.again()

@@ -159,8 +159,9 @@ class Following:
             followed.begin(head)
         elif missed is None or not _fits(known, head, missed):
             start = _start(known, head, held)
-            followed.begin(start)
-            self._told.restarted(ask.room, start)
+            if missed is not None or start != known:  # otherwise what waits follows what was delivered
+                followed.begin(start)
+                self._told.restarted(ask.room, start)
         else:
             for offset, text in enumerate(missed, known.offset + 1):
                 self._deliver(ask.room, followed, offset, text)

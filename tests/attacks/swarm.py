@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from itertools import count
+from typing import cast
 
 from tests.attacks.plan import Plan
 from tests.attacks.table import ATTACKS
@@ -132,9 +133,8 @@ class Line(asyncio.Protocol):
         self._frames: Frames | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(UNSENT)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's has another class
+        self._transport.set_write_buffer_limits(UNSENT)
         self.writable.set()
         self._swarm.lines.add(self)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +50,12 @@ def compiled(name: str) -> Path:
     program = BUILD / name
     newest = max(file.stat().st_mtime for file in SOURCES.iterdir())
     if not program.exists() or program.stat().st_mtime < newest:
-        command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), str(SOURCES / f"{name}.c")]
-        subprocess.run(command, check=True)
+        # Another process may compile it, or run it, at this moment.
+        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+            made = Path(folder) / name
+            command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(made), str(SOURCES / f"{name}.c")]
+            subprocess.run(command, check=True)
+            made.replace(program)
     return program
 
 

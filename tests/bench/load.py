@@ -14,7 +14,7 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -52,9 +52,8 @@ class Client(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(HANDSHAKE.format(key=base64.b64encode(os.urandom(16)).decode()).encode())
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's has another class
+        self.transport.write(HANDSHAKE.format(key=base64.b64encode(os.urandom(16)).decode()).encode())
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import turns
+from tests.bench import generator, turns
 from tests.bench.generator import Row, Taken, compiled, take
 from tests.bench.measures import Server
 from tests.bench.results import Result, failures, table
@@ -120,3 +121,18 @@ def test_load_generator_ends_at_its_limit_with_what_was_done_or_a_bound() -> Non
         cut = take(compiled("load"), server, endless, 0, 1e-9)
         assert cut["cut"] == 1
         assert cut["count"] == 8
+
+
+@pytest.mark.process
+def test_program_is_whole_while_another_process_compiles_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, compiler = tmp_path / "waits", tmp_path / "compiler"
+    program.write_text("whole")
+    os.utime(program, (0, 0))
+    (tmp_path / "waits.c").touch()
+    compiler.write_text(f'#!/bin/sh\n: > "$5"\ngrep whole {shlex.quote(str(program))} && echo newer > "$5"\n')
+    compiler.chmod(0o700)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setattr(generator, "SOURCES", tmp_path)
+    monkeypatch.setattr(generator, "BUILD", tmp_path)
+    assert compiled("waits").read_text() == "newer\n"
+    assert {file.name for file in tmp_path.iterdir()} == {"waits", "waits.c", "compiler"}

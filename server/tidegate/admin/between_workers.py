@@ -52,7 +52,12 @@ class OtherProcess:
             yield event
 
     async def _lines(self, operation: str, arguments: Arguments) -> AsyncIterator[Any]:
-        reader, writer = await asyncio.open_unix_connection(sock=_connected(self._address), limit=LONGEST)
+        making = asyncio.ensure_future(asyncio.open_unix_connection(sock=_connected(self._address), limit=LONGEST))
+        try:
+            reader, writer = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            (await making)[1].close()  # as in `hub.connector`: uvloop closes the socket itself, or not at all
+            raise
         try:
             writer.write(msgspec.json.encode([operation, dict(arguments)]) + b"\n")
             while line := await reader.readline():

@@ -117,9 +117,19 @@ class Connector:
         try:
             sock.setblocking(False)
             await loop.sock_connect(sock, self.address)
-            await loop.create_unix_connection(lambda: Line(self._begun), sock=sock)
+            if not same_user(sock):
+                log.error("the socket of the hub belongs to another user; nothing is sent to it")
+                raise PermissionError
         except BaseException:
             sock.close()
+            raise
+        # From here on the loop closes the socket. In uvloop, a cancel or a close before this is done would leave `sock`
+        # with the number of a closed file, which may be another one by the time that `sock` is freed.
+        making = loop.create_task(loop.create_unix_connection(lambda: Line(self._begun), sock=sock))
+        try:
+            await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await making  # a turn of the loop or two
             raise
 
     async def _watch(self, line: Line) -> None:
@@ -138,10 +148,6 @@ class Connector:
                 await self._ended.wait()
 
     def _begun(self, line: Line) -> Connector:
-        if not same_user(line.peer):
-            log.error("the socket of the hub belongs to another user; nothing is sent to it")
-            line.abort()
-            return self
         self._ended.clear()
         self._tried = line
         line.answer(self._hello)

@@ -315,5 +315,5 @@ async def play(seeds: range | list[int]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(60 + HISTORIES // 10)
 def test_live_queries_show_what_a_serial_order_explains() -> None:
-    with asyncio.Runner(debug=False) as runner:
+    with asyncio.Runner(debug=False, loop_factory=asyncio.SelectorEventLoop) as runner:
         runner.run(play(range(HISTORIES) if SEED is None else [int(SEED)]))

@@ -20,6 +20,7 @@ import pytest
 from tests.clients import sync_stub
 from tests.clients.scripted import Peer, ScriptedGateway
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tidegate_client import ClientClosed, RequestRefused, TidegateError, Unreachable, blocking, sync
 from tidegate_client import connect as async_connect
 from tidegate_client.sync import connect, timeout
@@ -134,6 +135,26 @@ def test_ctrl_c_ends_what_waits() -> None:
     with gateway(then_interrupt) as url, connect(url) as client:
         with pytest.raises(KeyboardInterrupt):
             next(client.subscribe("users", snapshot=False))
+        assert client.status == "open"
+
+
+def test_ctrl_c_that_wakes_no_thread_ends_what_waits() -> None:
+    """It comes as Python begins to wait. As a signal that another thread takes, it does not interrupt that."""
+    main = threading.get_ident()
+
+    async def interrupt(peer: Peer) -> None:
+        await peer.expect("ping")
+        waits = threading.Condition.wait.__code__
+        await until(lambda: sys._current_frames()[main].f_code is waits)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with gateway(interrupt) as url, connect(url) as client:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                client.ping()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         assert client.status == "open"
 
 

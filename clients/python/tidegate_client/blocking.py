@@ -33,6 +33,8 @@ from .streams import Stream as AsyncStream
 __all__ = ["Client", "Facade", "LiveQuery", "Parts", "Resource", "Room", "RoomEvents", "Stream", "connect", "timeout"]
 
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("tidegate_deadline", default=None)
+LOOK_S = 0.5
+"""How often a thread that waits looks for Ctrl-C."""
 COPIED = frozenset({"members"})
 """Properties whose value goes on to change in the other thread."""
 
@@ -70,7 +72,7 @@ class Thread:
             until = _deadline.get()
             future = asyncio.run_coroutine_threadsafe(work if until is None else _within(work, until), self._loop)
         try:
-            return future.result()
+            return _result(future)
         except concurrent.futures.CancelledError:
             raise ClientClosed from None
         except BaseException:
@@ -99,6 +101,16 @@ class Thread:
             asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop)
         self._thread.join()
         self._loop.close()
+
+
+def _result(future: concurrent.futures.Future[Any]) -> Any:
+    """Wait for it. A Ctrl-C that comes at the moment at which Python begins to wait would wake nothing."""
+    while True:
+        try:
+            return future.result(LOOK_S)
+        except TimeoutError:
+            if future.done():
+                return future.result()  # which may be the end of a `timeout`
 
 
 async def _cancel_others() -> None:

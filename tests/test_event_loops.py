@@ -21,6 +21,12 @@ def test_the_loop_that_a_setting_names_runs(name: str) -> None:
     assert event_loops.run(loop_of_this(), name) == name
 
 
+def test_an_application_that_sets_another_loop_for_its_process_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    uvloop = pytest.importorskip("uvloop", reason="this Python has no uvloop; `make setup-tests` installs it")
+    monkeypatch.setattr(asyncio.events, "new_event_loop", uvloop.new_event_loop)
+    assert event_loops.run(loop_of_this(), "asyncio") == "asyncio"
+
+
 @pytest.mark.parametrize(("installed", "name"), [(True, "uvloop"), (False, "asyncio")])
 def test_auto_is_uvloop_where_it_is_installed(monkeypatch: pytest.MonkeyPatch, installed: bool, name: str) -> None:
     monkeypatch.setattr(event_loops, "installed", lambda: installed)

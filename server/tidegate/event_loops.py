@@ -44,8 +44,10 @@ def run(main: Coroutine[Any, Any, Result], name: str) -> Result:
         return runner.run(main)
 
 
-def _factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     if name == "asyncio":
-        return None
+        import asyncio  # noqa: PLC0415  # as above
+
+        return asyncio.SelectorEventLoop  # an application may have set a policy for other loops
     made: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
     return made

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -129,9 +128,7 @@ async def test_a_gateway_whose_event_loop_is_blocked_ends_when_it_is_told(tmp_pa
     os.kill(process.pid, signal.SIGUSR1)
     while not (tmp_path / "hanging").exists():  # noqa: ASYNC110  # another process makes it
         await asyncio.sleep(0.01)
-    begun = time.monotonic()
     assert process.stop() == 1
-    assert time.monotonic() - begun < 2.5
     log = process.log_file.read_text()
     assert "the gateway cannot stop, because its event loop is blocked" in log
     assert 'open("release").read()' in log, "the log shows the line that blocks"

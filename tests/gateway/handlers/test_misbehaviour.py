@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import shutil
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,8 +27,6 @@ from tests.support.wire import Message, Wire, wire
 pytestmark = pytest.mark.process
 
 GRACEFUL_S = 0.5
-END_S = GRACEFUL_S + 2.0
-"""The longest time from SIGTERM until the end of the process."""
 THOROUGH = 8
 """After so many calls the bystanders talk and follow a new row; after each one they are answered."""
 CALLS = 40
@@ -235,18 +232,15 @@ async def test_a_gateway_stops_in_time_whatever_its_handlers_do(gateway: Gateway
             await caller.say({"type": "plain", "way": "sleep for ever", "ref": f"plain-{ref}"})
             await caller.say({"type": "waits", "way": "wait for ever and ignore the deadline", "ref": f"waits-{ref}"})
         await caller.ask({"type": "ping"})
-        begun = time.monotonic()
         ended = asyncio.create_task(asyncio.to_thread(gateway.stop))
         with pytest.raises(ConnectionClosed) as closed:
             await caller.hear("never")
-        assert await ended == 0
-        took = time.monotonic() - begun
+        assert await ended == 0, "by its own clock within `graceful_stop` and a second"
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4201
         unanswered = [message for message in caller.heard if isinstance(message.get("ref"), str)]
         assert {(outcome(answer), answer["message"]) for answer in unanswered} == {("unavailable", STOPPING)}
         await answered_once(caller, len(left) + 2 * CALLS + 1)
-    assert took < END_S
     assert "the process ends without waiting for threads of the application: " in gateway.log_file.read_text()
 
 

@@ -74,7 +74,7 @@ class AdminApi:
 
     def begin(self, exchange: Exchange) -> Response | None:
         if not self._may(exchange.head.headers.get("authorization", "")):
-            REFUSED(exchange.peer.address or "a Unix socket")
+            REFUSED(exchange.peer.logged)
             return self.refusal(HTTPStatus.UNAUTHORIZED, "send the secret: Authorization: Bearer ...", {})
         methods, _ = _find(exchange.head.path)
         if not methods:

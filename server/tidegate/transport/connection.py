@@ -135,7 +135,7 @@ class Connection(asyncio.BufferedProtocol):
         context.turns.leave(self)
         context.door.left(self)
         if self._ws.close_sent is not None and self._ws.close_sent.code in BREACHES:
-            BROKEN(self.peer.address or "a Unix socket", self._ws.close_sent.code)
+            BROKEN(self.peer.logged, self._ws.close_sent.code)
         if was_open:
             context.counts.closed(self, self._ws)
             self._tell(self._handler.disconnected, received.code if received else None)
@@ -295,5 +295,5 @@ class Connection(asyncio.BufferedProtocol):
         if verdict == "read":
             self.write_side.resume_reading(BY_RATE)
         elif verdict == "close":
-            TOO_FAST(self.peer.address or "a Unix socket")
+            TOO_FAST(self.peer.logged)
             self.write_side.close(*self._context.settings.rate_limited)

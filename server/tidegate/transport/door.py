@@ -105,14 +105,14 @@ class Door:
         visitor.peer = peer = self._peers.direct(peername)
         self.connections.add(visitor)
         if self._residents > self._limit:
-            DOOR_FULL(_name(peer), self._limit)
+            DOOR_FULL(peer.logged, self._limit)
             visitor.refused = TOO_MANY
         else:
             self._count(visitor, now)
         if visitor.refused is not None:
             self._guests.add(visitor, now)
         elif self._told and not peer.limited and not peer.trusted:
-            NOT_LIMITED(_name(peer))
+            NOT_LIMITED(peer.logged)
 
     def proxied(self, visitor: Visitor, address: IPAddress, now: float) -> None:
         """The PROXY header of a trusted proxy named the client's address."""
@@ -223,7 +223,7 @@ class Door:
             ready = [each for each in part if each not in self._leaving and now - each.used > IDLE_S]
             idle = [each for each in ready if anonymous(each)]
             for each in sorted(idle, key=_last_used)[: math.ceil(too_many / SLICES)]:
-                GAVE_WAY(_name(each.peer))
+                GAVE_WAY(each.peer.logged)
                 self._leaving.add(each)
                 each.close(*GIVE_WAY)
 
@@ -239,10 +239,6 @@ class Door:
 
 def _last_used(visitor: Visitor) -> float:
     return visitor.used
-
-
-def _name(peer: Peer) -> str:
-    return peer.address or "a Unix socket"
 
 
 def _later(text: str, seconds: float) -> Response:

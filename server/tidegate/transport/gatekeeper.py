@@ -63,7 +63,7 @@ class Gatekeeper:
         if head.method == "OPTIONS" and (answer := self._preflight(exchange)) is not None:
             return answer
         if url_tokens.has_token(head.query, by_name=not head.path.startswith("/api/")):
-            TOKEN_IN_URL(exchange.peer.address or "a Unix socket")
+            TOKEN_IN_URL(exchange.peer.logged)
             return self._api.refusal(HTTPStatus.BAD_REQUEST, url_tokens.TEXT, {})
         if lone_tokens.stands_alone(head.headers.get("authorization", "")):
             return self._api.refusal(HTTPStatus.UNAUTHORIZED, lone_tokens.TEXT, {"WWW-Authenticate": "Bearer"})
@@ -107,11 +107,11 @@ class Gatekeeper:
         except ValueError:
             raise BadRequest(HTTPStatus.BAD_REQUEST, "the Host or the Origin cannot be read") from None
         if not known:
-            FOREIGN_HOST(exchange.peer.address or "a Unix socket")
+            FOREIGN_HOST(exchange.peer.logged)
             text = "the gateway does not have this name; the `hosts` setting says which it has"
             return self._api.refusal(HTTPStatus.MISDIRECTED_REQUEST, text, {})
         if not allowed:
-            FOREIGN_PAGE(exchange.peer.address or "a Unix socket")
+            FOREIGN_PAGE(exchange.peer.logged)
             text = "web pages of this origin may not send requests; the `origins` setting allows them"
             return self._api.refusal(HTTPStatus.FORBIDDEN, text, {})
         self._known = host, origin, settings

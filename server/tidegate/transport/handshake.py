@@ -156,13 +156,13 @@ def _refused(opening: Opening, context: ConnectionContext, visitor: Visitor) -> 
         return NOT_AN_UPGRADE
     hosts = context.settings.hosts
     if hosts and not host_allowed(opening.host, hosts):
-        FOREIGN_HOST(visitor.peer.address or "a Unix socket")
+        FOREIGN_HOST(visitor.peer.logged)
         return FOREIGN_NAME
     if not _origin_allowed(opening, context.settings):
-        FOREIGN_ORIGIN(visitor.peer.address or "a Unix socket")
+        FOREIGN_ORIGIN(visitor.peer.logged)
         return FORBIDDEN_ORIGIN
     if url_tokens.has_token(query):
-        TOKEN_IN_URL(visitor.peer.address or "a Unix socket")
+        TOKEN_IN_URL(visitor.peer.logged)
         return url_tokens.REFUSED
     if context.connections.closed_to_new:
         return LEAVING

@@ -179,12 +179,12 @@ class HttpOutput:
         """Bytes that are not with the operating system."""
         return self.transport.get_write_buffer_size()
 
-    def count(self, line: Waiting, received: int) -> None:
+    def count(self, connection: Waiting, received: int) -> None:
         """Tell the memory what is held for a client, where it is much. `received`: bytes that are not handled."""
         held = received + self.unsent
         if held > UNCOUNTED_BYTES or self._counted:
             self._counted = held > UNCOUNTED_BYTES
-            self._context.memory.waits(line, held if self._counted else 0)
+            self._context.memory.waits(connection, held if self._counted else 0)
 
     def drop(self, size: int) -> None:
         """`size` bytes have arrived after the last response."""

@@ -43,6 +43,11 @@ class Peer(msgspec.Struct, frozen=True, gc=False):
     trusted: bool = False
     """It is a trusted proxy: what it says about its client's address counts."""
 
+    @property
+    def logged(self) -> str:
+        """What the log calls it."""
+        return self.address or "a Unix socket"
+
 
 UNKNOWN = Peer("", limited=False)
 

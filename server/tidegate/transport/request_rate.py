@@ -64,7 +64,7 @@ class RequestRate:
         if verdict != "wait":
             self.exceeded = False
         if verdict == "close":
-            TOO_FAST(peer.address or "a Unix socket")
+            TOO_FAST(peer.logged)
         return verdict
 
     def stood_still(self, seconds: float, now: float) -> None:

@@ -71,6 +71,18 @@ def test_what_the_client_gave_is_no_generated_value() -> None:
     assert found == [Difference("/rows/0/title", "a", "b")]
 
 
+def test_a_default_of_the_schema_is_no_generated_value_and_stands_for_no_other_one() -> None:
+    names = Names()
+    request = {"type": "create", "data": {"title": "a"}}
+    made = "0b3c2a4e-1f0d-4c55-9a0e-6f2f3c7d8e90", "1c3c2a4e-1f0d-4c55-9a0e-6f2f3c7d8e91"
+    recorded = {"rows": [{"id": made[0], "no": "17", "done": False, "status": "open", "rate": 0.5, "note": None}]}
+    now = {"rows": [{"id": made[1], "no": "18", "done": True, "status": "shut", "rate": 1.5, "note": 1}]}
+    found = [each.pointer for each in compare(recorded, now, names, request)]
+    assert found == ["/rows/0/done", "/rows/0/status", "/rows/0/rate", "/rows/0/note"]
+    assert pointers({"a": False, "b": "open"}, {"a": True, "b": "shut"}, names) == ["/a", "/b"]
+    assert names.translated({"type": "delete", "id": made[0]})["id"] == made[1]
+
+
 def test_an_anonymous_user_is_one_user() -> None:
     names = Names()
     guest = {"id": "anon-1", "name": "Guest 1", "anonymous": True}

@@ -21,6 +21,7 @@ FREE = frozenset({
 })  # fmt: skip
 """Members of a message, or of a message in a history, that are not compared."""
 NEW_IDS = frozenset({"subscription"})
+NUMBER, UUID = re.compile(r"\d{1,20}"), re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -60,7 +61,15 @@ def _bind(recorded: Message, now: Message, names: Names, request: Message | None
         given = request.get("data")
         for (one, other), data in zip(_pairs(recorded.get("rows"), now.get("rows")), _listed(given), strict=False):
             for name in one.keys() & other.keys() - (data.keys() if isinstance(data, dict) else set()):
-                names.bind(one[name], other[name])
+                if _is_generated(one[name]) and _is_generated(other[name]):
+                    names.bind(one[name], other[name])
+
+
+def _is_generated(value: Any) -> bool:
+    """Whether a database may have made this value. Any other value is a default of the schema: the same in each run."""
+    if isinstance(value, str):
+        return any(pattern.fullmatch(value) for pattern in (NUMBER, UUID, MOMENT))
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _pairs(one: Any, other: Any) -> Iterator[tuple[Message, Message]]:

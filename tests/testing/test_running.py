@@ -19,7 +19,7 @@ import websockets
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.config import ConfigError
-from tidegate.handlers import Call, Gateway, Principal
+from tidegate.handlers import SYSTEM, Call, Gateway, HandlersError, Principal
 from tidegate.testing import TestingGateway, running
 from tidegate_client import RequestRefused
 
@@ -185,6 +185,16 @@ def test_a_mistake_of_the_application_is_raised_in_the_test(tmp_path: Path) -> N
         pass
     with pytest.raises(ConfigError, match="cannot be read"), running(SCHEMA, seed=tmp_path / "rows.json"):
         pass
+
+
+def test_one_gateway_of_handlers_runs_with_one_gateway_at_a_time() -> None:
+    handlers = Gateway()
+    with running(SCHEMA, handlers=handlers):
+        with pytest.raises(HandlersError, match="make one for each"), running(SCHEMA, handlers=handlers):
+            pass
+        handlers.rows("users", as_user=SYSTEM).create(USERS["users"][0])
+    with running(SCHEMA, handlers=handlers):
+        assert handlers.rows("users", as_user=SYSTEM).count().value == 0
 
 
 def test_settings_of_production_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

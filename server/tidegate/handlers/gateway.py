@@ -164,7 +164,9 @@ class Gateway:
         return Rows(self._reach, resource, as_user, model)
 
     def bind(self, port: Port | None) -> None:
-        """`port` is the gateway that runs now; None for none any more. The gateway calls it."""
+        """`port` is the gateway that runs now; None for none any more. The gateway calls it. Raises HandlersError."""
+        if port is not None and self._port is not None and self._port.runs:
+            raise HandlersError("another gateway of this process runs with this Gateway: make one for each")
         self._port = port
 
     def _reach(self) -> Port:

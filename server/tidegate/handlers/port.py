@@ -45,6 +45,10 @@ class CallDatabase(Protocol):
 class Port(Protocol):
     """The gateway, as far as the application's code may use it."""
 
+    @property
+    def runs(self) -> bool:
+        """Whether it does what it is asked. It does not any more once it has ended."""
+
     def reply(self, session: object, message: Any) -> Future[bool]:
         """Send `message` to the connection of a call. False where that has ended."""
 

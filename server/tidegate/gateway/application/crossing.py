@@ -36,7 +36,8 @@ class Crossing:
         """What `end` and the code that asked may cancel."""
         self._changing: set[asyncio.Task[None]] = set()
         """What nothing cancels: the engine or the store ends it."""
-        self._ended = False
+        self.ended = False
+        """Nothing is done any more."""
 
     def ask(self, work: Callable[[], Coroutine[Any, Any, T]], *, changes: bool = False) -> Future[T]:
         """Await what `work` makes, in the gateway's loop. Raises NotDone.
@@ -44,7 +45,7 @@ class Crossing:
         Cancelling the future cancels the work, unless it `changes` something: that is done, or not begun.
         """
         with self._lock:
-            if self._ended:
+            if self.ended:
                 raise NotDone("unavailable", ENDED)
             if self._asked >= LIMIT:
                 raise NotDone("limit_reached", CROWDED, retry_after=1.0)
@@ -60,7 +61,7 @@ class Crossing:
     def end(self) -> None:
         """Refuse what is under way, and everything later. In the gateway's loop."""
         with self._lock:
-            self._ended = True
+            self.ended = True
         for future, task in list(self._under_way.items()):
             task.cancel()
             _settle(future, Refused("unavailable", ENDED))
@@ -78,7 +79,7 @@ class Crossing:
             task.cancel()
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, T]], future: Future[T], changes: bool) -> None:
-        if self._ended:
+        if self.ended:
             _settle(future, Refused("unavailable", ENDED))
         if future.done():
             return

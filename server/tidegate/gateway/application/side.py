@@ -72,6 +72,10 @@ class ApplicationSide:
         self._clock = clock
         self.crossing = Crossing()
 
+    @property
+    def runs(self) -> bool:
+        return not self.crossing.ended
+
     def end(self) -> None:
         """Refuse what the application asks from now on. In the gateway's loop."""
         self.crossing.end()

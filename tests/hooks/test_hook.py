@@ -23,6 +23,7 @@ GOOD: dict[str, Any] = {
     [
         ({"name": ""}, "a name has"),
         ({"name": "x" * 65}, "a name has"),
+        ({"name": "a\nb"}, "printable"),
         ({"url": "ftp://crm.example/"}, "url has to be"),
         ({"url": "https:///nowhere"}, "url has to be"),
         ({"url": "https://crm.example:99999/"}, "url has to be"),

@@ -72,6 +72,12 @@ def of_life(
     return _event(hook, f"room {room}" if of_room else f"connection {connection}", name, time_ms, data)
 
 
-def _event(hook: Hook, key: str, kind: str, time_ms: int, data: Mapping[str, Any]) -> Event:
+def of_loss(hook: str, number: int, time_ms: int) -> Event:
+    """So many events of connections and rooms were not recorded: the receiver may have a wrong picture of them."""
+    return _event(hook, "gap", "gap", time_ms, {"lost": number})
+
+
+def _event(hook: Hook | str, key: str, kind: str, time_ms: int, data: Mapping[str, Any]) -> Event:
     time = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Event(hook.name, key, kind, msgspec.json.encode({"type": kind, "timestamp": time, "data": data}))
+    name = hook if isinstance(hook, str) else hook.name
+    return Event(name, key, kind, msgspec.json.encode({"type": kind, "timestamp": time, "data": data}))

@@ -99,8 +99,8 @@ def check(hooks: Sequence[Hook]) -> None:
     """Raises HookError for the first hook that cannot be used, as far as the settings alone say it."""
     names = set[str]()
     for hook in hooks:
-        if not hook.name or len(hook.name) > 64 or hook.name in names:
-            raise HookError(f"hook {hook.name!r}: a name has 1 to 64 characters, and no other hook has it")
+        if not 0 < len(hook.name) <= 64 or not hook.name.isprintable() or hook.name in names:
+            raise HookError(f"hook {hook.name!r}: a name has 1 to 64 printable characters, and no other hook has it")
         names.add(hook.name)
         try:
             url = urlsplit(hook.url)

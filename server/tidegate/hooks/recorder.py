@@ -1,7 +1,7 @@
 """Puts events of connections and rooms into the outbox, from the loop's thread by way of another one.
 
-Invariant: the loop never waits; events beyond `LIMIT` that wait for the database are not recorded, and the log counts
-them.
+Invariant: the loop never waits; events beyond `LIMIT` that wait for the database are not recorded, nor are those of a
+webhook for which `MOST` wait already. The log counts them, and the receiver gets a `gap`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from tidegate.counted import Counted
-from tidegate.hooks.events import Event
+from tidegate.hooks.events import Event, of_loss
 from tidegate.hooks.ports import Outbox
 
 log = logging.getLogger("tidegate.hooks")
 
 LIMIT = 20_000
+MOST = 100_000
+"""Events of a webhook that wait for its receiver: clients that come and go fill no disk."""
+LOOK_S = 1.0
+"""How often they are counted."""
 BATCH = 500
 PAUSE_S = 0.05
 """Seconds between two transactions, so that a storm of events makes few of them."""
@@ -26,6 +30,9 @@ AGAIN_S = 1.0
 """Seconds after a failure until the next try."""
 LOST = Counted(
     log, logging.ERROR, "the outbox of webhooks is too slow: an event %s was not recorded", name="webhook_event_lost"
+)
+FULL = Counted(
+    log, logging.ERROR, f"webhook %r: {MOST:,} messages wait, and an event %s was not recorded", name="webhook_full"
 )
 FAILED = Counted(
     log, logging.ERROR, "events of webhooks could not be recorded, and wait: %s", name="webhook_outbox_failed"
@@ -39,6 +46,10 @@ class Recorder:
         self._open = open_outbox
         self._waiting: deque[Event] = deque()
         self._changed = threading.Event()
+        self._counted: dict[str, tuple[float, bool]] = {}
+        """When the events of a webhook were counted, and whether others have room."""
+        self._lost: dict[str, int] = {}
+        """Events of each webhook that were not recorded."""
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="tidegate-hooks-recorder", daemon=True)
         self._thread.start()
@@ -74,8 +85,12 @@ class Recorder:
 
     def _write(self, outbox: Outbox) -> bool:
         batch = [self._waiting[number] for number in range(min(BATCH, len(self._waiting)))]
+        now = int(time.time() * 1000)
         try:
-            outbox.add(batch, int(time.time() * 1000))
+            wanted = [event for event in batch if self._has_room(outbox, event.hook)]
+            hooks = {event.hook for event in wanted}
+            gaps = [of_loss(hook, number, now) for hook, number in self._lost.items() if hook in hooks]
+            outbox.add([*gaps, *wanted], now)
         except Exception as error:  # the boundary: whatever the database failed with, the events wait
             FAILED(type(error).__name__)
             outbox.close()  # its connection may be broken; the next try opens another one
@@ -84,6 +99,17 @@ class Recorder:
             time.sleep(AGAIN_S)
             self._changed.set()
             return False
-        for _ in batch:
+        for hook in hooks:
+            self._lost.pop(hook, None)
+        for event in batch:
             self._waiting.popleft()
+            if event.hook not in hooks:
+                self._lost[event.hook] = self._lost.get(event.hook, 0) + 1
+                FULL(event.hook, event.type)
         return True
+
+    def _has_room(self, outbox: Outbox, hook: str) -> bool:
+        now, known = time.monotonic(), self._counted.get(hook)
+        if known is None or now - known[0] > LOOK_S:
+            known = self._counted[hook] = now, outbox.count(hook) < MOST
+        return known[1]

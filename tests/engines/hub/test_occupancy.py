@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.engines.hub.messages import Change, Changed
-from tidegate.engines.hub.occupancy import GONE, OccupancyOfRooms
+from tidegate.engines.hub.occupancy import GONE, VACATED, OccupancyOfRooms
 
 BEGAN = 100
 
@@ -109,3 +109,29 @@ def test_a_worker_that_comes_back_late_does_not_tell_again_what_it_told() -> Non
     assert rooms.occupancy.changed("a", "late") == (None, Change(55, "late", occupied=True))
     rooms.occupancy.all_back()
     assert list(rooms.occupancy.due()) == [("a", False)], "only once"
+
+
+def test_a_worker_that_comes_back_later_does_not_tell_again_that_a_room_is_vacated() -> None:
+    rooms = Rooms(waits=True)
+    occupied = Change(55, "one", occupied=True)
+    rooms.claim("one", [(50, 60)], occupied)
+    rooms.occupancy.all_back()
+    assert list(rooms.occupancy.due()) == [("a", False)]
+    vacated = rooms.occupancy.give("a", "one", occupied=False)
+    rooms.occupancy.has("one", vacated.number)
+    rooms.users.add("a")  # through the worker `two`, which was away
+    rooms.claim("two", [(50, 60)], occupied)
+    assert rooms.occupancy.changed("a", "two") == ("occupied", Change(BEGAN + 2, "two", occupied=True))
+    rooms.occupancy.all_back()
+    assert list(rooms.occupancy.due()) == []
+    rooms.users.discard("a")
+    assert rooms.occupancy.changed("a", "two") == ("vacated", Change(BEGAN + 3, "two", occupied=False))
+
+
+def test_what_a_new_hub_knows_of_vacated_rooms_is_limited() -> None:
+    for waits, kept in ((True, VACATED), (False, 0)):
+        rooms = Rooms(waits=waits)
+        for number in range(VACATED + 2):
+            rooms.occupancy.give(str(number), "one", occupied=False)
+        rooms.occupancy.give("5", "one", occupied=True)
+        assert len(rooms.occupancy._vacated or ()) == max(kept - 1, 0)

@@ -16,6 +16,8 @@ from tidegate.engines.hub.messages import Change, Changed
 
 GONE = 64
 """Nodes that are gone, and may come back and get what they lack. Of more, the first is forgotten."""
+VACATED = 16_384
+"""Rooms that a hub after another one told to be vacated, and knows it. Of more, the first is forgotten."""
 Numbers = list[tuple[int, int]]
 """As in `messages.Earlier.has`."""
 
@@ -36,6 +38,9 @@ class OccupancyOfRooms:
         self._last: dict[str, Change] = {}
         """By room of these: its last change."""
         self._gone: dict[str, None] = {}
+        self._vacated: dict[str, None] | None = {} if waits else None
+        """Rooms that this hub told to be vacated last; None where there was no hub before it. Workers that were away
+        meanwhile may say that an earlier hub told them to be occupied."""
         self._waits = waits
         """Workers come back to this hub, which is new to them."""
         self._claims: dict[str, set[Change]] = {}
@@ -76,6 +81,12 @@ class OccupancyOfRooms:
             self._told[room] = change
         else:
             self._told.pop(room, None)
+        if self._vacated is not None:
+            self._vacated.pop(room, None)
+            if not occupied:
+                self._vacated[room] = None
+            if len(self._vacated) > VACATED:
+                del self._vacated[next(iter(self._vacated))]
         self._given.setdefault(node, {})[number] = room, change
         self._last[room] = change
         return change
@@ -117,7 +128,7 @@ class OccupancyOfRooms:
         """What `node` remembers from earlier hubs. The node may come late: then what it knows is waited for again."""
         self._numbers[node] = numbers
         for room, change in changes:
-            if change.number <= self._began:  # it knows its own
+            if change.number <= self._began and room not in (self._vacated or ()):  # it knows its own
                 self._claims.setdefault(room, set()).add(change)
                 self._waits = True
 

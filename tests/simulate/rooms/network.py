@@ -226,7 +226,10 @@ class NetworkedLoop(SimulatedLoop):
         return await self.network.connect(made)
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """The socket takes no part: `create_unix_connection` connects."""
+        """The socket takes no part, but has a peer of this user: `create_unix_connection` connects."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            os.dup2(ours.fileno(), sock.fileno())
 
     async def create_unix_connection(  # type: ignore[override]  # as above
         self, made: Callable[[], asyncio.Protocol], path: Any = None, *, sock: socket.socket

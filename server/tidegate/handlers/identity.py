@@ -25,8 +25,17 @@ class Identity:
     """By the claims' names; row rules may name them."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.user, Principal):
-            raise TypeError(f"the user of an Identity is a Principal, and not {type(self.user).__name__}")
+        check_user(self.user, "the user of an Identity")
+        if not isinstance(self.claims, Mapping):
+            raise TypeError(f"the claims of an Identity are a dict, and not {type(self.claims).__name__}")
+
+
+def check_user(user: object, what: str) -> None:
+    """Raises TypeError where `user` is no user: Structs take values of any type."""
+    if not isinstance(user, Principal):
+        raise TypeError(f"{what} is a Principal, and not {type(user).__name__}")
+    if not (isinstance(user.id, str) and isinstance(user.name, str) and user.id):
+        raise TypeError(f"{what} has an id and a name, which are texts")
 
 
 class System(Enum):

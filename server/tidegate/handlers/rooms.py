@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tidegate.handlers.answer import Answer
-from tidegate.handlers.identity import APPLICATION, Identity
+from tidegate.handlers.identity import APPLICATION, Identity, check_user
 from tidegate.handlers.port import Port, Target
 from tidegate_protocol import Principal, RoomPosition
 
@@ -32,8 +32,8 @@ class Room:
         """Publish `data` (a Struct or what JSON has) as a message of the room; the answer is its position.
 
         `sender`: None for the application itself, or a user. `key`: an idempotency key of the sender. No `x-access` is
-        asked, and no connection has to be in the room. Raises Refused: unknown_room, invalid_data, conflict (the key),
-        limit_reached, unavailable.
+        asked, and no connection has to be in the room. Raises Refused: unknown_room, invalid_data, too_large (1 MiB),
+        conflict (the key), limit_reached, unavailable.
         """
         return Answer(self._reach().publish(self.name, data, _sender(sender), key))
 
@@ -79,5 +79,6 @@ def _sender(given: object) -> Principal:
     if isinstance(given, Identity):
         return given.user
     if isinstance(given, Principal):
+        check_user(given, "the sender")
         return given
     raise TypeError(f"the sender is a Principal, an Identity or None, and not {type(given).__name__}")

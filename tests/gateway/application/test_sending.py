@@ -14,7 +14,7 @@ from tests.gateway.application.shop import Shop, bearer, open_shop
 from tests.support.cases import every_case
 from tests.support.node import built_client, node
 from tests.support.wire import wire
-from tidegate.handlers import APPLICATION, EVERYONE, Call, HandlersError, Identity, Refused
+from tidegate.handlers import APPLICATION, EVERYONE, SYSTEM, Call, HandlersError, Identity, Principal, Refused
 from tidegate_client import connect
 
 
@@ -87,6 +87,10 @@ async def test_a_handler_sends_to_its_connection_to_users_to_rooms_and_to_all(tm
             assert message["from"] == (APPLICATION.id if kind == "plain" else "bob")
 
 
+def someone(id: Any) -> Principal:
+    return Principal(id=id, name="x", roles=[], anonymous=False)
+
+
 async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_path: Path) -> None:
     shop = Shop()
     gateway = shop.gateway
@@ -100,17 +104,22 @@ async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_pa
                         assert refusing(lambda do=do, message=message: do(message)) == (code, pointer)
         nowhere: list[Callable[[], object]] = [
             lambda: gateway.room("chat-1").send({"text": "x"}, sender="bob"),  # type: ignore[arg-type]  # what it refuses
+            lambda: gateway.room("chat-1").send({"text": "x"}, sender=someone(7)),
+            lambda: gateway.room("chat-1").send({"text": "x"}, sender=someone("")),
+            lambda: Identity(someone("7"), ["a"]),  # type: ignore[arg-type]  # as above
             lambda: gateway.user(7),  # type: ignore[arg-type]  # a key of a row, which is the id of no user
             lambda: gateway.room(None),  # type: ignore[arg-type]  # as above
             lambda: gateway.push({"type": "news", "text": "x"}, to="chat-1"),  # type: ignore[arg-type]  # as above
             lambda: Identity("ada"),  # type: ignore[arg-type]  # as above
         ]
         for way in nowhere:
-            with pytest.raises(TypeError, match=" not "):
+            with pytest.raises(TypeError):
                 way()
         return [
             refusing(lambda: gateway.room("chat-1").send({"text": ""})),
             refusing(lambda: gateway.room("other").send({"text": "x"})),
+            refusing(lambda: gateway.room("chat-1").send({"text": "x" * (1 << 20)})),
+            refusing(lambda: gateway.rows("notes", as_user=SYSTEM).list({"id": float("nan")})),
             gateway.room("chat-1").send({"text": "x"}, key="k").value.offset,
             gateway.room("chat-1").send({"text": "x"}, key="k").value.offset,
             refusing(lambda: gateway.room("chat-1").send({"text": "y"}, key="k")),
@@ -121,6 +130,8 @@ async def test_what_the_schema_does_not_allow_is_refused_where_it_is_sent(tmp_pa
         assert answer["result"] == [
             ["invalid_data", "/data/text"],
             ["unknown_room", "/room"],
+            ["too_large", ""],
+            ["invalid_json", ""],
             1,
             1,
             ["conflict", "/key"],

@@ -8,6 +8,7 @@ Invariant: a request in the name of a user has the permissions of that user, as 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -98,9 +99,11 @@ class ApplicationSide:
     def publish(self, room: str, data: Any, sender: Principal, key: str | None) -> Future[RoomPosition]:
         message = {"type": "message", "room": room, "data": data}
         with not_done():
-            request = self._contract.decode(_encoded(message if key is None else {**message, "key": key}))
+            text = _encoded(message if key is None else {**message, "key": key})
+            request = self._contract.decode(text)
             assert isinstance(request, MessageRequest)
             rules = self._protocol.rooms.rules(room)
+            _check_size(text)
         if rules.durable:
             check_no_lock("keep a message of a durable room")
         author = Author(id=sender.id, name=sender.name)
@@ -152,8 +155,7 @@ class ApplicationSide:
         """`message` as JSON. Raises Refused where its schema does not allow it."""
         text = _encoded(message)
         self._contract.push(text)
-        if len(text) > PUSH_LIMIT:
-            raise Refused("too_large", f"the message has more than {PUSH_LIMIT:,} bytes")
+        _check_size(text)
         return text
 
 
@@ -169,6 +171,23 @@ def not_done() -> Iterator[None]:
 def _encoded(message: Any) -> bytes:
     """Raises Refused for what JSON cannot express."""
     try:
-        return msgspec.json.encode(plain(message))
+        found = plain(message)
+        text = msgspec.json.encode(found)
+        if b"null" in text:  # a filter or a value that is not a number would be taken for one that is not there
+            _check_finite(msgspec.to_builtins(found, str_keys=True))
+        return text
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused("invalid_json", f"not JSON: {error}") from None
+
+
+def _check_finite(value: Any) -> None:
+    """Raises ValueError for numbers that JSON does not have: the encoder writes null for them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of JSON")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _check_finite(each)
+
+
+def _check_size(text: bytes) -> None:
+    if len(text) > PUSH_LIMIT:
+        raise Refused("too_large", f"the message has more than {PUSH_LIMIT:,} bytes")

@@ -130,7 +130,7 @@ def expected() -> dict[str, float]:
         "seconds that a rule in Python may take": rule_calls.LIMIT_S,
         "bytes in the reply of a handler": outcome.REPLY_LIMIT,
         "bytes in the reply to a message with a `key`": keyed.KEPT_BYTES,
-        "bytes in a message of the application that answers no request": side.PUSH_LIMIT,
+        "bytes in a message of the application that answers no request or goes to a room": side.PUSH_LIMIT,
         "what the application asks of the gateway at a time": crossing.LIMIT,
         "transactions of handlers at a time (`call.db`)": transactions.LIMIT,
         "seconds that a transaction of a handler may hold SQLite's lock": transactions.LONGEST_S,

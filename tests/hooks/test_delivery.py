@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.support.cases import every_case
+from tests.support.certificates import Authority
 from tests.support.deadlines import DEADLINE_S
-from tidegate.hooks.delivery import HEAD_BYTES, Delivered, deliver
+from tidegate.hooks.delivery import HEAD_BYTES, Delivered, deliver, trusted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def answering(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The URL of a receiver that reads a request and then does `answer`."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
-            with server.accept()[0] as line, contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), _secured(server.accept()[0], tls) as line:
                 got = b""
                 while not got.endswith(b"{}"):
                     got += line.recv(65536)
@@ -29,9 +34,13 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.getsockname()[1]}/hook"
         thread.join(DEADLINE_S)
         assert not thread.is_alive()
+
+
+def _secured(line: socket.socket, tls: ssl.SSLContext | None) -> socket.socket:
+    return line if tls is None else tls.wrap_socket(line, server_side=True)
 
 
 def delivered(answer: Callable[[socket.socket], None], timeout: float = 30.0) -> Delivered:
@@ -85,3 +94,20 @@ def test_a_receiver_that_answers_byte_by_byte_is_given_up_in_time() -> None:
 def test_a_url_that_no_host_has_is_a_problem_and_no_exception() -> None:
     for url in ("http://127.0.0.1:9/z\xfcr", "http://crm..example/"):
         assert deliver(url, {}, b"{}", 1.0).problem is not None
+
+
+def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.sign("receiver"))
+    try:
+        for trusts in (False, True):
+            if trusts:
+                monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+            trusted.cache_clear()
+            with answering(lambda line: line.sendall(OK), tls) as url:
+                problem = deliver(url, {}, b"{}", 30.0).problem
+            assert (problem is None) == trusts, problem
+            assert trusts or "CERTIFICATE_VERIFY_FAILED" in str(problem)
+    finally:
+        trusted.cache_clear()

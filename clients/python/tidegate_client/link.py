@@ -19,9 +19,9 @@ from .agreement import Agreement
 from .announcements import Announcements
 from .backoff import Backoff, Ending
 from .connection import Connection, ConnectionFailed, open_connection
+from .connection_scope import ConnectionScope
 from .errors import ClientClosed, ConnectionLost, ConnectionRefused, RequestRefused, TidegateError, Unreachable
 from .identity import Identity
-from .line import Line
 from .models import User
 from .options import Options, bearer
 from .outstanding import UNREADABLE, Reply, may_repeat
@@ -54,7 +54,7 @@ class Link:
         self._agreement = Agreement(options.address, options.contract)
         self._backoff = Backoff(options.random)
         self.requests = Requests(options)
-        self._line: Line | None = None
+        self._scope: ConnectionScope | None = None
         self._opens_sessions = False
         self._runner: asyncio.Task[None] | None = None
         self._kept: set[asyncio.Task[Any]] = set()
@@ -84,10 +84,10 @@ class Link:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._line is not None and self.error is None:
+        if self._scope is not None and self.error is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_TIMEOUT):
-                    await self._line.outbox.emptied()
+                    await self._scope.outbox.emptied()
         self._finish(ClientClosed())
         if self._runner is not None:
             self._runner.cancel()
@@ -133,7 +133,7 @@ class Link:
         self, message: Reply, on_reply: Callable[[Reply], None] | None = None, *, patient: bool = False
     ) -> Reply:
         """Send on the present connection and wait for the reply. ConnectionLost without one, or when it ends first."""
-        if self._line is None:
+        if self._scope is None:
             raise self.error or ConnectionLost(f"not connected: {message['type']!r} was not sent")
         self.check()
         return await self.requests.ask(message, repeat=False, bound=True, on_reply=on_reply, patient=patient)
@@ -149,10 +149,10 @@ class Link:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` in the connection's TaskGroup, which ends it with the connection."""
-        if self._line is None:
+        if self._scope is None:
             work.close()
         else:
-            self._line.spawn(work)
+            self._scope.spawn(work)
 
     def check(self) -> None:
         """Raise what ended the client, if it ended."""
@@ -198,8 +198,8 @@ class Link:
             return failure.ending
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._line = Line(connection, tasks, self.options, self.requests)
-                self._line.spawn(self._resume(self._line))
+                self._scope = ConnectionScope(connection, tasks, self.options, self.requests)
+                self._scope.spawn(self._resume(self._scope))
                 async for message in connection.messages():
                     try:
                         self._dispatch(message)
@@ -214,16 +214,16 @@ class Link:
         return connection.ending()
 
     def _disconnected(self) -> None:
-        self._line = None
+        self._scope = None
         self._opens_sessions = False
         for session in self._sessions():
             session.cut()
         self.requests.connection_lost()
 
-    async def _resume(self, line: Line) -> None:
-        connection = line.connection
+    async def _resume(self, scope: ConnectionScope) -> None:
+        connection = scope.connection
         self.welcome = connection.welcome
-        self.requests.connected(line.outbox, connection.welcome)
+        self.requests.connected(scope.outbox, connection.welcome)
         self._agreement.compare(connection.welcome)
         try:
             await self._identify(connection)
@@ -231,7 +231,7 @@ class Link:
             connection.abort(f"the gateway did not name this client's user: {error}")
             return
         self._opens_sessions = True
-        openings = [line.spawn(session.establish()) for session in self._sessions()]
+        openings = [scope.spawn(session.establish()) for session in self._sessions()]
         if openings:
             await asyncio.wait(openings, timeout=RESUME_TIMEOUT)
         self.requests.resume()
@@ -274,8 +274,8 @@ class Link:
     def _on_goodbye(self) -> None:
         """Start nothing new on this connection: a new request waits for the next one."""
         self.requests.hold()
-        if self._line is not None:
-            self._line.said_goodbye()
+        if self._scope is not None:
+            self._scope.said_goodbye()
 
     # The end
 

@@ -16,13 +16,13 @@ from .outbox import Outbox
 from .requests import Requests
 from .watchdog import Watchdog
 
-__all__ = ["Line"]
+__all__ = ["ConnectionScope"]
 
 GOODBYE_TIMEOUT = 15.0
 """Seconds from `goodbye` until the client drops the connection; a gateway stops within 10 s."""
 
 
-class Line:
+class ConnectionScope:
     """`tasks` ends with the connection."""
 
     def __init__(self, connection: Connection, tasks: asyncio.TaskGroup, options: Options, requests: Requests) -> None:

@@ -71,7 +71,10 @@ class HubEngine:
         self._line: Line | None = None
         self._held: list[bytes] = []
         """What waits for the hub."""
-        self._hold_until = 0.0
+        self._opening: set[str] = set()
+        """Rooms that some of it opens."""
+        self._giving_up: asyncio.TimerHandle | None = None
+        """When what waits is given up; None where nothing may wait."""
         self._presence = OwnPresence(self._calls, node, loop.time)
         self._leaving = False
         self._open: dict[str, None] = {}
@@ -79,7 +82,7 @@ class HubEngine:
 
     def listen(self, listener: EngineListener) -> None:
         """Connect. What is asked before the hub is there waits for it."""
-        self._hold_until = self._loop.time() + HOLD_S
+        self._hold()
         self.connector.start()
         self._following = Following(listener)
         of_presence: dict[type, Callable[[Any], None]] = {
@@ -116,6 +119,8 @@ class HubEngine:
         if ask is not None:
             self._hearing.expects(id, ask)
         epoch, offset = (None, 0) if since is None else (since.epoch, since.offset)
+        if self._line is None:
+            self._opening.add(room)
         self._send(encode(say.Open(id, room, rules.history_size, rules.history_ttl, epoch, offset)))
         return answer
 
@@ -129,6 +134,8 @@ class HubEngine:
         self._following.unfollow(room)
         if self._line is not None:
             self._line.answer(encode(say.Close(room)))
+        elif room in self._opening:
+            self._held.append(encode(say.Close(room)))
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         if self._leaving:
@@ -163,6 +170,8 @@ class HubEngine:
         if self._look is not None:
             self._look.cancel()
         await self.connector.aclose()
+        if self._giving_up is not None:
+            self._giving_up.cancel()
         self._calls.fail(away())
         self._presence.occupancy.listener = None
 
@@ -176,7 +185,7 @@ class HubEngine:
         return self._calls.begin()
 
     def _may_hold(self) -> bool:
-        return len(self._held) < HELD and self._loop.time() < self._hold_until
+        return len(self._held) < HELD and self._giving_up is not None
 
     def _send(self, payload: bytes) -> None:
         if self._line is not None:
@@ -204,6 +213,9 @@ class HubEngine:
 
     def connected(self, line: Line) -> None:
         self._line = line
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
         self.round_trips.connections += 1
         for said in self._presence.said_again():
             line.answer(encode(said))
@@ -211,6 +223,7 @@ class HubEngine:
             line.answer(encode(say.Leave()))
         for ask in self._following.again():
             self._follow(ask)
+        self._opening.clear()
         held, self._held = self._held, []
         for payload in held:
             line.answer(payload)
@@ -221,19 +234,23 @@ class HubEngine:
 
     def lost(self) -> None:
         self._line = None
-        self._hold_until = self._loop.time() + HOLD_S
-        self._loop.call_later(HOLD_S, self._give_up_held)
+        self._hold()
         if self._look is not None:
             self._look.cancel()
         self._hearing.lost()
         self._presence.lost()
         self._calls.fail(away())
 
+    def _hold(self) -> None:
+        """Requests wait for the hub from now on."""
+        self._giving_up = self._loop.call_later(HOLD_S, self._give_up_held)
+
     def _give_up_held(self) -> None:
-        if self._line is None:
-            self._held.clear()
-            self._hearing.lost()
-            self._calls.fail(away())
+        self._giving_up = None
+        self._held.clear()
+        self._opening.clear()
+        self._hearing.lost()
+        self._calls.fail(away())
 
     def _list_present(self, line: Line) -> None:
         """Every worker is back at the hub by now, or gone: its list of members is whole."""

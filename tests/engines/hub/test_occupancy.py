@@ -128,7 +128,7 @@ def test_a_worker_that_comes_back_later_does_not_tell_again_that_a_room_is_vacat
     assert rooms.occupancy.changed("a", "two") == ("vacated", Change(BEGAN + 3, "two", occupied=False))
 
 
-def test_what_a_new_hub_knows_of_vacated_rooms_is_limited() -> None:
+def test_vacated_rooms_that_a_new_hub_remembers_are_limited() -> None:
     for waits, kept in ((True, VACATED), (False, 0)):
         rooms = Rooms(waits=waits)
         for number in range(VACATED + 2):

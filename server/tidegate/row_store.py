@@ -24,6 +24,7 @@ async def opened(settings: Settings, contract: Contract, hub: Hub | None) -> Ope
             _timeouts(settings),
             hub,
             durable=has_durable(contract),
+            prefix=settings.engine_prefix or "",
         )
     except StoreError as error:
         raise ConfigError(str(error)) from None
@@ -38,6 +39,7 @@ async def lent(settings: Settings, contract: Contract) -> LentStore:
             _retention(settings),
             _timeouts(settings),
             durable=has_durable(contract),
+            prefix=settings.engine_prefix or "",
         )
     except StoreError as error:
         raise ConfigError(str(error)) from None

@@ -19,7 +19,7 @@ import websockets
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.config import ConfigError
-from tidegate.handlers import SYSTEM, Call, Gateway, HandlersError, Principal
+from tidegate.handlers import SYSTEM, Call, Gateway, HandlersError, Principal, Stop
 from tidegate.testing import TestingGateway, running
 from tidegate_client import RequestRefused
 
@@ -141,6 +141,28 @@ async def test_timers_of_handlers_and_background_tasks_live_by_the_time_of_the_t
             for count in (1, 2, 3):
                 await gateway.pass_time(601)
                 assert len((await room.history()).messages) == count
+
+
+async def test_plain_background_tasks_live_by_the_time_of_the_test() -> None:
+    """Each wait ends when its time has come, and the task has done what is due when `pass_time` returns."""
+    added, begun, ticks = Gateway(), threading.Event(), 0
+
+    @added.background
+    def remind(stop: Stop) -> None:
+        nonlocal ticks
+        begun.set()
+        while not stop.wait(60):
+            ticks += 1
+
+    with running(SCHEMA, added) as gateway:
+        assert begun.wait(DEADLINE_S)
+        await gateway.pass_time(50)
+        assert ticks == 0
+        for expected in (1, 2, 3):
+            await gateway.pass_time(62)
+            assert ticks == expected
+        before = time.monotonic()
+    assert time.monotonic() - before < DEADLINE_S, "it ends with the gateway"
 
 
 async def test_time_passes_while_a_handler_blocks_its_loop() -> None:

@@ -31,11 +31,14 @@ async def open_lent_store(
     timeouts: Timeouts = TIMEOUTS,
     *,
     durable: bool = False,
+    prefix: str = "",
 ) -> LentStore:
-    """The hub's store. Raises StoreError, as `open_store` does."""
+    """The hub's store; the arguments are those of `open_store`. Raises StoreError, as `open_store` does."""
     if is_postgres(url):
         # The workers write, each by its own schema; the hub needs the log alone.
-        store: LentStore = await _postgres().PostgresStore.open(url, {}, keep, timeouts, durable=durable, part="lent")
+        store: LentStore = await _postgres().PostgresStore.open(
+            url, {}, keep, timeouts, durable=durable, part="lent", prefix=prefix
+        )
         return store
     return await SqliteStore.open(url, resources, keep, timeouts, lent=True, durable=durable)
 
@@ -48,9 +51,10 @@ async def open_store(
     hub: Hub | None = None,
     *,
     durable: bool = False,
+    prefix: str = "",
 ) -> OpenedStore:
     """`hub`: follows the change log for this process, and writes an SQLite file for it. `durable`: there are durable
-    rooms.
+    rooms. `prefix`: that of the engine through which gateways meet in rooms; empty where there is none.
 
     Raises StoreError: a URL of no known kind, no TMPDIR, a database that cannot be opened, that was not migrated, or
     that is an SQLite file which another gateway serves.
@@ -59,7 +63,7 @@ async def open_store(
     spool_folder()
     if is_postgres(url):
         store: OpenedStore = await _postgres().PostgresStore.open(
-            url, resources, keep, timeouts, durable=durable, part=hub
+            url, resources, keep, timeouts, durable=durable, part=hub, prefix=prefix
         )
         return store
     if hub is not None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -17,7 +18,7 @@ from tidegate.config import Settings
 from tidegate.gateway.calls.calls import HandlerCalls
 from tidegate.gateway.http_routes import routes
 from tidegate.store import open_store
-from tidegate.testing.clock import ShiftedClock, ShiftedLoop
+from tidegate.testing.clock import ShiftedClock, ShiftedLoop, ShiftedStop
 from tidegate.transport import Connection, ConnectionContext, Listener, Outbox, Tickers
 from tidegate.transport.state import OPEN
 
@@ -48,10 +49,11 @@ class Serving:
         while left > 0:
             step = min(STEP_S, left)
             left -= step
-            self._clock.ahead += step
+            due = self._clock.let_pass(step)
             await self._handlers_turn(TURNS)
             for _ in range(TURNS):  # timers, what they begin, and what that writes
                 await asyncio.sleep(0)
+            await self._tasks_waiting(due)
             await self._handlers_turn(1)  # to what the gateway has answered them, so that they wait from this moment on
             await self._pings_answered()
         await asyncio.sleep(0)
@@ -67,6 +69,12 @@ class Serving:
             if loop is None or not loop.call(partial(turned.set_result, None)):
                 return
             await asyncio.wait([asyncio.wrap_future(turned)], timeout=PATIENCE_S)
+
+    async def _tasks_waiting(self, due: Sequence[ShiftedStop]) -> None:
+        """Until the plain background tasks whose time had come wait again; one that takes long is left."""
+        until = time.monotonic() + PATIENCE_S
+        while not all(map(self._clock.settled, due)) and time.monotonic() < until:  # noqa: ASYNC110  # it is a thread
+            await asyncio.sleep(0.001)
 
     def _ping(self) -> None:
         """Ask every client whether it is there."""
@@ -98,6 +106,7 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
             hooks = webhooks.checked(settings, application.contract, store)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book, clock.wall)
             gateway.calls.new_loop = lambda: ShiftedLoop(clock)
+            gateway.life.background.new_stop = partial(ShiftedStop, clock)
             try:
                 if hooks is not None:
                     await hooks.start(gateway.lifecycle)

@@ -55,6 +55,7 @@ class Background:
         self._threads = ApplicationThreads(max(1, len(functions)))
         """They run as long as the gateway does: short calls have others."""
         self._tasks: list[asyncio.Task[None]] = []
+        self.new_stop: Callable[[], Stop] = Stop
         self._stops: dict[str, tuple[Stop, FunctionCall]] = {}
 
     def start(self) -> None:
@@ -85,7 +86,7 @@ class Background:
 
     async def _failure(self, function: Function) -> BaseException | None:
         """What the function failed with; None when it has returned."""
-        stop = Stop()
+        stop = self.new_stop()
         call = self._calls.start(function, stop, threads=self._threads)
         self._stops[function.name] = stop, call
         while not call.outcome.done():

@@ -29,7 +29,7 @@ class ApplicationLife:
         self._moments = moments
         self._functions = functions
         self._events = events
-        self._background = background
+        self.background = background
         self._work = work
 
     async def start(self) -> None:
@@ -39,17 +39,17 @@ class ApplicationLife:
             if error is not None:
                 report_failure(f"on_start: the function {function.name} failed:", error)
                 raise HandlersError(f"on_start: {function.name} failed, so nothing starts; the log says why")
-        self._background.start()
+        self.background.start()
 
     def stop(self) -> None:
         """End the background tasks, and begin what `on_stop` registered. Requests under way are waited for as long."""
-        self._background.stop()
+        self.background.stop()
         if self._moments.of("stop"):
             self._work.track(asyncio.get_running_loop().create_task(self._stop()))
 
     def end(self) -> None:
         """Tell the application nothing more."""
-        self._background.stop()
+        self.background.stop()
         self._events.end()
 
     async def _stop(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import pytest
 
 from tests.store.application import RESOURCES
@@ -28,23 +30,40 @@ def test_only_gateways_over_the_same_database_count(
     url: str, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with connect(url) as first, connect(url) as second, connect(postgres.url(postgres.database())) as elsewhere:
-        other_gateways.announce(elsewhere)
+        other_gateways.announce(elsewhere, "")
         first.execute(f"SELECT pg_advisory_lock({COMMIT_LOCK})")
-        other_gateways.announce(second)
-        other_gateways.warn_of_others(second, url)
+        other_gateways.announce(second, "")
+        other_gateways.warn_of_others(second, url, "")
         assert warnings(caplog) == []
         for _ in range(2):
-            other_gateways.announce(first)
-        other_gateways.warn_of_others(second, url)
+            other_gateways.announce(first, "")
+        other_gateways.warn_of_others(second, url, "")
         (said,) = warnings(caplog)
         assert "served by 1 other gateway:" in said
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "strangers"), [("", "", 1), ("shop", "shop", 0), ("shop", "", 1), ("", "shop", 1), ("a", "b", 1)]
+)
+async def test_gateways_that_meet_in_an_engine_are_right(
+    url: str, caplog: pytest.LogCaptureFixture, there: str, here: str, strangers: int
+) -> None:
+    async with AsyncExitStack() as stack:
+        for number, prefix in enumerate((there, here), 1):
+            store = await PostgresStore.open(url, RESOURCES, prefix=prefix)
+            stack.push_async_callback(store.close)
+            heard = Heard()
+            store.follow(heard.deliver)
+            await store.write(create({"code": str(number), "harbour": str(number), "sign": number}))
+            await heard.until(number)
+    assert len(warnings(caplog)) == strangers
 
 
 async def test_a_feed_that_reconnects_takes_the_lock_again_and_warns_once(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with psycopg.connect(url, autocommit=True) as program, connect(url) as other:
-        other_gateways.announce(other)
+        other_gateways.announce(other, "")
         store = await PostgresStore.open(url, RESOURCES)
         try:
             heard = Heard()

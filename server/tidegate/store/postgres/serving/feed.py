@@ -59,11 +59,16 @@ class PostgresFeed(Feed):
         resources: Iterable[str],
         decoded: Callable[[Connection, list[tuple[Any, ...]]], Sequence[Any]],
         loop: asyncio.AbstractEventLoop,
+        prefix: str = "",
     ) -> None:
-        """`served`: the only log that the feed reads. `decoded`: what is delivered of rows that were just read."""
+        """`served`: the only log that the feed reads. `decoded`: what is delivered of rows that were just read.
+
+        `prefix`: that of the engine of rooms; see `other_gateways.announce`.
+        """
         self._url = url
         self._served = served
         self._decoded = decoded
+        self._prefix = prefix
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -114,9 +119,9 @@ class PostgresFeed(Feed):
         connection.execute(f"LISTEN {CHANNEL}")
         if fingerprint(connection) != self._served:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
-        other_gateways.announce(connection)
+        other_gateways.announce(connection, self._prefix)
         if not self._knows_others:
-            other_gateways.warn_of_others(connection, self._url)
+            other_gateways.warn_of_others(connection, self._url, self._prefix)
             self._knows_others = True
         woken = True
         while not self._ended:

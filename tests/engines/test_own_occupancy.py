@@ -14,9 +14,22 @@ from tidegate.engines.occupancy import OwnOccupancy
 CHANGES: tuple[Occupancy, ...] = ("occupied", "vacated", None)
 
 
-def listening() -> tuple[OwnOccupancy, ToldChanges]:
-    occupancy, told = OwnOccupancy(), ToldChanges()
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def at() -> tuple[OwnOccupancy, ToldChanges, Clock]:
+    clock, told = Clock(), ToldChanges()
+    occupancy = OwnOccupancy(clock)
     occupancy.listener = cast("Any", told)
+    return occupancy, told, clock
+
+
+def listening() -> tuple[OwnOccupancy, ToldChanges]:
+    occupancy, told, _ = at()
     return occupancy, told
 
 
@@ -48,49 +61,44 @@ async def test_the_listener_is_told_what_no_caller_waits_for(change: Occupancy, 
     assert len(told.changes) <= 1
 
 
-async def test_a_room_that_the_server_lost_is_not_told_as_occupied_when_its_users_are_said_again() -> None:
-    occupancy, told = listening()
-    occupancy.took("r", "ada", present=True)
-    occupancy.took("left", "ada", present=True)
-    occupancy.emptied(iter(["r", "left", "other"]))
-    occupancy.came("other", "occupied")
-    assert await answered(occupancy, "r", "occupied") is None
-    assert await answered(occupancy, "left", "vacated") == "vacated"
-    assert told.changes == [("other", "occupied")]
-    for room in ("r", "left"):
-        assert await answered(occupancy, room, "occupied") == "occupied"
+def test_what_the_server_lost_is_said_again_with_what_was_told() -> None:
+    """Of a room that is new to this gateway it is open, too: another gateway may know more."""
+    occupancy, _, clock = at()
+    for room, user in (("r", "ada"), ("r", "bob"), ("s", "ada"), ("left", "ada")):
+        occupancy.took(room, user, present=True)
+    occupancy.took("left", "ada", present=False)
+    assert occupancy.said("r") == (0, False), "nothing is open"
+    assert occupancy.find_out(10) == {("r", "ada"), ("r", "bob"), ("s", "ada")}
+    clock.now += 4
+    assert [occupancy.said(room) for room in ("r", "left")] == [(6000, True), (6000, False)]
+    assert occupancy.to_decide() == []
+    clock.now += 6
+    assert sorted(occupancy.to_decide()) == ["left", "r", "s"]
+    assert [occupancy.said(room) for room in ("r", "left", "new")] == [(1, True), (1, False), (0, False)]
+    occupancy.took("r", "ada", present=False)
+    assert occupancy.said("r") == (0, False), "another gateway may have decided already"
+    occupancy.decided("r", "vacated")
+    assert sorted(occupancy.to_decide()) == ["left", "s"]
 
 
-async def test_a_room_is_told_as_occupied_where_the_server_had_none_of_its_users() -> None:
-    occupancy, _ = listening()
-    for user in ("ada", "bob"):
-        occupancy.took("r", user, present=True)
-        occupancy.took("r", user, present=False)
-    occupancy.took("s", "ada", present=True)
-    occupancy.took("s", "bob", present=True)
-    occupancy.took("s", "ada", present=False)
-    occupancy.emptied(["r", "s"])
-    assert await answered(occupancy, "r", "occupied") == "occupied"
-    assert await answered(occupancy, "s", "occupied") is None
-
-
-async def test_a_room_without_a_user_now_is_told_when_it_has_one_again() -> None:
-    occupancy, _ = listening()
-    occupancy.took("r", "ada", present=True)
-    occupancy.emptied([])
-    assert await answered(occupancy, "r", "occupied") == "occupied"
-
-
-async def test_what_several_losses_took_is_kept_until_the_server_answers() -> None:
-    occupancy, told = listening()
-    for room in ("r", "s"):
+def test_what_is_decided_is_told_to_the_listener() -> None:
+    occupancy, told, _ = at()
+    for room, change in zip("abc", CHANGES, strict=True):
         occupancy.took(room, "ada", present=True)
-        occupancy.emptied([room])
-    for room in ("r", "s"):
-        occupancy.came(room, "occupied")
-    assert told.changes == []
+        occupancy.find_out(0)
+        occupancy.decided(room, change)
+    assert told.changes == [("a", "occupied"), ("b", "vacated")]
+    assert occupancy.to_decide() == []
+
+
+def test_a_second_loss_lengthens_the_time_and_makes_no_news_of_what_was_not_told() -> None:
+    occupancy, _, clock = at()
     occupancy.took("r", "ada", present=True)
-    occupancy.emptied(["r"])
-    occupancy.came("r", None)
-    occupancy.came("r", "occupied")
-    assert told.changes == [("r", "occupied")]
+    occupancy.find_out(10)
+    occupancy.said("new")
+    occupancy.took("new", "bob", present=True)
+    clock.now += 8
+    assert occupancy.find_out(10) == {("new", "bob")}
+    assert [occupancy.said(room) for room in ("r", "new")] == [(10_000, True), (10_000, False)]
+    clock.now += 9
+    assert occupancy.to_decide() == []

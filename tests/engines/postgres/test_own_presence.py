@@ -54,13 +54,14 @@ def test_a_database_that_may_have_other_entries_is_told_all_and_that_this_is_all
     assert again(presence) == []
 
 
-def test_rooms_are_those_with_a_user() -> None:
+@pytest.mark.parametrize("everything", [False, True])
+def test_users_that_the_database_lost_are_said_once_also_where_they_are_gone(everything: bool) -> None:
     presence = two_users()
-    presence.later(presence.set("s", "ada", b"new"))
-    assert presence.rooms() == {"r", "s"}
-    presence.set("r", "bob", b"")
-    presence.later(presence.set("s", "ada", b""))
-    assert presence.rooms() == {"r"}
+    presence.later(presence.set("r", "bob", b""))
+    presence.lost({("r", "bob"), ("s", "eve")})
+    said = [(user, entry) for kind, _, user, entry in again(presence, everything=everything) if kind == PRESENCE]
+    assert said == [*([("ada", b"ada")] if everything else []), ("bob", b""), ("eve", b"")]
+    assert again(presence) == []
 
 
 @pytest.mark.parametrize("everything", [False, True])

@@ -66,7 +66,7 @@ async def written(transport: Noted) -> bytes:
 
 async def test_a_change_that_came_while_the_scripts_were_loaded_again_is_written_afterwards() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     asked: list[Any] = []
     connection.ask(b"another script", asked.append)
     connection.data_received(REFUSED)
@@ -81,7 +81,7 @@ async def test_a_change_that_came_while_the_scripts_were_loaded_again_is_written
 async def test_a_second_change_of_a_user_waits_for_the_answer_to_the_first() -> None:
     """A server that forgot the scripts refuses the first; another gateway loads them; it would take the second."""
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     attendance.present("r", "ada", entry(1))
     attendance.present("r", "ada", entry(2))
     sent = await written(transport)
@@ -99,7 +99,7 @@ async def test_a_second_change_of_a_user_waits_for_the_answer_to_the_first() -> 
 
 async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     answers = [attendance.present("r", "ada", one) for one in (entry(1), None, entry(1), None)]
     connection.data_received(b"$8\r\noccupied\r\n")
     await written(transport)
@@ -108,9 +108,9 @@ async def test_of_calls_that_became_one_change_the_last_one_is_told_what_it_did(
     assert attendance._entries == {}, "nothing is kept of a room without a user"
 
 
-async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_again_and_the_others_are() -> None:
+async def test_a_server_that_lost_everything_is_told_what_it_had_and_of_which_rooms_it_was_told() -> None:
     wire, connection, transport = wired()
-    occupancy, told = OwnOccupancy(), ToldChanges()
+    occupancy, told = OwnOccupancy(lambda: 0.0), ToldChanges()
     occupancy.listener = cast("Any", told)
     attendance = Attendance(wire, occupancy, given_up)
 
@@ -125,18 +125,24 @@ async def test_rooms_that_a_server_had_before_it_lost_everything_are_not_told_ag
     in_doubt = attendance.present("in doubt", "ada", entry(1))
     await written(transport)
     lose(connection)
-    unwritten = attendance.present("unwritten", "ada", entry(1))
+    gone = attendance.present("had", "ada", None)
     wire.connection, transport = connected()
-    attendance.write_all(emptied=True)
-    await written(transport)
-    wire.connection.data_received(OCCUPIED * 3)
-    assert [answer.result() for answer in (first, in_doubt, unwritten)] == ["occupied"] * 3
+    wire.leased = False
+    attendance.find_out(5.0)
+    assert await written(transport) == b"", "nothing is taken before the new name has a lease"
+    wire.leased = True
+    attendance.write()
+    said = await written(transport)
+    ends = [b"$4\r\n5000\r\n$1\r\n%d\r\n" % known for known in (0, 1)]
+    assert [said.count(end) for end in ends] == [1, 1], "of the room whose answer was lost it is not known"
+    wire.connection.data_received(b"$0\r\n\r\n" * 2)
+    assert [answer.result() for answer in (first, in_doubt, gone)] == ["occupied", None, None]
     assert told.changes == []
 
 
 async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     for number in range(UNANSWERED + 2):
         attendance.present(f"r{number}", "ada", entry(1))
     assert (await written(transport)).count(b'["Ada",1,') == UNANSWERED
@@ -147,7 +153,7 @@ async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -
 async def test_a_refused_change_is_written_again_for_the_last_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_attendance, "RETRY_S", 0.0)
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     first = attendance.present("r", "ada", entry(1))
     await written(transport)
     last = attendance.present("r", "ada", entry(2))
@@ -163,7 +169,7 @@ async def test_a_refused_change_is_written_again_for_the_last_caller(monkeypatch
 async def test_a_name_that_was_given_up_costs_the_name_that_followed_nothing() -> None:
     wire, connection, transport = wired()
     names: list[str] = []
-    attendance = Attendance(wire, OwnOccupancy(), lambda: names.append(wire.node))
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), lambda: names.append(wire.node))
     attendance.present("r", "ada", entry(1))
     await written(transport)
     wire.node = "next"
@@ -176,7 +182,7 @@ async def test_a_name_that_was_given_up_costs_the_name_that_followed_nothing() -
 
 async def test_a_room_is_one_of_the_gateway_until_its_last_user_there_leaves() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     left: list[bytes] = []
     for user, present in (("ada", entry(1)), ("bob", entry(1)), ("ada", None), ("bob", None)):
         attendance.present("r", user, present)
@@ -188,7 +194,7 @@ async def test_a_room_is_one_of_the_gateway_until_its_last_user_there_leaves() -
 
 async def test_a_change_waits_while_too_much_is_unanswered() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     connection.ask(bytes(BYTES_LIMIT), lambda reply: None)
     await written(transport)
     attendance.present("r", "ada", entry(1))
@@ -199,7 +205,7 @@ async def test_a_change_waits_while_too_much_is_unanswered() -> None:
 
 async def test_a_gateway_that_leaves_writes_nothing_more() -> None:
     wire, connection, transport = wired()
-    attendance = Attendance(wire, OwnOccupancy(), given_up)
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
     attendance.present("r", "ada", entry(1))
     attendance.present("r", "ada", entry(2))
     await written(transport)

@@ -17,6 +17,7 @@ from tests.support.waiting import until
 from tidegate.core.errors import Refused
 from tidegate.engines.redis import link, lua, publisher
 from tidegate.engines.redis.connection import COMMAND_LIMIT
+from tidegate.engines.redis.keys import PRESENCE, Keys
 from tidegate_protocol import RoomPosition
 
 pytestmark = pytest.mark.process
@@ -96,6 +97,26 @@ async def test_a_server_that_was_flushed_begins_new_epochs_and_hears_presence_ag
     await three.open("long-1", LONG)
     await house.until_present(three, {"x": 1}, "long-1")
     assert ("long-1", "x") not in two.heard.gone_at, "no user left and came back"
+
+
+async def test_changes_around_a_flush_are_told_once(house: House, server: RedisServer) -> None:
+    """The connection goes on. A user leaves before a beat notices the flush, others stay, one is new."""
+    one, two = await house.two()
+    for room in ("kept-1", "kept-2", "kept-3"):
+        one.say("a", room=room)
+    two.say("b", room="kept-3")
+    occupied = [("occupied", f"kept-{number}") for number in (1, 2, 3)]
+    await house.until_changes(occupied)
+    await house.until(lambda: server.command("HLEN", Keys(house.under.prefix).of_room("kept-3", PRESENCE)) == 2, "all")  # type: ignore[attr-defined]
+    server.command("FLUSHALL")
+    one.say("a", 0, room="kept-1")
+    one.say("a", 0, room="kept-3")
+    two.say("new", room="kept-2")
+    two.say("new", room="kept-4")
+    occupied.append(("occupied", "kept-4"))
+    await house.until_changes([*occupied, ("vacated", "kept-1")])
+    two.say("b", 0, room="kept-3")
+    await house.until_changes([*occupied, ("vacated", "kept-1"), ("vacated", "kept-3")])
 
 
 async def test_a_server_that_stands_still_is_away_and_heals(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.redis import RedisServer, free_prefix
-from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, STREAM, Keys, field
-from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, HISTORY, OPEN, PRESENT, PUBLISH, Script
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, STREAM, TOLD, Keys, field
+from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, DECIDE, HISTORY, OPEN, PRESENT, PUBLISH, Script
 from tidegate.engines.redis.resp import ReplyError
 
 pytestmark = pytest.mark.process
@@ -34,18 +34,30 @@ class Scripts:
         self.server.command("ZADD", self.keys.nodes, int(time.time() * 1000) + milliseconds, node)
 
     def present(
-        self, node: str, user: str, entry: bytes = b"{}", room: str = "r", name: str = "", *, last: bool = False
+        self,
+        node: str,
+        user: str,
+        entry: bytes = b"{}",
+        room: str = "r",
+        name: str = "",
+        *,
+        last: bool = False,
+        told: tuple[int, int] = (0, 0),
     ) -> bytes:
-        """`name`: of a change that is made again. `last`: the node has no user in the room any more."""
-        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node), *self.of(room, CHANGE)]
+        """`name`: of a change that is made again. `last`: the node has no user in the room any more. `told`: for how
+        long it is open what was told of the room, and whether the node knows that it was told to be occupied.
+        """
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
+        keys += self.of(room, CHANGE, TOLD)
         channel = self.keys.of_room(room, CHANNEL)
-        named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000)
+        named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000, *told)
         reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, int(last), GRACE, *named)
         return reply
 
     def bury(self, node: str, room: str = "r", by: str = "n9") -> tuple[int, bool]:
         """How many entries there were, and whether the room was vacated."""
-        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node), *self.of(room, CHANGE)]
+        keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
+        keys += self.of(room, CHANGE, TOLD)
         channel = self.keys.of_room(room, CHANNEL)
         count, vacated = self.run(BURY, keys, node, room, channel, GRACE, f"{by} {node}", 60_000)
         return count, bool(vacated)
@@ -94,7 +106,8 @@ def test_a_beat_renews_a_lease_unless_others_may_bury_the_node(scripts: Scripts,
     if left is not None:
         scripts.lease("n1", left)
     before = scripts.server.command("ZSCORE", scripts.keys.nodes, "n1")
-    found, now, nodes = scripts.run(BEAT, [scripts.keys.nodes], "n1", LEASE, GRACE)
+    found, now, nodes, kept = scripts.run(BEAT, [scripts.keys.nodes, scripts.keys.kept], "n1", LEASE, GRACE, "new")
+    assert kept == b"new"
     assert found == known
     after = scripts.server.command("ZSCORE", scripts.keys.nodes, "n1")
     if left is not None and not known:
@@ -189,7 +202,7 @@ def test_a_key_counts_in_its_epoch(scripts: Scripts) -> None:
 def test_scripts_are_short_and_say_what_they_get() -> None:
     for script in ALL:
         lines = script.source.decode().splitlines()
-        assert len(lines) < 40
+        assert len(lines) < 46
         assert lines[0].startswith("-- ")
         assert any("KEYS 1" in line for line in lines[:12])
 
@@ -246,6 +259,36 @@ def test_a_user_who_leaves_without_an_entry_changes_nothing(scripts: Scripts) ->
     assert scripts.server.command("HGETALL", meta) == before, "members hear nothing, and so have no gap"
     scripts.present("n1", "u", b"")
     assert scripts.server.command("HGETALL", meta) != before
+
+
+def test_what_is_to_be_told_of_a_room_is_decided_once(scripts: Scripts) -> None:
+    """After a loss: what nodes say of a room is put together, and until it is decided no change is told."""
+    for node in ("n1", "n2"):
+        scripts.lease(node, LEASE)
+    keys, long, short = scripts.of("r", PRESENCE, TOLD, CHANGE), (60_000, 0), (1, 1)
+    assert scripts.run(DECIDE, keys, "d0", 60_000) == b"", "nothing is open"
+    assert scripts.present("n1", "u", told=long) == b""
+    assert scripts.run(DECIDE, keys, "d1", 60_000) > 50_000
+    assert scripts.present("n2", "v", b"", told=short) == b"", "the last user of another node is gone"
+    assert scripts.present("n1", "u", b"") == b""
+    told, ends = scripts.server.command("GET", keys[1]).split()
+    assert told == b"occupied" and int(ends) > time.time() * 1000 + 50_000, "the later end counts"
+    scripts.server.command("SET", keys[1], b"occupied 1")
+    scripts.lease("n1", -GRACE - 1)
+    assert scripts.bury("n1") == (0, False), "nor does a burial tell it"
+    for _ in range(2):
+        assert scripts.run(DECIDE, keys, "d1", 60_000) == b"vacated", "also where the answer was lost"
+    assert scripts.run(DECIDE, keys, "d2", 60_000) == b"", "another node"
+    assert scripts.present("n2", "w") == b"occupied"
+
+
+@pytest.mark.parametrize(("told", "change"), [("vacated", b"occupied"), ("occupied", b"")])
+def test_a_room_with_users_is_told_where_that_is_new(scripts: Scripts, told: str, change: bytes) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.present("n1", "u")
+    keys = scripts.of("r", PRESENCE, TOLD, CHANGE)
+    scripts.server.command("SET", keys[1], f"{told} 1")
+    assert scripts.run(DECIDE, keys, "d", 60_000) == change
 
 
 def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:

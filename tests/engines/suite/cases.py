@@ -13,6 +13,7 @@ from tests.engines.suite import (  # noqa: F401  # they add themselves
     cases_of_failures,
     cases_of_forwarding,
     cases_of_gateways,
+    cases_of_losses,
     cases_of_messages,
     cases_of_presence,
     cases_of_recovery,

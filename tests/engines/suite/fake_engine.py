@@ -60,7 +60,7 @@ class FakeEngine:
         self._in_doubt: dict[int, str] = {}
         """Changes of presence whose answer was lost, with their rooms."""
         self.loses_change = False
-        self._occupancy = OwnOccupancy()
+        self._occupancy = OwnOccupancy(lambda: server.now)
         self._unanswered: set[asyncio.Future[Any]] = set()
         self._waiting: list[Joining] = []
         self._line = 0
@@ -142,6 +142,7 @@ class FakeEngine:
             self._unsaid[room, user] = None
             return self._ready(None)
         number = next(self._numbers)
+        self._keep_open(room)
         self._occupancy.took(room, user, present=entry is not None)
         answer = self._ask(lambda: self._server.present_once(number, room, self.node, user, entry))
         if self.loses_change:
@@ -197,13 +198,13 @@ class FakeEngine:
         self._next_beat = self._server.now
         lost, self._generation = self._generation != self._server.generation, self._server.generation
         if lost and "all rooms are occupied again" not in self._faults:
-            self._occupancy.emptied({room for room, _ in self._own})
+            self._unsaid.update(dict.fromkeys(sorted(self._occupancy.find_out(self._server.times.grace))))
         self.tick()
         for number, room in self._in_doubt.items():
             if "lost answers stay lost" not in self._faults:
                 self._occupancy.came(room, self._server.changes.get((self.node, number)))
         self._in_doubt.clear()
-        for room, user in sorted(self._unsaid, key=lambda who: who not in self._own):
+        for room, user in self._unsaid:
             self._say_again(room, user)
         self._unsaid.clear()
         if "no refill" in self._faults:
@@ -225,6 +226,10 @@ class FakeEngine:
             self._begin_again()
         for node in beat.bury:
             self._server.bury(node, self._leases.due)
+        for room in self._occupancy.to_decide() if "losses are left open" not in self._faults else ():
+            decided, change = self._server.decide(room)
+            if decided:
+                self._occupancy.decided(room, change)
 
     def _stand(self, changes: Mapping[str, Standing]) -> None:
         for node, standing in changes.items():
@@ -246,7 +251,14 @@ class FakeEngine:
     def _say_again(self, room: str, user: str) -> None:
         entry = self._own.get((room, user))
         self._occupancy.took(room, user, present=entry is not None)
+        self._keep_open(room)
         self._occupancy.came(room, self._server.present(room, self.node, user, entry))
+
+    def _keep_open(self, room: str) -> None:
+        left, occupied = self._occupancy.said(room)
+        if left:
+            known = occupied and "what was told is not said" not in self._faults
+            self._server.keep_open(room, left / 1000, occupied=known)
 
     # -- pushes -----------------------------------------------------------------------------------------------------
 

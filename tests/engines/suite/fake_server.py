@@ -61,6 +61,8 @@ class Server:
         self.presence: dict[str, dict[tuple[str, str], PresenceEntry]] = {}
         self.changes: dict[tuple[str, int], Occupancy] = {}
         """What requests of gateways changed, by gateway and number."""
+        self.told: dict[str, tuple[str, float]] = {}
+        """What was told of rooms before everything was lost, and until when that is open."""
         self.leases: dict[str, float] = {}
         self.gateways: dict[str, Gateway] = {}
         """Those that are connected, by node."""
@@ -130,6 +132,20 @@ class Server:
 
     # -- presence and leases ----------------------------------------------------------------------------------------
 
+    def keep_open(self, name: str, seconds: float, *, occupied: bool) -> None:
+        told, end = self.told.get(name, ("vacated", 0.0))
+        self.told[name] = "occupied" if occupied else told, max(end, self.now + seconds)
+
+    def decide(self, name: str) -> tuple[bool, Occupancy]:
+        """Whether it is decided, and what is to be told of the room."""
+        told, end = self.told.get(name, ("", 0.0))
+        if end > self.now:
+            return False, None
+        now = "occupied" if self.presence.get(name) else "vacated"
+        if self.told.pop(name, None) is None or now == told:
+            return True, None
+        return True, "occupied" if now == "occupied" else "vacated"
+
     def present_once(self, number: int, name: str, node: str, user: str, entry: PresenceEntry | None) -> Occupancy:
         """As `present`. What it changed is kept under `number`, for a gateway whose answer is lost."""
         self.changes[node, number] = change = self.present(name, node, user, entry)
@@ -145,7 +161,7 @@ class Server:
         for listening in self.subscribed.get(name, ()):
             if listening != node and (gateway := self.gateways.get(listening)) is not None:
                 gateway.entry(name, node, user, entry)
-        if before != bool(entries):
+        if before != bool(entries) and name not in self.told:
             return "occupied" if entries else "vacated"
         return "occupied" if "occupied twice" in self.faults and entry is not None else None
 
@@ -206,7 +222,7 @@ class Server:
 
     def empty(self) -> None:
         self._lines_end()
-        self.rooms, self.keys, self.presence, self.leases = {}, {}, {}, {}
+        self.rooms, self.keys, self.presence, self.leases, self.told = {}, {}, {}, {}, {}
 
     def copy(self) -> Any:
         return copy.deepcopy((self.rooms, self.keys, self.presence, self.leases))

@@ -3,8 +3,8 @@
 A change is given to one worker, and kept until that worker says that it has it. A worker that comes back gets again
 what it lacks. A hub that was started again learns from the workers what was told before: which changes they remember,
 and up to which number each of them has what it was given.
-Invariant: of one room, `occupied` and `vacated` take turns. While workers come back to a new hub, no room is told to be
-vacated.
+Invariant: of one room, `occupied` and `vacated` take turns. While workers come back to a new hub, no change is told: a
+worker that is not back yet may know that a room was told to be occupied.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class OccupancyOfRooms:
         Where no worker said so, and where a new hub does not know enough, `due` has it later.
         """
         users, told = self._has_users(room), self.last(room)
-        if node is None or (self._waits and told is not None):
+        if node is None or self._waits:
             self._due[room] = None
         elif users != (told is not None):
             return ("occupied" if users else "vacated"), self.give(room, node, occupied=users)

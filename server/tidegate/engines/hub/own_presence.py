@@ -56,7 +56,7 @@ class OwnPresence:
         one before where another worker was given the last one, and perhaps lacks it."""
         self._lately: dict[str, tuple[float, _Changes]] = {}
         """The same of rooms that this worker has no user in any more, and since when; the first one the longest."""
-        self.occupancy = OwnOccupancy()
+        self.occupancy = OwnOccupancy(clock)
 
     def set(self, room: str, user: str, entry: PresenceEntry | None) -> None:
         if entry is not None:

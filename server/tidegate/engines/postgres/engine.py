@@ -34,6 +34,7 @@ from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.attaching import Attached
 from tidegate.engines.postgres.calls import calls
+from tidegate.engines.postgres.decisions import Decisions
 from tidegate.engines.postgres.news import News, tell
 from tidegate.engines.postgres.open_room import message
 from tidegate.engines.postgres.outcomes import came
@@ -45,9 +46,11 @@ from tidegate.engines.postgres.upkeep import OUTBOX_MS, Upkeep
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import (
     CLOSE,
+    DECIDE,
     FORGET,
     LEAVE,
     MESSAGE,
+    PRESENCE,
     STATE,
     TELL,
     USER,
@@ -80,7 +83,8 @@ class PostgresEngine:
         self._listener: EngineListener | None = None
         self._at: Attached | None = None
         self._presence = OwnPresence()
-        self._occupancy = OwnOccupancy()
+        self._occupancy = OwnOccupancy(setup.clock)
+        self._decisions = Decisions(self._occupancy, self._out.add)
 
     async def start(self) -> None:
         """Raises EngineError."""
@@ -196,7 +200,10 @@ class PostgresEngine:
 
     def _came(self, wish: Wish, outcome: Sequence[str], now: int) -> None:
         """A wish was carried out."""
-        came(wish, outcome, now, self._rooms, self._news, self._occupancy)
+        if wish.kind == DECIDE:
+            self._decisions.came(wish, outcome)
+        else:
+            came(wish, outcome, now, self._rooms, self._news, self._occupancy)
 
     def _told(self, row: Row) -> None:
         if self._rooms is not None and self._listener is not None:
@@ -227,7 +234,7 @@ class PostgresEngine:
         cursor = self._news.cursor
         goes_on = at.goes_on and at.now - self._news.read_at < OUTBOX_MS * 3 // 4
         if at.emptied:
-            self._occupancy.emptied(self._presence.rooms())
+            self._presence.lost(self._occupancy.find_out(self._setup.times.grace))
         if not goes_on:
             self._news.cursor = at.top
             self._news.read_at = at.now
@@ -256,14 +263,20 @@ class PostgresEngine:
         if self._rooms is not None:
             self._news.connect(self._hot(at))
         for wish in self._presence.said_again(everything=not goes_on):
-            self._out.add(wish)
+            self._add(wish)
 
     def _say(self, wish: Wish) -> None:
         """Presence, or the end of an opening."""
         if self._at is None:
             self._presence.later(wish)
         else:
-            self._out.add(wish)
+            self._add(wish)
+
+    def _add(self, wish: Wish) -> None:
+        if wish.kind == PRESENCE:
+            wish.ttl, known = self._occupancy.said(wish.room)
+            wish.key = "1" if known else ""
+        self._out.add(wish)
 
     def _detached(self) -> None:
         self._at = None
@@ -284,5 +297,6 @@ class PostgresEngine:
             self._upkeep.health.back()
         if second:
             self._news.wake()
+            self._decisions.ask()
             if self._out.stuck:
                 self._out.probe()

@@ -6,9 +6,14 @@ CREATE OR REPLACE FUNCTION @.now_ms() RETURNS bigint LANGUAGE sql AS
 $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$;
 
 -- Where these tables are: another value after each start of the server, and where the tables were emptied or restored.
+-- All tables count that others rely on: one that is truncated alone would leave a gap that no gateway notices.
 CREATE OR REPLACE FUNCTION @.place() RETURNS text LANGUAGE sql AS
-$$ SELECT extract(epoch FROM pg_postmaster_start_time()) || '/' || c.oid || '/' || pg_relation_filenode(c.oid)
-   FROM pg_class c WHERE c.oid = '@.rooms'::regclass $$;
+$$ SELECT extract(epoch FROM pg_postmaster_start_time()) || '/' || '@.rooms'::regclass::oid || '/' || string_agg(pg_relation_filenode(t)::text, '/')
+   FROM unnest(ARRAY['@.rooms', '@.nodes', '@.present', '@.opened', '@.outbox']::regclass[]) t $$;
+
+-- Of which rooms it is open what was told of them before everything was lost, and until when. It is made here and not with the other
+-- tables, for a schema that is there already.
+CREATE UNLOGGED TABLE IF NOT EXISTS @.told (room bytea PRIMARY KEY, told text NOT NULL, ends bigint NOT NULL);
 
 -- A gateway is connected. Anything that was kept at another place is deleted.
 -- p_again: the gateway was connected before. Where it is not known any more, it was given up, and nothing is written.
@@ -20,7 +25,7 @@ BEGIN
   now := @.now_ms();
   IF NOT EXISTS (SELECT FROM @.state s WHERE s.place = attach.place) THEN
     DELETE FROM @.state; DELETE FROM @.nodes; DELETE FROM @.rooms; DELETE FROM @.outbox; DELETE FROM @.history;
-    DELETE FROM @.keys; DELETE FROM @.opened; DELETE FROM @.present;
+    DELETE FROM @.keys; DELETE FROM @.opened; DELETE FROM @.present; DELETE FROM @.told;
     INSERT INTO @.state (place, application) VALUES (attach.place, p_application);
   ELSE
     UPDATE @.state SET application = p_application WHERE application <> p_application;
@@ -34,7 +39,9 @@ END $$;
 
 -- What a gateway wants, in order: p_kinds has a letter for each. Answers one line for each.
 --   m message: who, key, digest, head, tail, size, ttl -> "m EPOCH N", "s EPOCH N" (said before), "c" (conflict)
---   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated" or "-"
+--   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated" or "-". Where it is open what was told of the room
+--     before everything was lost: ttl (ms for which it is open), key (1: the gateway knows that it was told to be occupied)
+--   d decide: what is to be told of such a room -> "occupied", "vacated", "-", or "w" (others may still say something)
 --   c close: ttl (the ticket) -> "-"   f forget -> "f EPOCH 0"
 --   s settle: what was said before this connection and not again is over -> "-"
 --   t tell: who (a gateway or empty), key, head -> "-"   u to a user: who, head -> "-"   l leave -> "-"
@@ -88,6 +95,7 @@ BEGIN
       outcome := 'm ' || v_epoch || ' ' || v_n;
     ELSIF op.kind = 'p' THEN
       PERFORM @.lock_room(op.room, p_epoch || '.' || op.o, apply.now);
+      IF op.ttl > 0 THEN PERFORM @.keep_open(op.room, op.key = '1'::bytea, apply.now + op.ttl); END IF;
       outcome := @.enters(op.room, p_node, op.who, p_generation, op.head, op.item, apply.now);
       IF outcome <> '' THEN
         SELECT array_agg(node) INTO listeners FROM @.opened WHERE room = op.room AND node <> p_node;
@@ -98,6 +106,9 @@ BEGIN
     ELSIF op.kind = 'c' THEN
       DELETE FROM @.opened WHERE room = op.room AND node = p_node AND ticket = op.ttl;
       UPDATE @.rooms SET touched = apply.now WHERE room = op.room;
+      listeners := NULL;
+    ELSIF op.kind = 'd' THEN
+      outcome := @.decide(op.room, p_node, op.item, apply.now);
       listeners := NULL;
     ELSIF op.kind = 's' THEN
       PERFORM @.settle(p_node, p_generation);
@@ -158,7 +169,27 @@ BEGIN
       DO UPDATE SET generation = excluded.generation, entry = excluded.entry;
     IF earlier = p_entry THEN RETURN ''; END IF;
   END IF;
+  IF change <> '-' AND EXISTS (SELECT FROM @.told WHERE room = p_room) THEN change := '-'; END IF;
   INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'p', p_node, p_item, p_room, change, 0, p_who, p_entry);
+  RETURN change;
+END $$;
+
+-- It is open what was told of a room. Until it is decided, no change of it is told.
+CREATE OR REPLACE FUNCTION @.keep_open(p_room bytea, p_occupied boolean, p_ends bigint) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO @.told AS t (room, told, ends) VALUES (p_room, CASE WHEN p_occupied THEN 'occupied' ELSE 'vacated' END, p_ends)
+    ON CONFLICT (room) DO UPDATE SET told = CASE WHEN p_occupied THEN 'occupied' ELSE t.told END, ends = greatest(t.ends, excluded.ends) $$;
+
+-- What is to be told of a room, to one gateway of those that ask. The outbox has it for a gateway whose answer is lost.
+CREATE OR REPLACE FUNCTION @.decide(p_room bytea, p_node text, p_item bigint, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE known record; change text;
+BEGIN
+  SELECT told, ends INTO known FROM @.told WHERE room = p_room;
+  IF NOT FOUND THEN RETURN '-'; END IF;
+  IF known.ends > p_now THEN RETURN 'w'; END IF;
+  DELETE FROM @.told WHERE room = p_room;
+  change := CASE WHEN EXISTS (SELECT FROM @.present WHERE room = p_room) THEN 'occupied' ELSE 'vacated' END;
+  IF change = known.told THEN RETURN '-'; END IF;
+  INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'd', p_node, p_item, p_room, change, 0, '', '');
   RETURN change;
 END $$;
 
@@ -226,7 +257,7 @@ LANGUAGE sql STABLE AS $$
   SELECT t.top, t.now, o.* FROM (SELECT coalesce(max(m.seq), 0) AS top, @.now_ms() AS now FROM @.outbox m) t LEFT JOIN LATERAL (
     SELECT x.seq, x.kind, x.node, x.room, x.epoch, x.n, x.who, x.body FROM @.outbox x WHERE x.seq > p_cursor AND x.node <> p_node
       AND CASE WHEN x.kind IN ('m', 'p', 'f') THEN EXISTS (SELECT FROM @.opened w WHERE w.room = x.room AND w.node = p_node)
-               WHEN x.kind IN ('t', 'v') THEN x.who = '' OR x.who = convert_to(p_node, 'UTF8') ELSE true END
+               WHEN x.kind IN ('t', 'v') THEN x.who = '' OR x.who = convert_to(p_node, 'UTF8') ELSE x.kind <> 'd' END
       ORDER BY x.seq LIMIT p_limit) o ON true $$;
 
 -- What this gateway itself wrote since p_cursor: it asks after a lost connection.
@@ -248,6 +279,7 @@ END $$;
 CREATE OR REPLACE FUNCTION @.note_vacated(p_room bytea, p_now bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @.outbox SELECT nextval('@.numbers'), p_now, 'v', '', 0, p_room, '', 0, convert_to(g.node, 'UTF8'), ''
     FROM @.nodes g WHERE g.ends > p_now AND NOT EXISTS (SELECT FROM @.present p WHERE p.room = p_room)
+      AND NOT EXISTS (SELECT FROM @.told t WHERE t.room = p_room)
     ORDER BY g.node LIMIT 1 $$;
 
 -- Bury a gateway whose lease ended before p_due: a part, at most p_limit entries at a time. Returns whether more is left.
@@ -302,6 +334,7 @@ BEGIN
   GET DIAGNOSTICS v_count = ROW_COUNT;
   v_most := greatest(v_most, v_count);
   DELETE FROM @.opened o WHERE NOT EXISTS (SELECT FROM @.nodes g WHERE g.node = o.node);
+  DELETE FROM @.told WHERE ends < v_now - 60000;
   v_count := 0;
   FOR old IN SELECT r.room FROM @.rooms r WHERE r.touched + greatest(r.ttl, p_floor) < v_now
     AND NOT EXISTS (SELECT FROM @.opened o WHERE o.room = r.room) LIMIT p_limit FOR UPDATE SKIP LOCKED

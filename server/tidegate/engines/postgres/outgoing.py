@@ -18,7 +18,7 @@ from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link, LinkLost, StatementFailed
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.waking import Waking
-from tidegate.engines.postgres.wishes import PRESENCE, REFUSED_LATE, STATE, Batch, Wish, said, unavailable
+from tidegate.engines.postgres.wishes import DECIDE, PRESENCE, REFUSED_LATE, STATE, Batch, Wish, said, unavailable
 
 log = logging.getLogger("tidegate.rooms")
 
@@ -115,7 +115,7 @@ class Outgoing:
     def give_up(self, own: Mapping[int, tuple[str, int]]) -> None:
         """As `recover`, after too long an absence: nothing is sent again, and of what was done only presence counts."""
         for number, wish in self._take_lost():
-            if wish.kind in STATE and number in own:
+            if wish.kind in (*STATE, DECIDE) and number in own:
                 outcome, now = own[number]
                 self._came(wish, outcome.split(" "), now)
             else:
@@ -236,7 +236,7 @@ def own_outcomes(rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
     """What the function `own` returned: by its number, the outcome of each wish, and when it was carried out."""
     return {
         values.integer(item): (
-            values.text(change) if kind == PRESENCE.encode() else f"m {values.text(change)} {values.integer(n)}",
+            values.text(change) if kind in {PRESENCE.encode(), DECIDE.encode()} else f"m {values.text(change)} {values.integer(n)}",
             values.integer(at),
         )
         for item, kind, change, n, at in rows

@@ -5,7 +5,7 @@ While the database is away it gathers what changes; afterwards it says what is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tidegate.engines.postgres.wishes import CLOSE, PRESENCE, SETTLE, Wish
 from tidegate.engines.texts import Halves
@@ -18,6 +18,7 @@ class OwnPresence:
         self._entries: dict[tuple[str, str], bytes] = {}
         """By room and user."""
         self._unsaid: dict[tuple[str, str], None] = {}
+        self._lost: dict[tuple[str, str], None] = {}
         self._closed: dict[str, int] = {}
         """Rooms that were closed and are not yet for the database, with their tickets."""
         self._unsettled = False
@@ -35,10 +36,11 @@ class OwnPresence:
         """The gateway leaves: the others keep what it said until its lease and the grace are over."""
         self._entries.clear()
         self._unsaid.clear()
+        self._lost.clear()
 
-    def rooms(self) -> frozenset[str]:
-        """The rooms with a user of this gateway."""
-        return frozenset(room for room, _ in self._entries)
+    def lost(self, users: Iterable[tuple[str, str]]) -> None:
+        """The database does not have these rooms and users any more: each is said again, also where it is gone."""
+        self._lost.update(dict.fromkeys(sorted(users)))
 
     def later(self, wish: Wish) -> None:
         """The database does not have it, or it is not known whether it does."""
@@ -55,10 +57,11 @@ class OwnPresence:
         everything = everything or self._unsettled
         for room, ticket in self._closed.items():
             yield Wish(CLOSE, room, ttl=ticket)
-        for room, user in self._entries if everything else self._unsaid:
+        for room, user in dict.fromkeys([*(self._entries if everything else self._unsaid), *self._lost]):
             yield Wish(PRESENCE, room, user, Halves(self._entries.get((room, user), b""), b""))
         if everything:
             yield Wish(SETTLE, "")
         self._closed.clear()
         self._unsaid.clear()
+        self._lost.clear()
         self._unsettled = False

@@ -14,7 +14,7 @@ from tidegate.engines.health import RETRY_S
 from tidegate.engines.postgres import values
 from tidegate.engines.texts import Halves
 
-MESSAGE, PRESENCE, CLOSE, FORGET, TELL, USER, LEAVE, SETTLE = "m", "p", "c", "f", "t", "u", "l", "s"
+MESSAGE, PRESENCE, CLOSE, FORGET, TELL, USER, LEAVE, SETTLE, DECIDE = "m", "p", "c", "f", "t", "u", "l", "s", "d"
 """As `functions.sql` has them."""
 STATE = (PRESENCE, CLOSE, SETTLE)
 """What is so now: after a lost connection it is said again, as it is then."""

@@ -20,7 +20,7 @@ from tidegate.engines import entries
 from tidegate.engines.memory import NOTHING_CHANGED
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, field
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, TOLD, field
 from tidegate.engines.redis.lua import PRESENT
 from tidegate.engines.redis.resp import ReplyError
 from tidegate.engines.redis.wire import Wire
@@ -74,17 +74,21 @@ class Attendance:
         self.write()
         return answer
 
-    def write_all(self, *, emptied: bool = False) -> None:
-        """The server lost the table (`emptied`), or has it under a name that is given up."""
-        if emptied:
-            self._occupancy.emptied(self._entries)
+    def write_all(self) -> None:
+        """The server lost the table, or has it under a name that is given up."""
         if not self._left:
             for room, users in self._entries.items():
                 for user in users:
                     self._changed((room, user))
-            if emptied:  # users who are gone come last, so that the server answers for the room with one who is there
-                self._to_write = dict.fromkeys(sorted(self._to_write, key=self._is_gone))
             self.write()
+
+    def find_out(self, seconds: float) -> None:
+        """The server lost everything: write it again, with what this gateway knows of the rooms; see `OwnOccupancy`."""
+        lost = self._occupancy.find_out(seconds)
+        if not self._left:
+            for who in sorted(lost):
+                self._changed(who)
+            self.write_all()
 
     def leave(self) -> None:
         """Write nothing from here on: what the server has stays there for the grace."""
@@ -98,7 +102,7 @@ class Attendance:
     def write(self) -> None:
         """Write what is to be written, as far as the connection allows."""
         connection, wire = self._wire.connection, self._wire
-        while self._to_write and len(self._under_way) < UNANSWERED and connection is not None:
+        while self._to_write and len(self._under_way) < UNANSWERED and connection is not None and wire.leased:
             if connection.full:
                 connection.when_room(self.write)
                 return
@@ -111,17 +115,15 @@ class Attendance:
             command = PRESENT.call(
                 [
                     *(keys.of_room(room, META), keys.of_room(room, PRESENCE), keys.nodes, keys.rooms_of(wire.node)),
-                    keys.of_room(room, CHANGE),
+                    *(keys.of_room(room, CHANGE), keys.of_room(room, TOLD)),
                 ],
                 *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
                 *(int(not users), int(wire.setup.times.grace * 1000), name, int(again), wire.remembered_ms),
+                *map(int, self._occupancy.said(room)),
             )
             self._under_way[who] = False
             answer, present = self._answers.pop(who, None), user in users
             connection.ask(command, partial(self._written, who, wire.node, name, answer, present))
-
-    def _is_gone(self, who: _Who) -> bool:
-        return who[1] not in self._entries.get(who[0], ())
 
     def _changed(self, who: _Who) -> None:
         if who in self._under_way:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -33,6 +32,7 @@ from tidegate.engines.health import Health
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import Attendance
 from tidegate.engines.redis.connection import Connection, ConnectionLost
+from tidegate.engines.redis.decisions import Decisions
 from tidegate.engines.redis.greeting import NotNow, Server
 from tidegate.engines.redis.keys import META, STREAM, hexadecimal, text_of
 from tidegate.engines.redis.link import Link
@@ -42,7 +42,8 @@ from tidegate.engines.redis.open_rooms import OpenRooms
 from tidegate.engines.redis.pages import Pages
 from tidegate.engines.redis.publisher import Publisher
 from tidegate.engines.redis.relay import Relay
-from tidegate.engines.redis.resp import Push, ReplyError, pack
+from tidegate.engines.redis.resp import Push, ReplyError
+from tidegate.engines.redis.telling import Telling
 from tidegate.engines.redis.urls import Target
 from tidegate.engines.redis.welcome import welcome
 from tidegate.engines.redis.wire import Wire, away, lives_ms, refuse
@@ -54,10 +55,10 @@ log = logging.getLogger("tidegate.engine")
 START_S = 5.0
 """How long a gateway that starts waits for the server. Without it, it starts and is not ready."""
 SWEEP_EVERY_S = 1.0
-TOLD_LIMIT = 1000
-"""What was to be told to other gateways and waits for a connection, at most; the oldest is dropped."""
 RENAME_S = 1.0
 """Seconds between two names, at least: a server that takes no new lease would ask for one again and again."""
+DECIDE_S = 0.01
+"""How long after the grace the server is asked what is to be told of rooms."""
 CLOSE_S = 1.0
 """How long `aclose` waits until the server has what was sent last."""
 
@@ -74,15 +75,16 @@ class RedisEngine:
         self._link = Link(target, name, make, self._welcome, self._up, self._down, self._health)
         self._pages = Pages(wire, target)
         self._relay = relay = Relay()
-        self._nodes = Nodes(wire, relay, self._given_up)
-        self._occupancy = OwnOccupancy()
+        self._occupancy = OwnOccupancy(wire.loop.time)
+        self._decisions = Decisions(wire, self._occupancy)
         self._attendance = Attendance(wire, self._occupancy, self._given_up)
+        self._nodes = Nodes(wire, relay, self._given_up, self._lost_everything, self._attendance.write)
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
         self._publisher = Publisher(wire, self._rooms.following.reached)
         self._settled_at = 0.0
         self._renamed_at = float("-inf")
         self._renaming: asyncio.TimerHandle | None = None
-        self._to_tell: deque[bytes] = deque(maxlen=TOLD_LIMIT)
+        self._telling = Telling(wire)
         self._tasks: list[asyncio.Task[None]] = []
         """They end with `aclose`."""
 
@@ -144,10 +146,10 @@ class RedisEngine:
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
         channel = self._wire.keys.everyone if node is None else self._wire.keys.told(node)
-        self._tell(channel, b"T" + msgspec.json.encode((kind, text)))
+        self._telling.tell(channel, b"T" + msgspec.json.encode((kind, text)))
 
     def user(self, user: str, text: bytes) -> None:
-        self._tell(self._wire.keys.users, b"U" + hexadecimal(user) + b" " + text)
+        self._telling.tell(self._wire.keys.users, b"U" + hexadecimal(user) + b" " + text)
 
     def forget(self, room: str) -> Answer[None]:
         wire = self._wire
@@ -182,6 +184,7 @@ class RedisEngine:
             with contextlib.suppress(TimeoutError, ConnectionLost, ReplyError):
                 async with asyncio.timeout(CLOSE_S):
                     await connection.request("PING")
+        self._decisions.close()
         if self._renaming is not None:
             self._renaming.cancel()
         tasks, self._tasks = self._tasks, []
@@ -213,8 +216,7 @@ class RedisEngine:
             # The server may lack what was said last, such as that a user left: nothing under the old name counts.
             self._nodes.let_go()
             self._nodes.rename()
-            self._unsettle()
-            self._attendance.write_all(emptied=True)
+            self._lost_everything()
         else:
             self._nodes.beat()
             if self._nodes.in_doubt:
@@ -222,7 +224,7 @@ class RedisEngine:
             else:
                 self._attendance.write()
         self._rooms.up(connection)
-        self._tell_waiting()
+        self._telling.go_on()
         self._publisher.release()
 
     def _down(self) -> None:
@@ -249,6 +251,13 @@ class RedisEngine:
         if self._wire.connection is not None:
             self._rooms.ask_all()
 
+    def _lost_everything(self) -> None:
+        """All is said again, and until the grace is over gateways say what was told of their rooms before."""
+        self._unsettle()
+        grace = self._setup.times.grace
+        self._attendance.find_out(grace)
+        self._decisions.after(grace + DECIDE_S)
+
     def _unsettle(self) -> None:
         """For the grace, who is not named by the server may be named by its gateway in a moment."""
         grace = self._setup.times.grace
@@ -270,26 +279,7 @@ class RedisEngine:
         elif kind == b"L":
             self._nodes.heard_leave(said[1:].decode())
 
-    def _tell(self, channel: bytes, said: bytes) -> None:
-        command = pack([b"PUBLISH", channel, said])
-        connection = self._wire.connection
-        if connection is not None and not connection.full and not self._to_tell:
-            connection.ask(command, _ignore)
-            return
-        self._to_tell.append(command)
-        if connection is not None:
-            connection.when_room(self._tell_waiting)
-
-    def _tell_waiting(self) -> None:
-        connection = self._wire.connection
-        while self._to_tell and connection is not None:
-            connection.ask(self._to_tell.popleft(), _ignore)
-
     async def _every(self, seconds: float, call: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(seconds)
             call()
-
-
-def _ignore(reply: Any) -> None:
-    """For commands whose reply says nothing."""

@@ -7,7 +7,7 @@ Invariant: two different things never have the same name.
 
 from __future__ import annotations
 
-META, STREAM, PRESENCE, CHANNEL, CHANGE = b"m", b"s", b"p", b"c", b"o"
+META, STREAM, PRESENCE, CHANNEL, CHANGE, TOLD = b"m", b"s", b"p", b"c", b"o", b"w"
 
 
 class Keys:
@@ -19,6 +19,8 @@ class Keys:
         """What the gateways of this application have in common."""
         self.nodes = self._of(b"nodes")
         """When the lease of each gateway ends."""
+        self.kept = self._of(b"kept")
+        """Names what the server keeps: it has another name where it lost everything."""
         self.everyone = self._of(b"t")
         """Channel: for every gateway."""
         self.users = self._of(b"u")

@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.core.rooms.ports import EngineListener, OtherGateway
 from tidegate.engines.leases import Leases
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE
+from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, TOLD
 from tidegate.engines.redis.lua import BEAT, BURIED, BURY, LEAVE
 from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.wire import Wire
@@ -27,12 +27,25 @@ NAMES = 64
 
 
 class Nodes:
-    """`given_up`: what to do when this gateway was given up, beside `rename`."""
+    """`given_up`: what to do when this gateway was given up, beside `rename`. `lost`: when the server lost everything.
+    `leased`: when a new name of this gateway has its lease.
+    """
 
-    def __init__(self, wire: Wire, listener: EngineListener, given_up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        listener: EngineListener,
+        given_up: Callable[[], None],
+        lost: Callable[[], None],
+        leased: Callable[[], None],
+    ) -> None:
         self._wire = wire
         self._listener = listener
         self._given_up = given_up
+        self._lost = lost
+        self._leased = leased
+        self._kept = b""
+        """The name of what the server keeps; empty as long as it is not known."""
         self._times = wire.setup.times
         self._leases = Leases(wire.node, self._times)
         self.names = {wire.node: None}
@@ -62,7 +75,8 @@ class Nodes:
             return
         self._unanswered = True
         lease, grace = int(self._times.lease * 1000), int(self._times.grace * 1000)
-        connection.ask(BEAT.call([wire.keys.nodes], wire.node, lease, grace), partial(self._beaten, wire.node))
+        keys = [wire.keys.nodes, wire.keys.kept]
+        connection.ask(BEAT.call(keys, wire.node, lease, grace, wire.new_epoch()), partial(self._beaten, wire.node))
 
     def rename(self) -> None:
         """Take another name. To be followed by all that this gateway says of its users."""
@@ -70,6 +84,7 @@ class Nodes:
         wire.node = wire.setup.new_node()
         self.names[wire.node] = None
         self._leases.renamed(wire.node)
+        wire.leased = False
         if wire.connection is not None:
             wire.connection.say(pack([b"SUBSCRIBE", wire.keys.told(wire.node)]))
         self._unanswered = False
@@ -110,7 +125,8 @@ class Nodes:
             self._wire.failed(reply)
             return
         self.in_doubt = False
-        known, now, scores = reply
+        known, now, scores, kept = reply
+        lost, self._kept = self._kept not in {b"", kept}, kept
         self._beaten_at = self._wire.loop.time()
         self._forget_names({node.decode() for node in scores[::2]})
         ends = {
@@ -120,7 +136,7 @@ class Nodes:
         }
         beat = self._leases.beaten(bool(known), ends, now / 1000)
         for node, standing in beat.changes.items():
-            if beat.given_up and standing == "gone":
+            if (beat.given_up or lost) and standing == "gone":
                 # The server lost the leases of all: the others say again who is present through them.
                 self._wire.loop.call_later(self._times.grace, self._listener.gateway, node, standing)
             else:
@@ -133,6 +149,11 @@ class Nodes:
         for node in (*beat.bury, *due):
             if node not in self._burials:
                 self._burials[node] = self._wire.loop.create_task(self._bury(node))
+        renewed, self._wire.leased = not self._wire.leased, not beat.given_up
+        if lost:
+            self._lost()
+        elif renewed:
+            self._leased()
         if beat.given_up:
             self._given_up()
 
@@ -173,7 +194,7 @@ class Nodes:
         names = [*(keys.of_room(room, part) for part in (META, PRESENCE)), keys.nodes, keys.rooms_of(node)]
         grace = int(self._times.grace * 1000)
         return BURY.call(
-            [*names, keys.of_room(room, CHANGE)],
+            [*names, keys.of_room(room, CHANGE), keys.of_room(room, TOLD)],
             *(node, room, keys.of_room(room, CHANNEL), grace, name, self._wire.remembered_ms),
         )
 

@@ -1,0 +1,18 @@
+-- What is to be told of a room after the server lost everything: it was open what had been told of it before.
+-- KEYS 1 its presence  2 what was told of it, and until when that is open  3 who changed the room last, and how
+-- ARGV 1 name of this decision  2 ms that it may be asked for again, where its answer was lost
+-- Returns occupied, vacated, an empty string for nothing, or the ms for which another gateway may still say something.
+local lost = string.match(redis.call('GET', KEYS[3]) or '', '^(.*) %a+$')
+local told, ends = string.match(redis.call('GET', KEYS[2]) or '', '^(%a+) (%d+)$')
+if not told then
+  if lost == ARGV[1] then return string.match(redis.call('GET', KEYS[3]), '%a+$') end
+  return ''
+end
+local time = redis.call('TIME')
+local left = tonumber(ends) - (time[1] * 1000 + math.floor(time[2] / 1000))
+if left > 0 then return left end
+redis.call('DEL', KEYS[2])
+local now = redis.call('HLEN', KEYS[1]) > 0 and 'occupied' or 'vacated'
+if now == told then return '' end
+redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. now, 'PX', ARGV[2])
+return now

@@ -91,6 +91,17 @@ def test_what_is_decided_is_told_to_the_listener() -> None:
     assert occupancy.to_decide() == []
 
 
+def test_a_room_that_another_gateway_keeps_open_is_to_be_decided_by_this_one_too() -> None:
+    """That one may end first. And a user there is no sign that the room was told to be occupied."""
+    occupancy, _, _ = at()
+    occupancy.took("r", "ada", present=True)
+    occupancy.left_open("r")
+    assert occupancy.to_decide() == ["r"]
+    assert occupancy.said("r") == (0, False)
+    occupancy.find_out(10)
+    assert occupancy.said("r") == (10_000, False)
+
+
 def test_a_second_loss_lengthens_the_time_and_makes_no_news_of_what_was_not_told() -> None:
     occupancy, _, clock = at()
     occupancy.took("r", "ada", present=True)

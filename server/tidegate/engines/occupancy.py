@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from tidegate.core.rooms.ports import EngineListener, Occupancy
 
+
 class OwnOccupancy:
     """Of one gateway. `listener` is None while there is none."""
 
@@ -60,9 +61,14 @@ class OwnOccupancy:
         """
         left = self._until - self._clock()
         if left <= 0:
-            # What this gateway knows is said late rather than never, but once: another gateway may have decided already.
+            # What this gateway knows is said late rather than never, but once: another one may have decided already.
             return (1, self._open[room]) if room in self._open and room not in self._has else (0, False)
         return max(1, int(left * 1000)), self._open.setdefault(room, False)
+
+    def left_open(self, room: str) -> None:
+        """The server took what was said of a user in `room`, and it is open what was told of the room."""
+        self._open.setdefault(room, False)
+        self._has.add(room)
 
     def to_decide(self) -> list[str]:
         """The rooms of which the server is to be asked what has to be told, now that the time is over."""

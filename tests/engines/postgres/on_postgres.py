@@ -19,15 +19,15 @@ from tests.support.tcp_line import TcpLine
 from tidegate.core.budgets.ledger import Ledger
 from tidegate.core.rooms.ports import Engine, EngineListener
 from tidegate.engines.postgres import attaching
+from tidegate.engines.postgres.cleaning import OUTBOX_MS
 from tidegate.engines.postgres.engine import PostgresEngine
 from tidegate.engines.postgres.install import schema_name
 from tidegate.engines.postgres.link import LinkLost
-from tidegate.engines.postgres.upkeep import OUTBOX_MS
 from tidegate.engines.postgres.wishes import PRESENCE
 from tidegate.engines.setup import EngineSetup, LeaseTimes
 
 PREFIX = "suite"
-TABLES = ("state", "nodes", "rooms", "outbox", "history", "keys", "opened", "present")
+TABLES = ("state", "nodes", "rooms", "outbox", "history", "keys", "opened", "present", "told")
 TIMES = {"nodes": "ends", "rooms": "touched", "outbox": "at", "history": "at", "keys": "at"}
 
 CUT_RATE = 20.0

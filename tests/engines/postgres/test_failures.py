@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -179,6 +180,42 @@ async def test_tables_that_were_emptied(house: House, under: PostgresUnderTest) 
     assert (await insists(house, one, "y", "kept-1")).epoch != before.epoch
     await house.until_last(two, "y")
     await house.until_present(two, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        pytest.param("DROP TABLE {}.present", id="table dropped"),
+        pytest.param('DROP SCHEMA "tidegate_suite" CASCADE', id="schema dropped"),
+        pytest.param("DROP FUNCTION {}.apply", id="function dropped"),
+        pytest.param("TRUNCATE {}.opened", id="rooms that are open emptied"),
+        pytest.param("DELETE FROM {}.nodes", id="gateways deleted"),
+    ],
+)
+async def test_what_another_program_took_away_is_made_again(
+    house: House, under: PostgresUnderTest, caplog: pytest.LogCaptureFixture, done: str
+) -> None:
+    """Also what no statement fails for: a gateway whose open rooms are forgotten would hear nothing more."""
+    under.times = LeaseTimes(lease=0.6, beat=0.15, grace=0.4)
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+    await one.present("a")
+    await one.publish("x")
+    under.sql(done)
+    numbers = itertools.count()
+
+    async def heard() -> bool:
+        await insists(house, one, next(numbers), "kept-1")
+        return "x" not in two.heard.data("kept-1")[-1:]
+
+    await house.until_async(heard, "messages arrive again")
+    await house.until_present(two, {"a": 1})
+    three = await house.start()
+    await three.open()
+    await house.until_present(three, {"a": 1})
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("tidegate")]
+    assert said and len(said) < 20
 
 
 async def test_a_restored_backup_never_continues_old_positions(house: House, under: PostgresUnderTest) -> None:

@@ -54,6 +54,11 @@ class Scripts:
         reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, int(last), GRACE, *named)
         return reply
 
+    def to_decide(self) -> list[bytes]:
+        """The keys of a decision about the room r."""
+        self.server.command("SET", self.keys.kept, "kept")
+        return [*self.of("r", PRESENCE, TOLD, CHANGE), self.keys.kept]
+
     def bury(self, node: str, room: str = "r", by: str = "n9") -> tuple[int, bool]:
         """How many entries there were, and whether the room was vacated."""
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
@@ -265,30 +270,31 @@ def test_what_is_to_be_told_of_a_room_is_decided_once(scripts: Scripts) -> None:
     """After a loss: what nodes say of a room is put together, and until it is decided no change is told."""
     for node in ("n1", "n2"):
         scripts.lease(node, LEASE)
-    keys, long, short = scripts.of("r", PRESENCE, TOLD, CHANGE), (60_000, 0), (1, 1)
-    assert scripts.run(DECIDE, keys, "d0", 60_000) == b"", "nothing is open"
-    assert scripts.present("n1", "u", told=long) == b""
-    assert scripts.run(DECIDE, keys, "d1", 60_000) > 50_000
-    assert scripts.present("n2", "v", b"", told=short) == b"", "the last user of another node is gone"
-    assert scripts.present("n1", "u", b"") == b""
+    keys, long, short = scripts.to_decide(), (60_000, 0), (1, 1)
+    assert scripts.run(DECIDE, keys, "d0", 60_000, "kept") == b"", "nothing is open"
+    assert scripts.present("n1", "u", told=long) == b"open"
+    assert scripts.run(DECIDE, keys, "d1", 60_000, "kept") > 50_000
+    assert scripts.present("n2", "v", b"", told=short) == b"open", "the last user of another node is gone"
+    assert scripts.present("n1", "u", b"") == b"open"
     told, ends = scripts.server.command("GET", keys[1]).split()
     assert told == b"occupied" and int(ends) > time.time() * 1000 + 50_000, "the later end counts"
     scripts.server.command("SET", keys[1], b"occupied 1")
     scripts.lease("n1", -GRACE - 1)
     assert scripts.bury("n1") == (0, False), "nor does a burial tell it"
     for _ in range(2):
-        assert scripts.run(DECIDE, keys, "d1", 60_000) == b"vacated", "also where the answer was lost"
-    assert scripts.run(DECIDE, keys, "d2", 60_000) == b"", "another node"
+        assert scripts.run(DECIDE, keys, "d1", 60_000, "kept") == b"vacated", "also where the answer was lost"
+    assert scripts.run(DECIDE, keys, "d2", 60_000, "kept") == b"", "another node"
     assert scripts.present("n2", "w") == b"occupied"
+    assert scripts.run(DECIDE, keys, "d3", 60_000, "earlier") == 1, "lost again: it is not decided"
 
 
 @pytest.mark.parametrize(("told", "change"), [("vacated", b"occupied"), ("occupied", b"")])
 def test_a_room_with_users_is_told_where_that_is_new(scripts: Scripts, told: str, change: bytes) -> None:
     scripts.lease("n1", LEASE)
     scripts.present("n1", "u")
-    keys = scripts.of("r", PRESENCE, TOLD, CHANGE)
+    keys = scripts.to_decide()
     scripts.server.command("SET", keys[1], f"{told} 1")
-    assert scripts.run(DECIDE, keys, "d", 60_000) == change
+    assert scripts.run(DECIDE, keys, "d", 60_000, "kept") == change
 
 
 def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:

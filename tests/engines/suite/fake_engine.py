@@ -145,6 +145,7 @@ class FakeEngine:
         self._keep_open(room)
         self._occupancy.took(room, user, present=entry is not None)
         answer = self._ask(lambda: self._server.present_once(number, room, self.node, user, entry))
+        self._left_open(room)
         if self.loses_change:
             self.loses_change = False
             self._in_doubt[number] = room
@@ -252,7 +253,13 @@ class FakeEngine:
         entry = self._own.get((room, user))
         self._occupancy.took(room, user, present=entry is not None)
         self._keep_open(room)
-        self._occupancy.came(room, self._server.present(room, self.node, user, entry))
+        change = self._server.present(room, self.node, user, entry)
+        self._left_open(room)
+        self._occupancy.came(room, change)
+
+    def _left_open(self, room: str) -> None:
+        if room in self._server.told:
+            self._occupancy.left_open(room)
 
     def _keep_open(self, room: str) -> None:
         left, occupied = self._occupancy.said(room)

@@ -145,9 +145,8 @@ class RoomHistory:
                 await gateway.drain()
 
     def _check_occupied(self, rooms: set[str]) -> None:
-        """Changes that end with a gateway, or that Redis lost with all it had, are told to none."""
-        excused = LOSE_OCCUPANCY | (set() if isinstance(self.server, SimulatedHub) else LOSE_EPOCHS)
-        if not set(self._bad_days) & excused:
+        """Changes that end with a gateway are told to none."""
+        if not set(self._bad_days) & LOSE_OCCUPANCY:
             self.judge.check_occupied(self.clients[0].name, rooms)
 
     async def _end_clients(self) -> None:

@@ -73,6 +73,11 @@ class RedisData:
         return self._value(key)
 
     def set(self, key: bytes, value: bytes, *options: bytes) -> Reply:
+        if options == (b"NX",):
+            if self._value(key) is None:
+                self._values[key] = value
+                return b"OK"
+            return None
         self._values[key] = value
         self._ends.pop(key, None)
         if options:

@@ -70,6 +70,8 @@ def _of_redis(engine: RedisEngine) -> dict[str, object]:
         "entries": attendance._entries,
         "changes to write": attendance._to_write,
         "answers about presence": attendance._answers,
+        "rooms to decide": engine._occupancy._open,
+        "decisions": engine._decisions._names,
         "changes in doubt": [*attendance._in_doubt, *engine._nodes._in_doubt],
         "changes under way": attendance._under_way,
         "messages that wait": list(engine._publisher._held),

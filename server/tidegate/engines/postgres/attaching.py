@@ -14,6 +14,7 @@ from tidegate.engines.postgres.calls import Calls
 from tidegate.engines.postgres.connecting import open_pair
 from tidegate.engines.postgres.install import Connection, patient
 from tidegate.engines.postgres.link import Link
+from tidegate.engines.postgres.outgoing import Sent
 from tidegate.engines.setup import EngineSetup
 
 
@@ -35,6 +36,14 @@ class Attached(msgspec.Struct, frozen=True):
     emptied: bool
     """Whether the database lost what was there at the connection before."""
 
+    @property
+    def to_hot(self) -> Sent:
+        return Sent(self.hot, self.node, self.generation)
+
+    @property
+    def to_cold(self) -> Sent:
+        return Sent(self.cold, self.node, self.generation)
+
 
 class Found(NamedTuple):
     """The columns of the function `attach`."""
@@ -49,10 +58,13 @@ class Found(NamedTuple):
 
 
 async def attach(
-    setup: EngineSetup, calls: Calls, leases: Leases, *, again: bool
+    setup: EngineSetup, calls: Calls, leases: Leases, *, again: bool, repair: bool = False
 ) -> tuple[Connection, Connection, Known]:
-    """Both connections. A gateway that was given up gets another name. Raises psycopg.Error, EngineError."""
-    first, second = await open_pair(setup.url, setup.prefix, leases.node)
+    """Both connections. A gateway that was given up gets another name. `repair`: as for `install`.
+
+    Raises psycopg.Error, EngineError.
+    """
+    first, second = await open_pair(setup.url, setup.prefix, leases.node, repair=repair)
     try:
         if not again:
             for (application,) in await (await first.execute(calls.application.encode())).fetchall():

@@ -33,6 +33,7 @@ SETTINGS = {
     "lock_timeout": str(LOCK_MS),
     "statement_timeout": str(STATEMENT_MS),
     "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "standard_conforming_strings": "on",
@@ -74,15 +75,16 @@ async def connect(url: str, name: str) -> Connection:
     return connection
 
 
-async def open_pair(url: str, prefix: str, node: str) -> tuple[Connection, Connection]:
-    """The connection that carries messages and notifications, and the one for histories and joins.
+async def open_pair(url: str, prefix: str, node: str, *, repair: bool) -> tuple[Connection, Connection]:
+    """The connection that carries messages and notifications, and the one for histories and joins. `repair`: as for
+    `install`.
 
     Raises EngineError where no later attempt will succeed, psycopg.Error where one may.
     """
     first = await connect(url, f"tidegate rooms {prefix}")
     second = None
     try:
-        await install(first, prefix)
+        await install(first, prefix, repair=repair)
         await first.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel(node))))
         second = await connect(url, f"tidegate rooms {prefix} (history)")
         await _check_sessions(first, second)

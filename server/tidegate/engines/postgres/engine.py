@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -34,15 +35,16 @@ from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.postgres import entries, values
 from tidegate.engines.postgres.attaching import Attached
 from tidegate.engines.postgres.calls import calls
+from tidegate.engines.postgres.cleaning import OUTBOX_MS
 from tidegate.engines.postgres.decisions import Decisions
 from tidegate.engines.postgres.news import News, tell
 from tidegate.engines.postgres.open_room import message
 from tidegate.engines.postgres.outcomes import came
-from tidegate.engines.postgres.outgoing import Outgoing, Sent, own_outcomes
+from tidegate.engines.postgres.outgoing import Outgoing, own_outcomes
 from tidegate.engines.postgres.own_presence import OwnPresence
 from tidegate.engines.postgres.pages import page
 from tidegate.engines.postgres.rooms import OpenRooms
-from tidegate.engines.postgres.upkeep import OUTBOX_MS, Upkeep
+from tidegate.engines.postgres.upkeep import Upkeep
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.wishes import (
     CLOSE,
@@ -73,10 +75,12 @@ class PostgresEngine:
         self._setup = setup
         self._calls = calls(setup.prefix)
         self._leases = Leases(setup.node, setup.times)
-        self._out = Outgoing(self._calls.apply, setup.new_epoch, setup.clock, self._came, self._unknown)
         self._upkeep = Upkeep(
             setup, self._calls, self._leases, self._attached, self._detached, self._beaten, self._tick
         )
+        unknown = partial(self._upkeep.drop, "the other gateways gave this one up")
+        failed = self._upkeep.failed
+        self._out = Outgoing(self._calls.apply, setup.new_epoch, setup.clock, self._came, unknown, failed)
         self._news = News(self._calls.news, self._told, self._was_read)
         self._upkeep.notified = self._news.wake
         self._rooms: OpenRooms | None = None
@@ -113,8 +117,8 @@ class PostgresEngine:
         self._listener = self._occupancy.listener = listener
         self._rooms = OpenRooms(self._calls, listener, self._setup.new_epoch, self._setup.clock)
         if self._at is not None:
-            self._rooms.connect(self._cold(self._at), all_again=True)
-            self._news.connect(self._hot(self._at))
+            self._rooms.connect(self._at.to_cold, all_again=True)
+            self._news.connect(self._at.to_hot)
 
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
@@ -218,16 +222,7 @@ class PostgresEngine:
             for node, standing in beat.changes.items():
                 self._listener.gateway(node, standing)
 
-    def _unknown(self) -> None:
-        self._upkeep.drop("the other gateways gave this one up")
-
     # -- the connection ---------------------------------------------------------------------------------------------
-
-    def _hot(self, at: Attached) -> Sent:
-        return Sent(at.hot, at.node, at.generation)
-
-    def _cold(self, at: Attached) -> Sent:
-        return Sent(at.cold, at.node, at.generation)
 
     def _attached(self, at: Attached) -> None:
         first = self._news.read_at == 0
@@ -254,14 +249,14 @@ class PostgresEngine:
     def _connected(self, at: Attached, *, goes_on: bool, own: Mapping[int, tuple[str, int]]) -> None:
         self._at = at
         if self._rooms is not None:
-            self._rooms.connect(self._cold(at), all_again=not goes_on)
+            self._rooms.connect(at.to_cold, all_again=not goes_on)
         if goes_on:
             self._out.recover(own)
         else:
             self._out.give_up(own)
-        self._out.connect(self._hot(at))
+        self._out.connect(at.to_hot)
         if self._rooms is not None:
-            self._news.connect(self._hot(at))
+            self._news.connect(at.to_hot)
         for wish in self._presence.said_again(everything=not goes_on):
             self._add(wish)
 

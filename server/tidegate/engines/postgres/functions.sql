@@ -39,7 +39,7 @@ END $$;
 
 -- What a gateway wants, in order: p_kinds has a letter for each. Answers one line for each.
 --   m message: who, key, digest, head, tail, size, ttl -> "m EPOCH N", "s EPOCH N" (said before), "c" (conflict)
---   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated" or "-". Where it is open what was told of the room
+--   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated", "open" or "-". Where it is open what was told of the room
 --     before everything was lost: ttl (ms for which it is open), key (1: the gateway knows that it was told to be occupied)
 --   d decide: what is to be told of such a room -> "occupied", "vacated", "-", or "w" (others may still say something)
 --   c close: ttl (the ticket) -> "-"   f forget -> "f EPOCH 0"
@@ -101,7 +101,7 @@ BEGIN
         SELECT array_agg(node) INTO listeners FROM @.opened WHERE room = op.room AND node <> p_node;
       ELSE
         listeners := NULL;
-        outcome := '-';
+        outcome := CASE WHEN EXISTS (SELECT FROM @.told WHERE room = op.room) THEN 'open' ELSE '-' END;
       END IF;
     ELSIF op.kind = 'c' THEN
       DELETE FROM @.opened WHERE room = op.room AND node = p_node AND ticket = op.ttl;
@@ -169,7 +169,7 @@ BEGIN
       DO UPDATE SET generation = excluded.generation, entry = excluded.entry;
     IF earlier = p_entry THEN RETURN ''; END IF;
   END IF;
-  IF change <> '-' AND EXISTS (SELECT FROM @.told WHERE room = p_room) THEN change := '-'; END IF;
+  IF EXISTS (SELECT FROM @.told WHERE room = p_room) THEN change := 'open'; END IF;
   INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'p', p_node, p_item, p_room, change, 0, p_who, p_entry);
   RETURN change;
 END $$;

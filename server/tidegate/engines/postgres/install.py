@@ -55,14 +55,17 @@ def statements(prefix: str, server: int, *, tables: bool = True) -> str:
     return text.replace("#", str(lock_number(prefix))).replace("@.", f"{quoted}.")
 
 
-async def install(connection: Connection, prefix: str) -> None:
-    """Make what is missing. Raises EngineError where the role may not, or where another version is there."""
+async def install(connection: Connection, prefix: str, *, repair: bool = False) -> None:
+    """Make what is missing. `repair`: do not trust the version, something was deleted or changed.
+
+    Raises EngineError where the role may not, or where another version is there.
+    """
     if connection.info.server_version < OLDEST:
         raise EngineError(f"engine: PostgreSQL {OLDEST // 10000} or newer is needed")
     name = schema_name(prefix)
     script = statements(prefix, connection.info.server_version)
     version = f"{OURS}{LAYOUT} {hashlib.sha256(script.encode()).hexdigest()[:16]}"
-    if await _version(connection, name) == version:
+    if not repair and await _version(connection, name) == version:
         return
     try:
         async with connection.transaction():
@@ -71,12 +74,12 @@ async def install(connection: Connection, prefix: str) -> None:
             await connection.execute("SET LOCAL check_function_bodies = off")
             await connection.execute("SET LOCAL client_min_messages = warning")  # of all that is there already
             found = await _version(connection, name)
-            if found == version:
+            if found == version and not repair:
                 return
             _check_layout(found, name)
             if found is None:
                 await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-            if found and found.startswith(OURS):
+            if found and found.startswith(OURS) and not repair:
                 script = statements(prefix, connection.info.server_version, tables=False)
             await connection.execute(script.encode())
             await connection.execute(

@@ -31,8 +31,10 @@ def came(
                 news.wake()
         wish.succeed(position)
     elif wish.kind == PRESENCE:
-        change = cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] != "-" else None
+        change = cast(Literal["occupied", "vacated"], outcome[0]) if outcome[0] in {"occupied", "vacated"} else None
         occupancy.took(wish.room, wish.who, present=wish.parts.size > 0)
+        if outcome[0] == "open":
+            occupancy.left_open(wish.room)
         occupancy.came(wish.room, change, wish.answer)
     elif wish.kind == FORGET:
         if rooms is not None:

@@ -56,15 +56,17 @@ class Outgoing:
         clock: Callable[[], float],
         came: Callable[[Wish, Sequence[str], int], None],
         unknown: Callable[[], None],
+        failed: Callable[[StatementFailed], None] = lambda error: None,
     ) -> None:
         """`came`: the words of one outcome, and the database's time in milliseconds. `unknown`: the database does not
-        know this gateway any more.
+        know this gateway any more. `failed`: it did not take a batch.
         """
         self._statement = statement
         self._new_epoch = new_epoch
         self._clock = clock
         self._came = came
         self._unknown = unknown
+        self._told_failure = failed
         self._loop = asyncio.get_running_loop()
         self._to: Sent | None = None
         self._queue: deque[Wish] = deque()
@@ -229,14 +231,16 @@ class Outgoing:
             if wish.kind in REFUSED_LATE and wish.since < self._clock() - AGAIN_S:
                 wish.fail(unavailable())
         self._queue.extendleft(reversed(batch.wishes))
+        self._told_failure(error)
         self._loop.call_later(RETRY_S, self._send)
 
 
 def own_outcomes(rows: Sequence[Row]) -> dict[int, tuple[str, int]]:
     """What the function `own` returned: by its number, the outcome of each wish, and when it was carried out."""
+    changes = {PRESENCE.encode(), DECIDE.encode()}
     return {
         values.integer(item): (
-            values.text(change) if kind in {PRESENCE.encode(), DECIDE.encode()} else f"m {values.text(change)} {values.integer(n)}",
+            values.text(change) if kind in changes else f"m {values.text(change)} {values.integer(n)}",
             values.integer(at),
         )
         for item, kind, change, n, at in rows

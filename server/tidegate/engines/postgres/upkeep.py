@@ -16,12 +16,16 @@ import psycopg
 
 from tidegate.core.rooms.ports import OtherGateway
 from tidegate.core.round_trips import RoundTrips
+from tidegate.counted import Counted
 from tidegate.engines.health import Health
 from tidegate.engines.leases import Beat, Leases
 from tidegate.engines.postgres import values
-from tidegate.engines.postgres.attaching import Attached, attach
+from tidegate.engines.postgres.attaching import Attached, Known, attach
 from tidegate.engines.postgres.calls import Calls
+from tidegate.engines.postgres.cleaning import Cleaning
+from tidegate.engines.postgres.install import Connection
 from tidegate.engines.postgres.link import Link, StatementFailed
+from tidegate.engines.postgres.repairs import Repairs
 from tidegate.engines.postgres.starting import connected
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.setup import EngineError, EngineSetup
@@ -39,12 +43,7 @@ SHORTEST_S, LONGEST_S = 0.05, 2.0
 """Between attempts to connect."""
 ATTEMPT_S = 75.0
 """How long an attempt to connect may take: longer than what the database itself allows for its parts."""
-OUTBOX_MS = 60_000
-"""How long the outbox keeps what it has."""
-ROOM_MS = 45_000
-"""How long a room that is open nowhere is kept, at least."""
-SWEPT = 2000
-BURIED = 500
+NO_BEAT = Counted(log, logging.WARNING, "the engine's database does not take that this gateway lives (%s): %s")
 
 
 class Upkeep:
@@ -78,6 +77,7 @@ class Upkeep:
         self._beaten_at = 0.0
         """When the last beat was answered, by `setup.clock`."""
         self._complained = ""
+        self._repairs = Repairs(setup.clock)
         self._ever = False
         """Whether the gateway was connected before."""
         self._served: tuple[str, str] | None = None
@@ -87,7 +87,7 @@ class Upkeep:
         self._broken = asyncio.Event()
         self._current: Attached | None = None
         self._task: asyncio.Task[None] | None = None
-        self._burying: set[str] = set()
+        self._cleaning = Cleaning(calls, setup.times, lambda: self._current)
 
     async def start(self) -> None:
         """The first connection; a server that is away is tried again later. Raises EngineError."""
@@ -101,6 +101,11 @@ class Upkeep:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._drop()
+
+    def failed(self, error: StatementFailed) -> None:
+        """A statement failed that always works."""
+        if self._current is not None and self._repairs.failed(error.state):
+            self.drop(f"{error}; what is missing is made again")
 
     def drop(self, reason: str) -> None:
         """Give the connections up, and make others."""
@@ -141,7 +146,7 @@ class Upkeep:
                 self._beat()
             if now >= sweep_at:
                 sweep_at = now + SWEEP_S
-                self._sweep()
+                self._cleaning.sweep()
             poll = now >= poll_at
             if poll:
                 poll_at = now + POLL_S
@@ -174,11 +179,11 @@ class Upkeep:
         ticking = None if self._task is None else asyncio.create_task(self._ticking())
         try:
             async with asyncio.timeout(ATTEMPT_S):
-                hot, cold, found = await attach(self._setup, self._calls, self._leases, again=self._ever)
+                hot, cold, found = await self._attach()
         finally:
             if ticking is not None:
                 ticking.cancel()
-        self._ever = True
+        self._ever, self._repairs.wanted = True, False
         goes_on = found.known and self._served == (found.place, self._leases.node)
         self._served = None  # until the engine has said and asked everything again
         emptied, self._place = self._place not in {"", found.place}, found.place
@@ -200,6 +205,15 @@ class Upkeep:
         self.round_trips.connections += 1
         self._attached(self._current)
         self._served = (found.place, self._leases.node)
+
+    async def _attach(self) -> tuple[Connection, Connection, Known]:
+        try:
+            again, repair = self._ever, self._repairs.wanted
+            return await attach(self._setup, self._calls, self._leases, again=again, repair=repair)
+        except psycopg.Error as error:
+            if not self._repairs.failed(error.sqlstate):
+                raise
+            return await attach(self._setup, self._calls, self._leases, again=again, repair=True)
 
     def _notified(self) -> None:
         self.notified()
@@ -243,6 +257,9 @@ class Upkeep:
 
     def _beat_answered(self, current: Attached, rows: Sequence[Row] | Exception) -> None:
         if isinstance(rows, Exception) or current is not self._current:
+            if isinstance(rows, StatementFailed) and current is self._current:
+                NO_BEAT(rows.state, rows)
+                self.failed(rows)
             return
         if not rows:
             self.drop("the other gateways gave this one up")
@@ -251,37 +268,8 @@ class Upkeep:
         ends = {values.text(node): values.integer(end) / 1000 for node, end, _ in rows}
         beat = self._leases.beaten(True, ends, values.integer(rows[0][2]) / 1000)
         for node in beat.bury:
-            self._bury(node)
+            self._cleaning.bury(node)
         self._beaten(beat)
-
-    def _bury(self, node: str) -> None:
-        """Delete what a gateway said that is gone, a part at a time."""
-        if self._current is None or node in self._burying:
-            return
-        self._burying.add(node)
-
-        def done(rows: Sequence[Row] | Exception) -> None:
-            self._burying.discard(node)
-            if not isinstance(rows, Exception) and rows[0][0] == values.TRUE:
-                self._bury(node)
-
-        grace = int(self._setup.times.grace * 1000)
-        arguments = [node.encode(), values.int8(grace), values.int8(BURIED)]
-        self._current.hot.ask(self._calls.bury, arguments, done)
-
-    def _sweep(self) -> None:
-        """Delete what is over, in parts."""
-        current = self._current
-        if current is None:
-            return
-
-        def done(rows: Sequence[Row] | Exception) -> None:
-            if isinstance(rows, StatementFailed):
-                log.warning("what is over in the engine of rooms was not deleted", extra={"reason": str(rows)})
-            elif not isinstance(rows, Exception) and rows[0][0] == values.TRUE and current is self._current:
-                self._sweep()
-
-        current.cold.ask(self._calls.sweep, [values.int8(each) for each in (OUTBOX_MS, ROOM_MS, SWEPT)], done)
 
     def _complain(self, error: Exception) -> None:
         """Once for each reason, and not at each attempt."""

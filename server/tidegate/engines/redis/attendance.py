@@ -30,16 +30,27 @@ UNANSWERED = 256
 RETRY_S = 1.0
 """When a change is written again that the server refused."""
 
+OPEN = b"open"
+"""What the server answers instead of a change, where it is open what was told of the room."""
 _Who = tuple[str, str]
 """A room and a user."""
 _OCCUPANCY: dict[bytes, Occupancy] = {b"occupied": "occupied", b"vacated": "vacated"}
 
 
 class Attendance:
-    """`given_up`: what to do where the server says that the others gave this gateway up."""
+    """`given_up`: what to do where the server says that the others gave this gateway up. `left_open`: where it says
+    that it is open what was told of a room.
+    """
 
-    def __init__(self, wire: Wire, occupancy: OwnOccupancy, given_up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        occupancy: OwnOccupancy,
+        given_up: Callable[[], None],
+        left_open: Callable[[str], None] = lambda room: None,
+    ) -> None:
         self._wire = wire
+        self._left_open = left_open
         self._occupancy = occupancy
         self._given_up = given_up
         self._entries: dict[str, dict[str, bytes]] = {}
@@ -140,6 +151,8 @@ class Attendance:
             if again and not self._left:
                 self._to_write[who] = None
             self._occupancy.took(*who, present=present)
+            if reply == OPEN:
+                self._left_open(who[0])
             self._occupancy.came(who[0], _OCCUPANCY.get(reply), answer)
         elif not self._left:
             if isinstance(reply, ConnectionLost):

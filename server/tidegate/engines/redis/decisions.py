@@ -40,8 +40,15 @@ class Decisions:
         self.close()
         self._timer = self._wire.loop.call_later(seconds, self.ask)
 
+    def left_open(self, room: str) -> None:
+        """A room is to be decided that the server lost when another gateway was connected, perhaps that one alone."""
+        self._occupancy.left_open(room)
+        if self._timer is None:
+            self.after(RETRY_S)
+
     def ask(self) -> None:
         """Ask about some rooms, and again until there is none left."""
+        self.close()
         wire, rooms = self._wire, self._occupancy.to_decide()
         for room in rooms:
             if wire.connection is None or wire.connection.full or len(self._under_way) >= UNANSWERED:
@@ -49,9 +56,9 @@ class Decisions:
             if room in self._under_way:
                 continue
             name = self._names.setdefault(room, wire.new_epoch())
-            keys = [wire.keys.of_room(room, part) for part in (PRESENCE, TOLD, CHANGE)]
+            keys = [*(wire.keys.of_room(room, part) for part in (PRESENCE, TOLD, CHANGE)), wire.keys.kept]
             self._under_way.add(room)
-            wire.connection.ask(DECIDE.call(keys, name, wire.remembered_ms), partial(self._answered, room))
+            wire.connection.ask(DECIDE.call(keys, name, wire.remembered_ms, wire.kept), partial(self._answered, room))
         if rooms:
             self.after(RETRY_S)
 

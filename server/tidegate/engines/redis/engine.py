@@ -28,6 +28,7 @@ from tidegate.core.rooms.ports import (
 )
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.round_trips import RoundTrips
+from tidegate.counted import Counted
 from tidegate.engines.health import Health
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.attendance import Attendance
@@ -52,6 +53,12 @@ from tidegate_protocol import RoomPosition, Sender
 
 log = logging.getLogger("tidegate.engine")
 
+EVICTS = Counted(
+    log,
+    logging.WARNING,
+    "the engine's server deletes keys when it is full (maxmemory-policy %s), among them who is present in rooms; set "
+    "maxmemory-policy noeviction, and messages are refused instead",
+)
 START_S = 5.0
 """How long a gateway that starts waits for the server. Without it, it starts and is not ready."""
 SWEEP_EVERY_S = 1.0
@@ -77,7 +84,7 @@ class RedisEngine:
         self._relay = relay = Relay()
         self._occupancy = OwnOccupancy(wire.loop.time)
         self._decisions = Decisions(wire, self._occupancy)
-        self._attendance = Attendance(wire, self._occupancy, self._given_up)
+        self._attendance = Attendance(wire, self._occupancy, self._given_up, self._decisions.left_open)
         self._nodes = Nodes(wire, relay, self._given_up, self._lost_everything, self._attendance.write)
         self._rooms = OpenRooms(wire, relay, self._nodes.mine, lambda: wire.loop.time() >= self._settled_at)
         self._publisher = Publisher(wire, self._rooms.following.reached)
@@ -212,6 +219,8 @@ class RedisEngine:
                 "the engine's server does not say which run it is (INFO): messages that a failover loses are noticed "
                 "only by gateways with members in the room"
             )
+        if server.evicts:
+            EVICTS(server.evicts)
         if lost:
             # The server may lack what was said last, such as that a user left: nothing under the old name counts.
             self._nodes.let_go()

@@ -42,6 +42,8 @@ class Server(msgspec.Struct, frozen=True):
     version: tuple[int, int]
     history: str
     """Tells its history of writes from that of every other server and run; empty where it does not say."""
+    evicts: str = ""
+    """The policy by which it deletes keys when it is full; empty where it deletes none, or does not say."""
 
 
 def hello(login: Login, name: str) -> bytes:
@@ -55,12 +57,12 @@ def hello(login: Login, name: str) -> bytes:
 async def greet(connection: Connection, target: Target, name: str) -> Server:
     """Raises EngineError, NotNow, ConnectionLost."""
     commands = [hello(target.login, name), pack([b"SELECT", b"%d" % target.database])]
-    commands += [pack([b"INFO", b"server"]), pack([b"INFO", b"replication"])]
+    commands += [pack([b"INFO", b"server"]), pack([b"INFO", b"replication"]), pack([b"INFO", b"memory"])]
     commands += [script.load for script in ALL]
     # All are sent before the first is awaited. A later reply is not looked at where an earlier one is an error.
     tasks = [asyncio.ensure_future(connection.answer(command)) for command in commands]
     replies = await asyncio.gather(*tasks, return_exceptions=True)
-    said, selected, about, replication, *loaded = replies
+    said, selected, about, replication, memory, *loaded = replies
     _check(said, target, "log in")
     other = OTHER_MODES.get(_mode(said))
     if other is not None:
@@ -74,7 +76,7 @@ async def greet(connection: Connection, target: Target, name: str) -> Server:
     facts = _facts(about) | _facts(replication)
     if facts.get("role", "master") != "master" or _is_replica(said):
         raise NotNow("it is a replica")
-    return Server(version, _history(facts))
+    return Server(version, _history(facts), _evicts(_facts(memory)))
 
 
 def _check(reply: Any, target: Target, what: str) -> None:
@@ -115,6 +117,11 @@ def _facts(reply: Any) -> dict[str, str]:
         return {}
     pairs = (line.partition(":") for line in reply.decode("utf-8", "replace").splitlines())
     return {name: value for name, _, value in pairs}
+
+
+def _evicts(memory: dict[str, str]) -> str:
+    policy = memory.get("maxmemory_policy", "noeviction")
+    return "" if policy == "noeviction" or memory.get("maxmemory", "0") == "0" else policy
 
 
 def _history(facts: dict[str, str]) -> str:

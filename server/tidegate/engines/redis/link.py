@@ -14,6 +14,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 
+from tidegate.counted import Counted
 from tidegate.engines.health import Health
 from tidegate.engines.redis.connection import Connection, ConnectionLost
 from tidegate.engines.redis.greeting import NotNow, Server, greet
@@ -23,6 +24,7 @@ from tidegate.engines.redis.urls import Address, Target
 from tidegate.engines.setup import EngineError
 
 log = logging.getLogger("tidegate.engine")
+ENDED = Counted(log, logging.WARNING, "the connection to the engine's server %s ended: %s")
 
 CONNECT_S = 5.0
 """How long a connection may take until it can be used."""
@@ -150,10 +152,7 @@ class Link:
             self._lost()
             self._down()
         why = connection.why
-        log.warning(
-            "the connection to the engine's server ended",
-            extra={"engine": self._target.shown, "reason": str(why) if why is not None else "the server closed it"},
-        )
+        ENDED(self._target.shown, str(why) if why is not None else "the server closed it")
 
     async def _ping(self, connection: Connection) -> None:
         ended = connection.ended

@@ -44,8 +44,6 @@ class Nodes:
         self._given_up = given_up
         self._lost = lost
         self._leased = leased
-        self._kept = b""
-        """The name of what the server keeps; empty as long as it is not known."""
         self._times = wire.setup.times
         self._leases = Leases(wire.node, self._times)
         self.names = {wire.node: None}
@@ -126,7 +124,7 @@ class Nodes:
             return
         self.in_doubt = False
         known, now, scores, kept = reply
-        lost, self._kept = self._kept not in {b"", kept}, kept
+        lost, self._wire.kept = self._wire.kept not in {b"", kept}, kept
         self._beaten_at = self._wire.loop.time()
         self._forget_names({node.decode() for node in scores[::2]})
         ends = {

@@ -29,10 +29,12 @@ async def welcome(connection: Connection, wire: Wire, names: Iterable[str]) -> N
         found = await connection.request("GET", keys.application)
         setup.check_application((found or b"").decode())
         probe = keys.of_room("", CHANNEL)
-        lacks = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
+        lacks, other = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
         if lacks:
             commands = b", ".join(dict.fromkeys(lacks)).decode()
             raise EngineError(f"{LACKS} a right ({commands}): {NEEDS.format(setup.prefix)}")
+        if other:  # it would refuse every message and every join
+            raise NotNow(other.decode("utf-8", "replace").removeprefix("-"))
         if (found or b"").decode() != setup.application:  # a server that is full takes no write
             await connection.request("SET", keys.application, setup.application)
         told = [keys.told(name) for name in names]

@@ -40,6 +40,8 @@ class Wire:
         self.loop = asyncio.get_running_loop()
         self.node = setup.node
         """How this gateway is named at present."""
+        self.kept = b""
+        """The name of what the server keeps; empty as long as it is not known."""
         self.leased = True
         """Whether `node` may have a lease: not from when it is a new name until a beat is answered."""
         self.round_trips = RoundTrips("redis")

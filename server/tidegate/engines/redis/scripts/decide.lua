@@ -1,7 +1,11 @@
 -- What is to be told of a room after the server lost everything: it was open what had been told of it before.
 -- KEYS 1 its presence  2 what was told of it, and until when that is open  3 who changed the room last, and how
+--      4 name of what the server keeps
 -- ARGV 1 name of this decision  2 ms that it may be asked for again, where its answer was lost
--- Returns occupied, vacated, an empty string for nothing, or the ms for which another gateway may still say something.
+--      3 name of what the server keeps, as the gateway knows it
+-- Returns occupied, vacated, an empty string for nothing, or the ms for which another gateway may still say something (or, where the
+-- server lost everything again, will).
+if redis.call('GET', KEYS[4]) ~= ARGV[3] then return 1 end
 local lost = string.match(redis.call('GET', KEYS[3]) or '', '^(.*) %a+$')
 local told, ends = string.match(redis.call('GET', KEYS[2]) or '', '^(%a+) (%d+)$')
 if not told then

@@ -5,7 +5,7 @@
 --      7 ms after the end of its lease when a node is given up  8 name of this change  9 1 if it may have been made before: its
 --      answer was lost  10 ms that it may be asked for again  11 ms for which it is open what was told of the room (0 = it is
 --      not)  12 1 if the node knows that it was told to be occupied
--- Returns occupied, vacated or an empty string; the error GIVENUP where the node was given up: it must take another name.
+-- Returns occupied, vacated, an empty string for no change, or open; the error GIVENUP where the node was given up: it must take another name.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lease = redis.call('ZSCORE', KEYS[3], ARGV[1])
@@ -23,7 +23,7 @@ end
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
 elseif redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then
-  if ARGV[9] == '0' then return '' end
+  if ARGV[9] == '0' then return told and 'open' or '' end
 end
 -- A room without an epoch gets no hash here: it would never expire.
 local version = 0
@@ -31,7 +31,7 @@ if redis.call('HEXISTS', KEYS[1], 'e') == 1 then version = redis.call('HINCRBY',
 redis.call('PUBLISH', ARGV[5], string.format('P %.0f %s %s', version, ARGV[2], ARGV[3]))
 local after, change = redis.call('HLEN', KEYS[2]), ''
 if before == 0 and after > 0 then change = 'occupied' elseif before > 0 and after == 0 then change = 'vacated' end
-if told then return '' end -- decide.lua says what is to be told
+if told then return 'open' end -- decide.lua says what is to be told
 if ARGV[9] == '1' then
   local name, lost = string.match(redis.call('GET', KEYS[5]) or '', '^(.*) (%a+)$')
   if name == ARGV[8] then

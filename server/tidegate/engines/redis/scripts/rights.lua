@@ -1,12 +1,14 @@
 -- Which commands of the other scripts the user may not run: they would fail in the middle of a script, and much later.
 -- KEYS 1 a key that nobody uses  ARGV 1 a channel that nobody hears
--- Returns their names. What else a server refuses (a wrong kind of key, no memory) is no matter of rights.
-local key, refused = KEYS[1], {}
+-- Returns their names, and the first other thing that the server said against a write, such as that it has too few replicas.
+local key, refused, other = KEYS[1], {}, ''
 local function try(command, ...)
   local reply = redis.pcall(command, ...)
   local said = type(reply) == 'table' and reply.err or ''
   if string.find(said, 'permission') or string.find(said, 'NOPERM') or string.find(said, "can't run this command") then
     refused[#refused + 1] = string.lower(command)
+  elseif other == '' then
+    other = said
   end
 end
 try('TIME')
@@ -21,4 +23,4 @@ for _, words in ipairs({
 }) do
   try(words[1], key, unpack(words, 2))
 end
-return refused
+return {refused, other}

@@ -195,6 +195,20 @@ async def test_a_read_only_server_is_refused(url: str) -> None:
     await engine.aclose()
 
 
+async def test_limits_of_the_role_end_no_start(url: str) -> None:
+    """What a person set for other programs: between two statements of a transaction there is a way to the server."""
+    role = rows(url, "SELECT current_user")[0][0]
+    limits = {"idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "50ms", "lock_timeout": "1ms"}
+    try:
+        for name, limit in limits.items():
+            run(url, f'ALTER ROLE "{role}" IN DATABASE "{url.rpartition("/")[2]}" SET {name} = \'{limit}\'')
+        engine = await started(setup(url, prefix="shop"))
+        assert await engine.present("room", "ada", PresenceEntry("Ada", 1, "online", 1)) == "occupied"
+        await engine.aclose()
+    finally:
+        run(url, f'ALTER ROLE "{role}" IN DATABASE "{url.rpartition("/")[2]}" RESET ALL')
+
+
 class Pooled:
     """What PgBouncer makes of two connections in the mode `transaction`, where one server connection is enough."""
 

@@ -15,8 +15,9 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.redis import RedisServer, running
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
-from tidegate.engines.redis import link, lua, publisher
+from tidegate.engines.redis import link, lua, publisher, start
 from tidegate.engines.redis.connection import COMMAND_LIMIT
+from tidegate.engines.redis.engine import EVICTS
 from tidegate.engines.redis.keys import PRESENCE, Keys
 from tidegate_protocol import RoomPosition
 
@@ -483,6 +484,48 @@ async def test_a_full_server_refuses_messages_and_no_gateway_is_given_up(
     await one.publish("b", "long-1", LONG)
     await house.until_last(two, "b", "long-1")
     assert len([record for record in caplog.records if "refused a command" in record.message]) <= 1
+
+
+async def test_a_server_that_takes_no_writes_is_away(
+    house: House, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It answers PINGs, and would refuse every message and every join: it has too few replicas."""
+    if server.kind == "redis":
+        pytest.skip("Redis 6.2 does not ask for replicas in scripts")
+    gateway = await house.start()
+    await gateway.open("long-1", LONG)
+    server.command("CONFIG", "SET", "min-replicas-to-write", 1)
+    try:
+        with pytest.raises(Refused) as refused:
+            await gateway.publish("a", "long-1", LONG)
+        assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
+        await house.until(lambda: not gateway.engine.healthy, "it is not ready")
+        with pytest.raises(Refused):
+            await gateway.open("kept-2")
+    finally:
+        server.command("CONFIG", "SET", "min-replicas-to-write", 0)
+    await publish_all(gateway, range(1))
+    await house.until_last(gateway, 0, "long-1")
+    assert gateway.engine.healthy and gateway.heard.restarts == {}
+    said = [record for record in caplog.records if record.name == "tidegate.engine" and record.levelname != "INFO"]
+    assert 1 <= len(said) <= 3 and "NOREPLICAS" in caplog.text
+
+
+async def test_a_server_that_deletes_keys_when_it_is_full_is_warned_of(
+    server: RedisServer, under: RedisUnderTest
+) -> None:
+    before = EVICTS.total
+    try:
+        for maxmemory, policy in ((0, "allkeys-lru"), (1 << 30, "noeviction"), (1 << 30, "volatile-ttl")):
+            assert EVICTS.total == before
+            server.command("CONFIG", "SET", "maxmemory", maxmemory)
+            server.command("CONFIG", "SET", "maxmemory-policy", policy)
+            engine = await start(under.setup(server.socket_url))
+            await engine.aclose()
+    finally:
+        server.command("CONFIG", "SET", "maxmemory", 0)
+        server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert EVICTS.total == before + 1
 
 
 async def test_a_gateway_that_gets_no_lease_asks_once_in_a_while(

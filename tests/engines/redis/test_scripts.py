@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.support.redis import RedisServer, free_prefix
 from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, STREAM, TOLD, Keys, field
-from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, DECIDE, HISTORY, OPEN, PRESENT, PUBLISH, Script
+from tidegate.engines.redis.lua import ALL, BEAT, BURIED, BURY, DECIDE, HISTORY, OPEN, PRESENT, PUBLISH, RIGHTS, Script
 from tidegate.engines.redis.resp import ReplyError
 
 pytestmark = pytest.mark.process
@@ -210,6 +211,13 @@ def test_scripts_are_short_and_say_what_they_get() -> None:
         assert len(lines) < 46
         assert lines[0].startswith("-- ")
         assert any("KEYS 1" in line for line in lines[:12])
+
+
+def test_every_command_of_the_scripts_is_tried_before_a_connection_is_used() -> None:
+    """A right that is missing shows at the start, and not when a gateway is to be buried."""
+    used = {word for script in ALL for word in re.findall(rb"redis\.call\('(\w+)'", script.source)}
+    tried = set(re.findall(rb"(?:\{|try\()'([A-Z]+)'", RIGHTS.source))
+    assert not used - tried
 
 
 def test_a_burial_whose_answer_was_lost_finds_what_it_did(scripts: Scripts) -> None:

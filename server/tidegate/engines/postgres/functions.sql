@@ -31,7 +31,11 @@ BEGIN
     UPDATE @.state SET application = p_application WHERE application <> p_application;
   END IF;
   known := EXISTS (SELECT FROM @.nodes n WHERE n.node = p_node);
-  IF p_again AND NOT known THEN RETURN; END IF;
+  IF p_again AND NOT known THEN
+    -- After its burial it has no entries. Where it was deleted otherwise, it is put back, to be buried.
+    INSERT INTO @.nodes SELECT p_node, 0, 0 WHERE EXISTS (SELECT FROM @.present p WHERE p.node = p_node);
+    RETURN;
+  END IF;
   INSERT INTO @.nodes AS n (node, generation, ends) VALUES (p_node, 1, now + p_lease)
     ON CONFLICT (node) DO UPDATE SET generation = n.generation + 1, ends = excluded.ends RETURNING n.generation INTO generation;
   top := coalesce((SELECT max(seq) FROM @.outbox), 0);

@@ -56,8 +56,8 @@ class OwnOccupancy:
         return lost
 
     def said(self, room: str) -> tuple[int, bool]:
-        """To go with what is said of a user: for how many milliseconds it is still to be found out what was told of the
-        room (0: nothing is), and whether this gateway knows that it was told to be occupied.
+        """To go with what is said of a user: for how many milliseconds gateways still find out what was told about the
+        room (0: they do not), and whether this gateway knows that it was told to be occupied.
         """
         left = self._until - self._clock()
         if left <= 0:
@@ -66,7 +66,7 @@ class OwnOccupancy:
         return max(1, int(left * 1000)), self._open.setdefault(room, False)
 
     def left_open(self, room: str) -> None:
-        """The server took what was said of a user in `room`, and it is open what was told of the room."""
+        """The server took what was said of a user in `room`, and it is open what was told about the room."""
         self._open.setdefault(room, False)
         self._has.add(room)
 
@@ -75,7 +75,7 @@ class OwnOccupancy:
         return [] if self._clock() < self._until else list(self._open)
 
     def decided(self, room: str, change: Occupancy) -> None:
-        """The server says what has to be told of a room."""
+        """The server says what has to be told about a room."""
         self._open.pop(room, None)
         self._has.discard(room)
         self.came(room, change)

@@ -15,10 +15,8 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.redis import RedisServer, running
 from tests.support.waiting import until
 from tidegate.core.errors import Refused
-from tidegate.engines.redis import link, lua, publisher, start
+from tidegate.engines.redis import link, lua, publisher
 from tidegate.engines.redis.connection import COMMAND_LIMIT
-from tidegate.engines.redis.engine import EVICTS
-from tidegate.engines.redis.keys import PRESENCE, Keys
 from tidegate_protocol import RoomPosition
 
 pytestmark = pytest.mark.process
@@ -98,26 +96,6 @@ async def test_a_server_that_was_flushed_begins_new_epochs_and_hears_presence_ag
     await three.open("long-1", LONG)
     await house.until_present(three, {"x": 1}, "long-1")
     assert ("long-1", "x") not in two.heard.gone_at, "no user left and came back"
-
-
-async def test_changes_around_a_flush_are_told_once(house: House, server: RedisServer) -> None:
-    """The connection goes on. A user leaves before a beat notices the flush, others stay, one is new."""
-    one, two = await house.two()
-    for room in ("kept-1", "kept-2", "kept-3"):
-        one.say("a", room=room)
-    two.say("b", room="kept-3")
-    occupied = [("occupied", f"kept-{number}") for number in (1, 2, 3)]
-    await house.until_changes(occupied)
-    await house.until(lambda: server.command("HLEN", Keys(house.under.prefix).of_room("kept-3", PRESENCE)) == 2, "all")  # type: ignore[attr-defined]
-    server.command("FLUSHALL")
-    one.say("a", 0, room="kept-1")
-    one.say("a", 0, room="kept-3")
-    two.say("new", room="kept-2")
-    two.say("new", room="kept-4")
-    occupied.append(("occupied", "kept-4"))
-    await house.until_changes([*occupied, ("vacated", "kept-1")])
-    two.say("b", 0, room="kept-3")
-    await house.until_changes([*occupied, ("vacated", "kept-1"), ("vacated", "kept-3")])
 
 
 async def test_a_server_that_stands_still_is_away_and_heals(
@@ -484,48 +462,6 @@ async def test_a_full_server_refuses_messages_and_no_gateway_is_given_up(
     await one.publish("b", "long-1", LONG)
     await house.until_last(two, "b", "long-1")
     assert len([record for record in caplog.records if "refused a command" in record.message]) <= 1
-
-
-async def test_a_server_that_takes_no_writes_is_away(
-    house: House, server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It answers PINGs, and would refuse every message and every join: it has too few replicas."""
-    if server.kind == "redis":
-        pytest.skip("Redis 6.2 does not ask for replicas in scripts")
-    gateway = await house.start()
-    await gateway.open("long-1", LONG)
-    server.command("CONFIG", "SET", "min-replicas-to-write", 1)
-    try:
-        with pytest.raises(Refused) as refused:
-            await gateway.publish("a", "long-1", LONG)
-        assert (refused.value.code, refused.value.retry_after) == ("unavailable", 1.0)
-        await house.until(lambda: not gateway.engine.healthy, "it is not ready")
-        with pytest.raises(Refused):
-            await gateway.open("kept-2")
-    finally:
-        server.command("CONFIG", "SET", "min-replicas-to-write", 0)
-    await publish_all(gateway, range(1))
-    await house.until_last(gateway, 0, "long-1")
-    assert gateway.engine.healthy and gateway.heard.restarts == {}
-    said = [record for record in caplog.records if record.name == "tidegate.engine" and record.levelname != "INFO"]
-    assert 1 <= len(said) <= 3 and "NOREPLICAS" in caplog.text
-
-
-async def test_a_server_that_deletes_keys_when_it_is_full_is_warned_of(
-    server: RedisServer, under: RedisUnderTest
-) -> None:
-    before = EVICTS.total
-    try:
-        for maxmemory, policy in ((0, "allkeys-lru"), (1 << 30, "noeviction"), (1 << 30, "volatile-ttl")):
-            assert EVICTS.total == before
-            server.command("CONFIG", "SET", "maxmemory", maxmemory)
-            server.command("CONFIG", "SET", "maxmemory-policy", policy)
-            engine = await start(under.setup(server.socket_url))
-            await engine.aclose()
-    finally:
-        server.command("CONFIG", "SET", "maxmemory", 0)
-        server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
-    assert EVICTS.total == before + 1
 
 
 async def test_a_gateway_that_gets_no_lease_asks_once_in_a_while(

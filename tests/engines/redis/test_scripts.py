@@ -46,7 +46,7 @@ class Scripts:
         told: tuple[int, int] = (0, 0),
     ) -> bytes:
         """`name`: of a change that is made again. `last`: the node has no user in the room any more. `told`: for how
-        long it is open what was told of the room, and whether the node knows that it was told to be occupied.
+        long it is open what was told about the room, and whether the node knows that it was told to be occupied.
         """
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
         keys += self.of(room, CHANGE, TOLD)

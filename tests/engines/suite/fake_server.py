@@ -62,7 +62,7 @@ class Server:
         self.changes: dict[tuple[str, int], Occupancy] = {}
         """What requests of gateways changed, by gateway and number."""
         self.told: dict[str, tuple[str, float]] = {}
-        """What was told of rooms before everything was lost, and until when that is open."""
+        """What was told about rooms before everything was lost, and until when that is open."""
         self.leases: dict[str, float] = {}
         self.gateways: dict[str, Gateway] = {}
         """Those that are connected, by node."""
@@ -137,7 +137,7 @@ class Server:
         self.told[name] = "occupied" if occupied else told, max(end, self.now + seconds)
 
     def decide(self, name: str) -> tuple[bool, Occupancy]:
-        """Whether it is decided, and what is to be told of the room."""
+        """Whether it is decided, and what is to be told about the room."""
         told, end = self.told.get(name, ("", 0.0))
         if end > self.now:
             return False, None

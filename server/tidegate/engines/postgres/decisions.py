@@ -1,4 +1,4 @@
-"""Asks what is to be told of rooms after the database lost everything, once gateways have said what they know.
+"""Asks what is to be told about rooms after the database lost everything, once gateways have said what they know.
 
 Several gateways may ask about a room; the database gives what is to be told to one of them.
 Invariant: each room of `OwnOccupancy.to_decide` is asked for until the database has answered.

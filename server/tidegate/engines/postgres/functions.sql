@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION @.place() RETURNS text LANGUAGE sql AS
 $$ SELECT extract(epoch FROM pg_postmaster_start_time()) || '/' || '@.rooms'::regclass::oid || '/' || string_agg(pg_relation_filenode(t)::text, '/')
    FROM unnest(ARRAY['@.rooms', '@.nodes', '@.present', '@.opened', '@.outbox']::regclass[]) t $$;
 
--- Of which rooms it is open what was told of them before everything was lost, and until when. It is made here and not with the other
+-- Of which rooms it is open what was told about them before everything was lost, and until when. It is made here and not with the other
 -- tables, for a schema that is there already.
 CREATE UNLOGGED TABLE IF NOT EXISTS @.told (room bytea PRIMARY KEY, told text NOT NULL, ends bigint NOT NULL);
 
@@ -43,9 +43,9 @@ END $$;
 
 -- What a gateway wants, in order: p_kinds has a letter for each. Answers one line for each.
 --   m message: who, key, digest, head, tail, size, ttl -> "m EPOCH N", "s EPOCH N" (said before), "c" (conflict)
---   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated", "open" or "-". Where it is open what was told of the room
+--   p presence: who, head (the entry; empty: it ended) -> "occupied", "vacated", "open" or "-". Where it is open what was told about the room
 --     before everything was lost: ttl (ms for which it is open), key (1: the gateway knows that it was told to be occupied)
---   d decide: what is to be told of such a room -> "occupied", "vacated", "-", or "w" (others may still say something)
+--   d decide: what is to be told about such a room -> "occupied", "vacated", "-", or "w" (others may still say something)
 --   c close: ttl (the ticket) -> "-"   f forget -> "f EPOCH 0"
 --   s settle: what was said before this connection and not again is over -> "-"
 --   t tell: who (a gateway or empty), key, head -> "-"   u to a user: who, head -> "-"   l leave -> "-"
@@ -178,12 +178,12 @@ BEGIN
   RETURN change;
 END $$;
 
--- It is open what was told of a room. Until it is decided, no change of it is told.
+-- It is open what was told about a room. Until it is decided, no change of it is told.
 CREATE OR REPLACE FUNCTION @.keep_open(p_room bytea, p_occupied boolean, p_ends bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @.told AS t (room, told, ends) VALUES (p_room, CASE WHEN p_occupied THEN 'occupied' ELSE 'vacated' END, p_ends)
     ON CONFLICT (room) DO UPDATE SET told = CASE WHEN p_occupied THEN 'occupied' ELSE t.told END, ends = greatest(t.ends, excluded.ends) $$;
 
--- What is to be told of a room, to one gateway of those that ask. The outbox has it for a gateway whose answer is lost.
+-- What is to be told about a room, to one gateway of those that ask. The outbox has it for a gateway whose answer is lost.
 CREATE OR REPLACE FUNCTION @.decide(p_room bytea, p_node text, p_item bigint, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE known record; change text;
 BEGIN

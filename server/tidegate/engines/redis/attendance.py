@@ -31,7 +31,7 @@ RETRY_S = 1.0
 """When a change is written again that the server refused."""
 
 OPEN = b"open"
-"""What the server answers instead of a change, where it is open what was told of the room."""
+"""What the server answers instead of a change, where it is open what was told about the room."""
 _Who = tuple[str, str]
 """A room and a user."""
 _OCCUPANCY: dict[bytes, Occupancy] = {b"occupied": "occupied", b"vacated": "vacated"}
@@ -39,7 +39,7 @@ _OCCUPANCY: dict[bytes, Occupancy] = {b"occupied": "occupied", b"vacated": "vaca
 
 class Attendance:
     """`given_up`: what to do where the server says that the others gave this gateway up. `left_open`: where it says
-    that it is open what was told of a room.
+    that it is open what was told about a room.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Attendance:
             self.write()
 
     def find_out(self, seconds: float) -> None:
-        """The server lost everything: write it again, with what this gateway knows of the rooms; see `OwnOccupancy`."""
+        """The server lost everything: write it again, with what this gateway knows. See `OwnOccupancy`."""
         lost = self._occupancy.find_out(seconds)
         if not self._left:
             for who in sorted(lost):

@@ -1,7 +1,7 @@
-"""Asks what is to be told of rooms after the server lost everything, once gateways have said what they know.
+"""Asks what is to be told about rooms after the server lost everything, once gateways have said what they know.
 
 Several gateways may ask about a room; the server gives what is to be told to one of them. It does not know what is
-told of other rooms. Invariant: each room of `OwnOccupancy.to_decide` is asked for until the server has answered.
+told about other rooms. Invariant: each room of `OwnOccupancy.to_decide` is asked for until the server has answered.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ SWEEP_EVERY_S = 1.0
 RENAME_S = 1.0
 """Seconds between two names, at least: a server that takes no new lease would ask for one again and again."""
 DECIDE_S = 0.01
-"""How long after the grace the server is asked what is to be told of rooms."""
+"""How long after the grace the server is asked what is to be told about rooms."""
 CLOSE_S = 1.0
 """How long `aclose` waits until the server has what was sent last."""
 
@@ -261,7 +261,7 @@ class RedisEngine:
             self._rooms.ask_all()
 
     def _lost_everything(self) -> None:
-        """All is said again, and until the grace is over gateways say what was told of their rooms before."""
+        """All is said again, and until the grace is over gateways say what was told about their rooms before."""
         self._unsettle()
         grace = self._setup.times.grace
         self._attendance.find_out(grace)

@@ -1,5 +1,5 @@
--- What is to be told of a room after the server lost everything: it was open what had been told of it before.
--- KEYS 1 its presence  2 what was told of it, and until when that is open  3 who changed the room last, and how
+-- What is to be told about a room after the server lost everything: it was open what had been told about it before.
+-- KEYS 1 its presence  2 what was told about it, and until when that is open  3 who changed the room last, and how
 --      4 name of what the server keeps
 -- ARGV 1 name of this decision  2 ms that it may be asked for again, where its answer was lost
 --      3 name of what the server keeps, as the gateway knows it

@@ -1,9 +1,9 @@
 -- One gateway says how a user is present in a room through it. Only that gateway writes the entry.
 -- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node  5 who changed the room last, and how
---      6 what was told of the room before the server lost everything, and until when that is open
+--      6 what was told about the room before the server lost everything, and until when that is open
 -- ARGV 1 node  2 field: node and user  3 entry ('' = gone)  4 room  5 channel  6 1 if the node has no user in the room now
 --      7 ms after the end of its lease when a node is given up  8 name of this change  9 1 if it may have been made before: its
---      answer was lost  10 ms that it may be asked for again  11 ms for which it is open what was told of the room (0 = it is
+--      answer was lost  10 ms that it may be asked for again  11 ms for which it is open what was told about the room (0 = it is
 --      not)  12 1 if the node knows that it was told to be occupied
 -- Returns occupied, vacated, an empty string for no change, or open; the error GIVENUP where the node was given up: it must take another name.
 local time = redis.call('TIME')

@@ -59,16 +59,13 @@ class PostgresFeed(Feed):
         resources: Iterable[str],
         decoded: Callable[[Connection, list[tuple[Any, ...]]], Sequence[Any]],
         loop: asyncio.AbstractEventLoop,
-        prefix: str = "",
     ) -> None:
-        """`served`: the only log that the feed reads. `decoded`: what is delivered of rows that were just read.
-
-        `prefix`: that of the engine of rooms; see `other_gateways.announce`.
-        """
+        """`served`: the only log that the feed reads. `decoded`: what is delivered of rows that were just read."""
         self._url = url
         self._served = served
         self._decoded = decoded
-        self._prefix = prefix
+        self.prefix = ""
+        """That of the engine of rooms; see `other_gateways.announce`. To be set before `start`."""
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -119,9 +116,9 @@ class PostgresFeed(Feed):
         connection.execute(f"LISTEN {CHANNEL}")
         if fingerprint(connection) != self._served:
             raise psycopg.OperationalError("it is another database, or a restored one: restart the gateway")
-        other_gateways.announce(connection, self._prefix)
+        other_gateways.announce(connection, self.prefix)
         if not self._knows_others:
-            other_gateways.warn_of_others(connection, self._url, self._prefix)
+            other_gateways.warn_of_others(connection, self._url, self.prefix)
             self._knows_others = True
         woken = True
         while not self._ended:

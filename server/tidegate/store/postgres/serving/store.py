@@ -73,9 +73,8 @@ class PostgresStore(ThreadedStore):
         part: Part = None,
         *,
         durable: bool = False,
-        prefix: str = "",
     ) -> None:
-        """`found`: what the database said when it was opened. `part`, `durable`, `prefix`: as for `open`."""
+        """`found`: what the database said when it was opened. `part`, `durable`: as for `open`."""
         served, opened_log = found
         hub, lent = (part, False) if isinstance(part, Hub) else (None, part == "lent")
         loop = asyncio.get_running_loop()
@@ -93,9 +92,9 @@ class PostgresStore(ThreadedStore):
             decoded = lending.decoder(reader.change, resources)
             feed = self._line = FeedLine(hub, opened_log.epoch, resources, missed, decoded)
         elif lent:
-            feed = PostgresFeed(url, served, [EVERY_RESOURCE], lending.records, loop, prefix)
+            feed = PostgresFeed(url, served, [EVERY_RESOURCE], lending.records, loop)
         else:
-            feed = PostgresFeed(url, served, resources, reader.decoded, loop, prefix)
+            feed = PostgresFeed(url, served, resources, reader.decoded, loop)
         writer = Writer(url, resources, served.home, loop, feed.wake, timeouts.write)
         watches = TableWatch(url, served.home, resources), LogWatch(shown(url), resources)
         # Of the threads that look: readers end before them.
@@ -137,7 +136,9 @@ class PostgresStore(ThreadedStore):
         """
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(None, _prepared, url, resources, durable)
-        store = cls(url, resources, keep, timeouts, found, part, durable=durable, prefix=prefix)
+        store = cls(url, resources, keep, timeouts, found, part, durable=durable)
+        if isinstance(store._feed, PostgresFeed):
+            store._feed.prefix = prefix
         if store._line is not None:
             try:
                 await store._line.open()

@@ -388,11 +388,11 @@ async def test_a_burial_that_its_gateway_did_not_end_is_ended_by_another_one(
 
     room = "kept-1"
     keys = [f"{prefix}:{{{room}}}:m", f"{prefix}:{{{room}}}:p", f"{prefix}:nodes", f"{prefix}:n:{node}"]
-    keys.append(f"{prefix}:{{{room}}}:o")
+    keys += [f"{prefix}:{{{room}}}:{part}" for part in ("o", "w")]
     grace = int(TIMES.grace * 1000)
     arguments = (node, room, f"{prefix}:{{{room}}}:c", grace)
-    assert server.command("EVAL", BURY.source, 5, *keys, *arguments, "one", 60_000) == [1, 1]
-    assert server.command("EVAL", BURY.source, 5, *keys, *arguments, "another", 60_000) == [0, 0], "nothing to do"
+    assert server.command("EVAL", BURY.source, 6, *keys, *arguments, "one", 60_000) == [1, 1]
+    assert server.command("EVAL", BURY.source, 6, *keys, *arguments, "another", 60_000) == [0, 0], "nothing to do"
     assert len(server.command("SMEMBERS", f"{prefix}:n:{node}")) == 2
     three = await house.start()
     await house.until(lambda: not server.command("EXISTS", f"{prefix}:n:{node}"), "the rest is buried")

@@ -274,7 +274,7 @@ def test_a_user_who_leaves_without_an_entry_changes_nothing(scripts: Scripts) ->
     assert scripts.server.command("HGETALL", meta) != before
 
 
-def test_what_is_to_be_told_of_a_room_is_decided_once(scripts: Scripts) -> None:
+def test_a_room_that_is_open_is_decided_once(scripts: Scripts) -> None:
     """After a loss: what nodes say of a room is put together, and until it is decided no change is told."""
     for node in ("n1", "n2"):
         scripts.lease(node, LEASE)

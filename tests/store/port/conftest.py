@@ -15,8 +15,10 @@ from tests.support.postgres import PostgresServer
 from tidegate.contract import Resource
 from tidegate.core.rows.ports import Store
 from tidegate.hub.connector import Hub as Address
-from tidegate.store import open_store
+from tidegate.store import OpenedStore, Timeouts, open_store
 from tidegate.store.serving.store import PATIENCE_S
+from tidegate.store.serving.timeouts import TIMEOUTS
+from tidegate.store.serving.write_queue import WriteQueue
 from tidegate.store.sqlite.serving import feed as sqlite_feed
 
 
@@ -47,17 +49,17 @@ class Database:
         self.resources = resources
         """All that it has tables for."""
 
-    async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
-        return await open_store(self.url, resources)
+    async def open(self, resources: Mapping[str, Resource] = RESOURCES, timeouts: Timeouts = TIMEOUTS) -> OpenedStore:
+        return await open_store(self.url, resources, timeouts=timeouts)
 
 
 class SharedDatabase(Database):
     """A database whose change log a hub reads for workers; an SQLite file it also writes."""
 
-    async def open(self, resources: Mapping[str, Resource] = RESOURCES) -> Store:
+    async def open(self, resources: Mapping[str, Resource] = RESOURCES, timeouts: Timeouts = TIMEOUTS) -> OpenedStore:
         hub = Hub()
-        await hub.start(self.url, resources)
-        store: Any = await open_store(self.url, resources, hub=Address(hub.address, "worker 1"))
+        await hub.start(self.url, resources, timeouts=timeouts)
+        store: Any = await open_store(self.url, resources, timeouts=timeouts, hub=Address(hub.address, "worker 1"))
         close = store.close
 
         async def close_both(patience: float = PATIENCE_S) -> None:
@@ -66,7 +68,7 @@ class SharedDatabase(Database):
                 await hub.stop()
 
         store.close = close_both
-        opened: Store = store
+        opened: OpenedStore = store
         return opened
 
 
@@ -104,6 +106,23 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     with server.lent(template) as url, psycopg.connect(url, autocommit=True) as connection:
         kind = Database if request.param == "postgresql" else SharedDatabase
         yield kind(url, foreign.ForeignPostgres(connection), foreign.RESOURCES, feed)
+
+
+class WriteTime:
+    """How long writes may wait and take, in all stores. A test ends the short time before a write that has to be done.
+
+    Not the other way round: a short time that follows a long one is noticed when the long one is over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+@pytest.fixture
+def write_time(monkeypatch: pytest.MonkeyPatch) -> WriteTime:
+    time = WriteTime(0.3)
+    monkeypatch.setattr(WriteQueue, "_timeout", property(lambda queue: time.seconds, lambda queue, value: None), False)
+    return time
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.store.port.conftest import Database
+from tests.store.port.conftest import Database, WriteTime
 from tests.store.port.test_room_log import Logged, execute, gateway, message, refused, texts
+from tests.support.deadlines import DEADLINE_S
 from tests.support.waiting import until
 from tidegate.core.rooms.room import RoomRules
 from tidegate.core.rooms.room_log import ForgetRoom
-from tidegate.store import StoreError, Timeouts, backends, open_store
+from tidegate.store import StoreError, backends, open_store
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
 from tidegate.store.sqlite.serving.disk_reserve import DiskReserve
 from tidegate.store.sqlite.serving.write_health import WriteHealth
@@ -28,29 +29,22 @@ def locked(database: Database, *, begin: bool) -> None:
     connection.execute(LOCKS[database.kind] if begin else "ROLLBACK")
 
 
-async def test_a_message_that_waits_for_a_lock_is_refused_in_time_and_not_kept(database: Database) -> None:
-    store: Any = await open_store(database.url, database.resources, timeouts=Timeouts(write=0.3), durable=True)
-    logged = Logged(store, database)
-    await logged.keep("chat.1", "a")
-    locked(database, begin=True)
-    answers = [logged.log.append(message("chat.1", text)) for text in "bc"]
-    for answer in answers:
-        refusal = await refused(answer)
-        assert (refusal.code, refusal.retry_after) == ("unavailable", 1.0)
-    locked(database, begin=False)
-
-    async def kept() -> None:
-        while True:
-            try:
-                await logged.keep("chat.1", "d")
-            except Exception:  # the lock may be noticed to be gone a little later
-                await asyncio.sleep(0.01)
-            else:
-                return
-
-    await kept()
-    assert texts(await logged.page("chat.1")) == ["a", "d"]
-    await store.close()
+async def test_a_message_that_waits_for_a_lock_is_refused_in_time_and_not_kept(
+    database: Database, write_time: WriteTime
+) -> None:
+    short, write_time.seconds = write_time.seconds, DEADLINE_S
+    async with gateway(database) as logged:
+        await logged.keep("chat.1", "a")
+    write_time.seconds = short
+    async with gateway(database) as logged:
+        locked(database, begin=True)
+        for answer in [logged.log.append(message("chat.1", text)) for text in "bc"]:
+            refusal = await refused(answer)
+            assert (refusal.code, refusal.retry_after) == ("unavailable", 1.0)
+        write_time.seconds = DEADLINE_S
+        locked(database, begin=False)
+        await logged.keep("chat.1", "d")
+        assert texts(await logged.page("chat.1")) == ["a", "d"]
 
 
 async def test_what_is_under_way_at_a_stop_is_kept_or_refused(database: Database) -> None:

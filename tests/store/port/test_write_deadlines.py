@@ -11,14 +11,13 @@ import msgspec
 import pytest
 
 from tests.store.mutations import create, outcome, refusal
-from tests.store.port.conftest import AnyForeign, Database
+from tests.store.port.conftest import AnyForeign, Database, WriteTime
 from tests.support.deadlines import DEADLINE_S
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.rows.ports import Mutation
-from tidegate.store import OpenedStore, Timeouts, open_store
+from tidegate.store import OpenedStore, Timeouts
 from tidegate.store.serving.write_queue import BATCH
 
-TIMEOUT_S = 0.4
 SLOW_TRIGGER = {
     "sqlite": ["""CREATE TRIGGER slow AFTER INSERT ON boats WHEN NEW.code LIKE 'slow%' BEGIN
       SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n); END"""],
@@ -31,8 +30,8 @@ SLOW_TRIGGER = {
 
 
 @asynccontextmanager
-async def opened(database: Database, write: float = TIMEOUT_S) -> AsyncIterator[OpenedStore]:
-    store = await open_store(database.url, database.resources, timeouts=Timeouts(write=write))
+async def opened(database: Database, write: float = DEADLINE_S) -> AsyncIterator[OpenedStore]:
+    store = await database.open(database.resources, Timeouts(write=write))
     try:
         yield store
     finally:
@@ -54,23 +53,26 @@ def of(payer: Payer, code: str, **fields: Any) -> Mutation:
     return msgspec.structs.replace(create({"code": code}, **fields), payer=payer, user=payer.account)
 
 
-async def test_a_write_that_waits_too_long_is_refused_and_never_done(database: Database, foreign: AnyForeign) -> None:
+async def test_a_write_that_waits_too_long_is_refused_and_never_done(
+    database: Database, foreign: AnyForeign, write_time: WriteTime
+) -> None:
     async with opened(database) as store:
         with locked(database):
             async with asyncio.timeout(DEADLINE_S):
                 found = await asyncio.gather(*(outcome(store, of(Payer("a", "1"), f"c{n}")) for n in range(100)))
             assert found == ["unavailable"] * 100
             assert store.ledger.of_kind("writes") == 0
+        write_time.seconds = DEADLINE_S
         await store.write(create({"code": "after"}))
         assert set(foreign.tables()["boats"]) == {("after",)}, "what was refused is not done once the lock is gone"
 
 
 async def test_a_write_that_runs_too_long_is_undone_and_others_are_done(
-    database: Database, foreign: AnyForeign
+    database: Database, foreign: AnyForeign, write_time: WriteTime
 ) -> None:
     for statement in SLOW_TRIGGER[database.kind]:
         foreign.execute(statement)
-    async with opened(database) as store:
+    async with opened(database, write=write_time.seconds) as store:
         slow = asyncio.create_task(refusal(store, of(Payer("a", "1"), "slow")))
         await asyncio.sleep(0)
         others = [asyncio.create_task(outcome(store, of(Payer("b", "2"), f"c{n}"))) for n in range(3)]
@@ -81,6 +83,7 @@ async def test_a_write_that_runs_too_long_is_undone_and_others_are_done(
         assert "try again" in text
         assert set(found) <= {"done", "unavailable"}
         done = {(f"c{n}",) for n, each in enumerate(found) if each == "done"}
+        write_time.seconds = DEADLINE_S
         await store.write(create({"code": "after"}))
         assert set(foreign.tables()["boats"]) == done | {("after",)}
         assert store.healthy, "one mutation was slow, and the database is well"
@@ -134,13 +137,16 @@ async def test_what_waits_is_counted_and_limited(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["waits", "runs"])
-async def test_a_repetition_after_a_refusal_is_done_once(database: Database, foreign: AnyForeign, kind: str) -> None:
+async def test_a_repetition_after_a_refusal_is_done_once(
+    database: Database, foreign: AnyForeign, write_time: WriteTime, kind: str
+) -> None:
     repeated = create({"code": "a"}, idempotency_key="k", digest=b"k")
     async with opened(database) as store:
         with locked(database):
             before = [] if kind == "runs" else [asyncio.create_task(outcome(store, create({"code": "z"})))]
             assert (await refusal(store, repeated))[0] == "unavailable"
             await asyncio.gather(*before)
+        write_time.seconds = DEADLINE_S
         first = await store.write(repeated)
         assert await store.write(repeated) == first
     assert ("a",) in foreign.tables()["boats"]

@@ -46,6 +46,8 @@ class RedisUnderTest:
         self.name: str = server.kind
         self.prefix = prefix or free_prefix()
         self.engines: list[RedisEngine] = []
+        self.lease_times = TIMES
+        """Of the gateways that are started from now on."""
         self._server = server
         self._links: dict[RedisEngine, Path] = {}
         self._cut: set[RedisEngine] = set()
@@ -71,7 +73,7 @@ class RedisUnderTest:
     async def start(self, listener: EngineListener, rooms: Sequence[str]) -> RedisEngine:
         link = self._server.folder / f"gateway{next(_numbers)}"
         link.symlink_to(self._server.socket)
-        engine = await start(self.setup(f"unix://{link}", rooms))
+        engine = await start(self.setup(f"unix://{link}", rooms, self.lease_times))
         engine.listen(listener)
         self.engines.append(engine)
         self._links[engine] = link

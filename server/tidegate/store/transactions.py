@@ -67,6 +67,8 @@ class HandlerTransaction:
             raise
         self._lock = threading.Lock()
         self._over = False
+        self._ending = threading.Lock()
+        """Held by `abort`, so that its handler does not close the connection while that is being ended."""
 
     def remember(self, asked: AskedWithKey, reply: str) -> None:
         """Keep a reply in this transaction. Raises Refused where another one is kept under the key at this moment."""
@@ -85,17 +87,18 @@ class HandlerTransaction:
 
     def abort(self) -> None:
         """End it, in any thread, whatever its handler does. A commit that has begun goes on. May block for a moment."""
-        if not self._take():
-            return
-        try:
-            end_connection(self._database)
-        except Exception:  # the boundary: drivers fail in their own ways, and the connection is not used again
-            log.exception("the transaction of a handler could not be ended")
+        with self._ending:
+            if not self._take():
+                return
+            try:
+                end_connection(self._database)
+            except Exception:  # the boundary: drivers fail in their own ways, and the connection is not used again
+                log.exception("the transaction of a handler could not be ended")
         self._returned(self._database, False)
 
     def _finish(self, kind: type[BaseException] | None) -> None:
         if not self._take():
-            with suppress(Exception):  # it is broken already
+            with self._ending, suppress(Exception):  # it is broken already
                 raw(self._database).close()
             raise TransactionOver("the transaction was ended, because its handler was not waited for any more")
         clean = False

@@ -180,7 +180,8 @@ async def test_the_transaction_of_a_handler_that_is_not_waited_for_is_undone_whi
         try:
             add(call, text)  # on a busy machine this may be too late already
             go_on.wait(DEADLINE_S)
-            add(call, text)
+            while True:  # on a busy machine it is undone a little later
+                add(call, text)
         except Exception as error:
             after.append(type(error).__name__)
             raise

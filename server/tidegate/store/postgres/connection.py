@@ -69,7 +69,11 @@ def connect(url: str, settings: Mapping[str, str] = {}, home: str | None = None)
         keepalives_idle=30,
         tcp_user_timeout=15_000,
     )
-    prepare(connection, settings, home)
+    try:
+        prepare(connection, settings, home)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -98,6 +98,14 @@ FILES: Mapping[str, Any] = {
         "required": ["type", "text"],
         "additionalProperties": False,
     },
+    "client/play": {
+        "title": "Play",
+        "x-access": {"send": "anyone"},
+        "type": "object",
+        "properties": {"type": {"const": "play"}, "ref": REF, "key": {"type": "string", "enum": ["c", "d"]}},
+        "required": ["type"],
+        "additionalProperties": False,
+    },
     "types/tick": {"title": "Tick", "type": "integer"},
     "client/count": {
         "title": "Count",
@@ -144,6 +152,10 @@ def handlers() -> Gateway:
     def note(message: dict[str, Any]) -> None:
         if message["text"] == "fail":
             raise RuntimeError("the handler fails")
+
+    @gateway.on("play")
+    def play(message: dict[str, Any]) -> None:
+        """The key of a piano."""
 
     @gateway.on("count")
     async def count(message: dict[str, Any]) -> AsyncIterator[int]:

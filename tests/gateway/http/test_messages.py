@@ -120,6 +120,14 @@ async def test_idempotency_key_of_the_header_is_the_key_of_the_message(gateway: 
         assert (await anonymous.ask("POST", "/api/create", message, Idempotency_Key="k-1")).status == 401
 
 
+async def test_idempotency_key_is_refused_where_the_message_would_be_handled_again(client: Http) -> None:
+    assert (await client.post("play", key="c")).status == 200
+    for kind, body in (("play", {}), ("note", {"text": "x"})):
+        refused = await client.ask("POST", f"/api/{kind}", body, Idempotency_Key="c")
+        assert refused.status == 400
+        assert "takes no Idempotency-Key" in refused.json["message"]
+
+
 async def test_token_is_looked_at_again_when_it_changes_or_has_expired(gateway: Inside) -> None:
     async with http(gateway, token("1", ttl=1.2)) as client:
         assert (await client.post("buy", amount=1)).json["by"] == "1"

@@ -18,6 +18,9 @@ from tidegate_protocol import Violation
 
 Message = dict[str, Any]
 KEY_HEADER = "idempotency-key"
+NO_KEY = (
+    "this message takes no Idempotency-Key: it would be handled again; types/idempotency_key is the schema of `key`"
+)
 CONDITIONS = ("if-match", "if-none-match")
 NO_CONDITION: frozenset[str] = frozenset()
 JSON = frozenset({"application/json"})
@@ -54,6 +57,7 @@ class MessageOperation:
     def __init__(self, contract: Contract, message_type: str) -> None:
         rules = contract.custom_messages.get(message_type)
         self.answers = JSON if rules is None or rules.part is None else JSON_OR_LINES
+        self._has_key = rules is None or rules.keyed
         self._contract = contract
         self._type = message_type
 
@@ -65,6 +69,8 @@ class MessageOperation:
                 text = "is not part of a body: the path names the type, and the response is the reply"
                 fault = Violation(pointer=f"/{name}", keyword="additionalProperties", message=text)
                 raise Refused("invalid_message", text, pointer=f"/{name}", keyword=fault.keyword, errors=(fault,))
+        if KEY_HEADER in head.headers and not self._has_key:
+            raise Refused("invalid_message", NO_KEY)
         with_key(head, message)
         message["type"] = self._type
         return message

@@ -209,6 +209,22 @@ async def test_limits_of_the_role_end_no_start(url: str) -> None:
         run(url, f'ALTER ROLE "{role}" IN DATABASE "{url.rpartition("/")[2]}" RESET ALL')
 
 
+async def test_a_gateway_that_stands_still_in_a_transaction_holds_no_other_one_up(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connecting.SETTINGS["idle_in_transaction_session_timeout"] == "10000"
+    monkeypatch.setitem(connecting.SETTINGS, "idle_in_transaction_session_timeout", "300")
+    await (await started(setup(url, prefix="shop"))).aclose()
+    frozen = await connecting.connect(url, "frozen")
+    async with frozen.cursor() as cursor:
+        await cursor.execute("BEGIN")
+        await cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock_number("shop")])
+        engine = await started(setup(url, prefix="shop"))
+        assert await engine.present("room", "ada", PresenceEntry("Ada", 1, "online", 1)) == "occupied"
+        await engine.aclose()
+    await frozen.close()
+
+
 class Pooled:
     """What PgBouncer makes of two connections in the mode `transaction`, where one server connection is enough."""
 

@@ -23,6 +23,8 @@ CONNECT_S = 5
 LOCK_MS = 800
 """How long a statement waits for a lock, of another program for example; shorter than a publish is held."""
 STATEMENT_MS = 5000
+IDLE_MS = 10_000
+"""How long a gateway may stand still in a transaction, which may hold the lock of all gateways."""
 HEARD_S = 5.0
 """How long the test of LISTEN waits."""
 SETTINGS = {
@@ -33,7 +35,7 @@ SETTINGS = {
     "lock_timeout": str(LOCK_MS),
     "statement_timeout": str(STATEMENT_MS),
     "idle_session_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
+    "idle_in_transaction_session_timeout": str(IDLE_MS),
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "standard_conforming_strings": "on",

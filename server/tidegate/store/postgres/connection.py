@@ -48,6 +48,10 @@ SETTINGS = {
 }
 
 
+# A limit that a person set for other programs may be too short for the way to the server and back. A longer one stays.
+_IDLE = "idle_in_transaction_session_timeout"
+_IDLE_LIMIT = f"""CASE WHEN current_setting('{_IDLE}')::interval BETWEEN '1ms' AND '1min'
+THEN '1min' ELSE current_setting('{_IDLE}') END"""
 # Resolved once: a schema that is made later, such as one of the role's name ("$user"), hides no table. Temporary tables
 # come last, for those that a trigger makes. pg_catalog stays first, as it is when a search_path does not name it.
 _SEARCH_PATH = """concat_ws(', ', (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)
@@ -79,7 +83,8 @@ def connect(url: str, settings: Mapping[str, str] = {}, home: str | None = None)
 
 def prepare(connection: Connection, settings: Mapping[str, str] = {}, home: str | None = None) -> None:
     """Give a new connection the settings that Tidegate relies on."""
-    asked = {name: f"'{value}'" for name, value in (SETTINGS | dict(settings)).items()} | {"search_path": _SEARCH_PATH}
+    asked = {name: f"'{value}'" for name, value in (SETTINGS | dict(settings)).items()}
+    asked |= {"search_path": _SEARCH_PATH, _IDLE: _IDLE_LIMIT}
     connection.execute(
         "SELECT " + ", ".join(f"set_config('{name}', {value}, false)" for name, value in asked.items()), [home]
     )

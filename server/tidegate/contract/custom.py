@@ -17,8 +17,8 @@ APPLICATION = "app:"
 """How the codes of an application's own errors begin on the wire."""
 
 
-IDEMPOTENCY_KEY = {"$ref": "#/$defs/IdempotencyKey"}
-"""The property `key` of a message that has one, in the bundle."""
+IDEMPOTENCY_KEY = "#/$defs/IdempotencyKey"
+"""What the property `key` of a message that has one refers to, in the bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,13 @@ def custom_message(item: Definition, compiler: Compiler) -> CustomMessageRules:
     return CustomMessageRules(
         access=item.schema.get("x-access", {}),
         reply=item.reply or ACKNOWLEDGEMENT,
-        keyed=item.schema.get("properties", {}).get("key") == IDEMPOTENCY_KEY,
+        keyed=_is_key(item.schema.get("properties", {}).get("key")),
         timeout=item.schema.get("x-timeout"),
         part=None if item.part is None else compiler.named(item.part),
         refusals={name: compiler.named(key) for name, key in item.refusals.items()},
     )
+
+
+def _is_key(schema: Any) -> bool:
+    """Whether a property is the idempotency key; a description may stand beside the reference."""
+    return isinstance(schema, dict) and schema.get("$ref") == IDEMPOTENCY_KEY

@@ -49,10 +49,15 @@ def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples
         "summary": about.split(". ")[0].rstrip(".") + "." if about else name,
         "description": f"{about} {_IN_ROOMS}".strip() if in_room else about,
         "security": security(item.schema.get("x-access", {}).get("send") if not item.protocol else None),
-        **({"parameters": [idempotency_key()]} if "key" in properties else {}),
+        **({"parameters": [idempotency_key()]} if _is_key(properties.get("key")) else {}),
         "requestBody": {"required": True, "content": {JSON: body}},
         "responses": {"200": answer, **refused()},
     }
+
+
+def _is_key(schema: object) -> bool:
+    """Whether the property `key` is the idempotency key."""
+    return isinstance(schema, dict) and schema.get("$ref") == "#/$defs/IdempotencyKey"
 
 
 def _reply(item: Definition | None) -> JsonObject:

@@ -86,6 +86,7 @@ FILES: Mapping[str, Any] = {
             "type": {"const": "buy"},
             "ref": REF,
             "amount": {"type": "integer", "minimum": 1, "maximum": 10},
+            "key": {"$ref": "../types/idempotency_key.schema.json", "description": "Buys once."},
         },
         "required": ["type", "amount"],
         "additionalProperties": False,

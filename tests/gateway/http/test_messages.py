@@ -120,6 +120,12 @@ async def test_idempotency_key_of_the_header_is_the_key_of_the_message(gateway: 
         assert (await anonymous.ask("POST", "/api/create", message, Idempotency_Key="k-1")).status == 401
 
 
+async def test_own_message_with_a_key_is_handled_once(client: Http) -> None:
+    first = await client.ask("POST", "/api/buy", {"amount": 1}, Idempotency_Key="own-1")
+    other = await client.ask("POST", "/api/buy", {"amount": 2}, Idempotency_Key="own-1")
+    assert (first.status, other.status, other.json["code"]) == (200, 409, "conflict")
+
+
 async def test_idempotency_key_is_refused_where_the_message_would_be_handled_again(client: Http) -> None:
     assert (await client.post("play", key="c")).status == 200
     for kind, body in (("play", {}), ("note", {"text": "x"})):

@@ -33,6 +33,13 @@ def document(folder: Path) -> dict[str, Any]:
     return openapi(schema.bundle(schema.load(folder)))
 
 
+def test_only_messages_with_an_idempotency_key_take_the_header(tmp_path: Path) -> None:
+    paths = document(application.write(tmp_path))["paths"]
+    taking = {path for path, methods in paths.items() if "Idempotency-Key" in json.dumps(methods.get("post", {}))}
+    assert taking >= {"/api/create", "/api/update", "/api/delete", "/api/message", "/api/buy"}
+    assert not taking & {"/api/play", "/api/note", "/api/list"}
+
+
 def test_every_path_of_the_api_is_described_and_no_other(tmp_path: Path) -> None:
     for folder in (ROOT / "schema", application.write(tmp_path)):
         contract = Contract(schema.bundle(schema.load(folder)))
@@ -67,7 +74,7 @@ def test_keys_of_several_properties_and_own_messages_are_described(tmp_path: Pat
         "path.slug": "$response.body#/slug",
     }
     buy = described["paths"]["/api/buy"]["post"]
-    assert set(buy["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"amount"}
+    assert set(buy["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"amount", "key"}
     assert buy["security"] == [{"token": []}]
     assert "links" in described["paths"]["/api/resources/things"]["post"]["responses"]["201"]
 

@@ -92,7 +92,7 @@ test-quick: setup-tests ## run the Python tests that start no process and are no
 
 # What depends on the loop: sockets, buffers, backpressure, stops, the hub's lines, and both databases.
 UVLOOP_TESTS = tests/transport tests/gateway/test_slow_readers.py tests/gateway/test_large_answers.py \
-  tests/hub/test_two_workers.py tests/e2e/test_stop.py tests/e2e/test_rows_live.py
+  tests/hub tests/clients/test_sync.py tests/e2e/test_stop.py tests/e2e/test_rows_live.py
 
 test-uvloop: setup-tests ## run the tests of sockets, backpressure, stops and both databases with uvloop
 	$(PYTEST) --usual --loop uvloop $(UVLOOP_TESTS)

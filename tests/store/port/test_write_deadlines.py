@@ -13,10 +13,11 @@ import pytest
 from tests.store.mutations import create, outcome, refusal
 from tests.store.port.conftest import AnyForeign, Database, WriteTime
 from tests.support.deadlines import DEADLINE_S
+from tests.support.waiting import until
 from tidegate.core.budgets.payer import Payer
 from tidegate.core.rows.ports import Mutation
 from tidegate.store import OpenedStore, Timeouts
-from tidegate.store.serving.write_queue import BATCH
+from tidegate.store.serving.write_queue import BATCH, WriteQueue
 
 SLOW_TRIGGER = {
     "sqlite": ["""CREATE TRIGGER slow AFTER INSERT ON boats WHEN NEW.code LIKE 'slow%' BEGIN
@@ -98,9 +99,19 @@ async def test_no_timeout_lets_a_write_wait_for_the_lock(database: Database) -> 
         assert (await waiting).rows[0]["code"] == "a"
 
 
-async def test_an_account_with_many_writes_delays_another_by_a_transaction_or_two(database: Database) -> None:
+async def test_an_account_with_many_writes_delays_another_by_a_transaction_or_two(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flood, innocent = Payer("user flood", "1"), Payer("user other", "2")
     order: list[str] = []
+    queued: list[Any] = []
+    submit = WriteQueue.submit
+
+    def noted(queue: WriteQueue, job: Any, *arguments: Any) -> asyncio.Future[Any]:
+        queued.append(job)
+        return submit(queue, job, *arguments)
+
+    monkeypatch.setattr(WriteQueue, "submit", noted)
 
     async def note(store: OpenedStore, mutation: Mutation) -> None:
         await store.write(mutation)
@@ -112,7 +123,7 @@ async def test_an_account_with_many_writes_delays_another_by_a_transaction_or_tw
             await asyncio.sleep(0)
             # Of the same writing thread in PostgreSQL, where users are spread over several.
             last = asyncio.create_task(note(store, msgspec.structs.replace(of(innocent, "other"), user=flood.account)))
-            await asyncio.sleep(0)
+            await until(lambda: len(queued) == len(first) + 1)
         async with asyncio.timeout(DEADLINE_S):
             await asyncio.gather(*first, last)
     assert order.index("other") <= 3 * BATCH

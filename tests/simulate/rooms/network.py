@@ -177,12 +177,18 @@ class Network:
         """The gateway in whose tasks the code runs."""
         self.frozen = False
         """The server does not answer: it sleeps, or the network is silent."""
+        self._killed: set[str] = set()
 
-    async def connect(self, made: Callable[[], asyncio.Protocol]) -> tuple[ServerLine, asyncio.Protocol]:
-        """As `create_connection` of an event loop."""
+    async def connect(self) -> None:
+        """Reach the server. Raises ConnectionRefusedError."""
         await asyncio.sleep(self.delay)
         if self.server.down:
             raise ConnectionRefusedError("the server is down")
+
+    def line(self, made: Callable[[], asyncio.Protocol]) -> tuple[ServerLine, asyncio.Protocol]:
+        """As `create_connection` of an event loop, once the server is reached."""
+        if self.caller.get() in self._killed:
+            raise ConnectionRefusedError("a process that was killed connects no more")
         protocol = made()
         line = ServerLine(self, protocol, self._loop, self._chance)
         protocol.connection_made(line)
@@ -190,6 +196,7 @@ class Network:
 
     def forget(self, owner: str) -> None:
         """A gateway's process was killed."""
+        self._killed.add(owner)
         for line in [line for line in self.lines if line.owner == owner]:
             line.forget()
             self.lines.remove(line)
@@ -223,10 +230,12 @@ class NetworkedLoop(SimulatedLoop):
     async def create_connection(  # type: ignore[override]  # as asyncio's, for one server
         self, made: Callable[[], asyncio.Protocol], host: Any = None, port: Any = None, *, ssl: Any = None
     ) -> tuple[ServerLine, asyncio.Protocol]:
-        return await self.network.connect(made)
+        await self.network.connect()
+        return self.network.line(made)
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """The socket takes no part, but has a peer of this user: `create_unix_connection` connects."""
+        """The socket has a peer of this user. What is said goes over the line of `create_unix_connection`."""
+        await self.network.connect()
         ours, theirs = socket.socketpair()
         with ours, theirs:
             os.dup2(ours.fileno(), sock.fileno())
@@ -235,4 +244,4 @@ class NetworkedLoop(SimulatedLoop):
         self, made: Callable[[], asyncio.Protocol], path: Any = None, *, sock: socket.socket
     ) -> tuple[ServerLine, asyncio.Protocol]:
         sock.close()
-        return await self.network.connect(made)
+        return self.network.line(made)

@@ -43,7 +43,12 @@ SHORTEST_S, LONGEST_S = 0.05, 2.0
 """Between attempts to connect."""
 ATTEMPT_S = 75.0
 """How long an attempt to connect may take: longer than what the database itself allows for its parts."""
-NO_BEAT = Counted(log, logging.WARNING, "the engine's database does not take that this gateway lives (%s): %s")
+NO_BEAT = Counted(
+    log,
+    logging.WARNING,
+    "the engine's database does not take that this gateway lives (%s): %s",
+    name="engine_beat_refused",
+)
 
 
 class Upkeep:

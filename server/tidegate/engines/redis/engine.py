@@ -58,6 +58,7 @@ EVICTS = Counted(
     logging.WARNING,
     "the engine's server deletes keys when it is full (maxmemory-policy %s), among them who is present in rooms; set "
     "maxmemory-policy noeviction, and messages are refused instead",
+    name="engine_evicts",
 )
 START_S = 5.0
 """How long a gateway that starts waits for the server. Without it, it starts and is not ready."""

@@ -24,7 +24,9 @@ from tidegate.engines.redis.urls import Address, Target
 from tidegate.engines.setup import EngineError
 
 log = logging.getLogger("tidegate.engine")
-ENDED = Counted(log, logging.WARNING, "the connection to the engine's server %s ended: %s")
+ENDED = Counted(
+    log, logging.WARNING, "the connection to the engine's server %s ended: %s", name="engine_connection_ended"
+)
 
 CONNECT_S = 5.0
 """How long a connection may take until it can be used."""

@@ -109,7 +109,18 @@ def test_a_second_loss_lengthens_the_time_and_makes_no_news_of_what_was_not_told
     occupancy.said("new")
     occupancy.took("new", "bob", present=True)
     clock.now += 8
-    assert occupancy.find_out(10) == {("new", "bob")}
+    assert occupancy.find_out(10) == {("new", "bob"), ("r", "ada")}
     assert [occupancy.said(room) for room in ("r", "new")] == [(10_000, True), (10_000, False)]
     clock.now += 9
     assert occupancy.to_decide() == []
+
+
+def test_what_a_gateway_knows_of_an_open_room_is_said_after_each_loss_also_where_its_users_are_gone() -> None:
+    occupancy, _, _ = at()
+    occupancy.took("r", "ada", present=True)
+    for _ in range(3):
+        assert occupancy.find_out(10) == {("r", "ada")}
+        assert occupancy.said("r") == (10_000, True)
+        occupancy.took("r", "ada", present=False)
+    occupancy.decided("r", "vacated")
+    assert occupancy.find_out(10) == set()

@@ -28,6 +28,8 @@ class OwnOccupancy:
         """Rooms and users of this gateway that the server has. A later change of one may be under way."""
         self._open: dict[str, bool] = {}
         """The rooms that are to be decided. True: this gateway knows that the room was told to be occupied."""
+        self._lost: dict[str, str] = {}
+        """Of each of these rooms in which the server had a user of this gateway, one such user, who may be gone."""
         self._has: set[str] = set()
         """The rooms among them of which the server has a word of this gateway since it lost everything."""
         self._until = float("-inf")
@@ -48,12 +50,13 @@ class OwnOccupancy:
         What else is said in the next `seconds` is about rooms that are to be decided, too.
         """
         lost, self._had = self._had, set()
-        for room, _ in lost:
+        for room, user in lost:
             # Where the room was to be decided already, it was not told what the server had of it since.
             self._open.setdefault(room, True)
+            self._lost.setdefault(room, user)
         self._until = self._clock() + seconds
         self._has.clear()
-        return lost
+        return lost | self._lost.items()
 
     def said(self, room: str) -> tuple[int, bool]:
         """To go with what is said of a user: for how many milliseconds gateways still find out what was told about the
@@ -77,6 +80,7 @@ class OwnOccupancy:
     def decided(self, room: str, change: Occupancy) -> None:
         """The server says what has to be told about a room."""
         self._open.pop(room, None)
+        self._lost.pop(room, None)
         self._has.discard(room)
         self.came(room, change)
 

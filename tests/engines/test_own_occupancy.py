@@ -115,7 +115,7 @@ def test_a_second_loss_lengthens_the_time_and_makes_no_news_of_what_was_not_told
     assert occupancy.to_decide() == []
 
 
-def test_what_a_gateway_knows_of_an_open_room_is_said_after_each_loss_also_where_its_users_are_gone() -> None:
+def test_what_a_gateway_knows_about_an_open_room_is_said_after_each_loss_also_where_its_users_are_gone() -> None:
     occupancy, _, _ = at()
     occupancy.took("r", "ada", present=True)
     for _ in range(3):

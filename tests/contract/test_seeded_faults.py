@@ -335,7 +335,6 @@ def test_without_a_fault_the_same_messages_find_nothing(tmp_path: Path) -> None:
     with gateway_in_a_thread(tmp_path) as address, CheckClient(address.url, address.token, 10.0) as client:
         judge = Judge(Oracle(SCHEMAS), handlers=False)
         fuzzer = Fuzzer(SCHEMAS, client, judge, only=("/ping", "/leave", "/list/users"))
-        while not fuzzer.tally.violations and fuzzer.tally.accepted <= 10:
-            tally = fuzzer.run(1.0)
-    assert tally.violations == []
-    assert tally.refused > 10
+        while not fuzzer.tally.violations and min(fuzzer.tally.accepted, fuzzer.tally.refused) <= 10:
+            fuzzer.run(1.0)
+    assert fuzzer.tally.violations == []

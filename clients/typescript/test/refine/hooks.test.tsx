@@ -163,6 +163,8 @@ describe("writes", () => {
     const shows = (expected: string[]) =>
       eventually(() => expect(titles(hooks.current.list.result.data)).toEqual(expected));
     const values = (title: string) => ({ user_id: user, title: `writes ${title}` });
+    // Before that the page shows no rows either, and what is written meanwhile may be missing in the first answer.
+    await eventually(() => expect(hooks.current.list.query.isSuccess).toBe(true));
     await shows([]);
     const call = async <T,>(write: () => Promise<T>) => {
       let result: T | undefined;

@@ -90,7 +90,7 @@ async def test_a_broken_connection_is_ended_by_its_transport() -> None:
     transport.pause_reading()  # so that writing is what finds the end
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
-    writer.write(b"to nobody")
+    writer.write(b"to a connection that was reset")
     writer.write(b"again")
     await until(lambda: line.ended)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests.support.document import Reader, blocks
 from tests.support.gateway import ROOT
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.terminal import CTRL_C
 
@@ -21,10 +21,7 @@ TUTORIAL = ROOT / "docs" / "tutorial"
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        found: int = listener.getsockname()[1]
-        return found
+    return free_port()
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
 from tests.support.gateway import ROOT, clean_environment
+from tests.support.ports import free_port
 
 NOBODY = 65534
 FOR_PACKAGES_S = 600
@@ -65,7 +65,7 @@ class Checkout:
         """`make run` until it has served the page at /; returns the seconds that took, and ends the gateway."""
         start = time.monotonic()
         process = subprocess.Popen(
-            ["make", "run", f"PORT={_free_port()}", *options],
+            ["make", "run", f"PORT={free_port()}", *options],
             cwd=self.folder,
             env=self._environment(),
             stdout=subprocess.PIPE,
@@ -110,10 +110,3 @@ def _tracked() -> list[str]:
     git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

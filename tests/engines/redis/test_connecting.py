@@ -125,7 +125,8 @@ async def test_a_gateway_starts_without_its_server_and_serves_when_it_is_there(
 
 
 async def test_a_cluster_and_a_sentinel_are_no_server_of_rooms() -> None:
-    options = ("--cluster-enabled", "yes")
+    # By itself the server would take its own port + 10,000 for the bus, which a connection of any program may have.
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     with running("valkey", *options) as cluster, pytest.raises(EngineError, match="which is not supported"):
         await start(RedisUnderTest(cluster).setup(cluster.url))
     with running("redis", mode="sentinel") as sentinel, pytest.raises(EngineError, match=r"write redis\+sentinel"):

@@ -5,7 +5,7 @@ local key, refused, other = KEYS[1], {}, ''
 local function try(command, ...)
   local reply = redis.pcall(command, ...)
   local said = type(reply) == 'table' and reply.err or ''
-  if string.find(said, 'permission') or string.find(said, 'NOPERM') or string.find(said, "can't run this command") then
+  if string.find(said, 'permission') or string.find(said, 'NOPERM') or string.find(said, "executing the script can't") then
     refused[#refused + 1] = string.lower(command)
   elseif other == '' then
     other = said

@@ -5,7 +5,8 @@ the answer was lost with its connection, or what the gateway said was written la
 
 Where the engine's server lost everything, it does not know which rooms were told to be occupied. Each gateway knows it
 of rooms in which the server had a user of this gateway. For a while (`find_out`) gateways say it with their users, and
-the server tells no change of such a room; then any of them asks what has to be told (`decide`).
+the server tells no change of such a room; then any of them asks what has to be told (`decide`). From then on the server
+knows what was told, and a gateway that comes back later with what it knows changes nothing.
 Invariant: a room of which a gateway says nothing more has no part in what is to be found out.
 """
 
@@ -15,6 +16,9 @@ import asyncio
 from collections.abc import Callable
 
 from tidegate.core.rooms.ports import EngineListener, Occupancy
+
+DECIDED_S = 600.0
+"""For how long the server remembers that a room was decided. A gateway that is back later may tell a change again."""
 
 
 class OwnOccupancy:

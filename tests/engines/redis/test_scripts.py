@@ -44,6 +44,7 @@ class Scripts:
         *,
         last: bool = False,
         told: tuple[int, int] = (0, 0),
+        history: str = "h1",
     ) -> bytes:
         """`name`: of a change that is made again. `last`: the node has no user in the room any more. `told`: for how
         long it is open what was told about the room, and whether the node knows that it was told to be occupied.
@@ -51,14 +52,19 @@ class Scripts:
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
         keys += self.of(room, CHANGE, TOLD)
         channel = self.keys.of_room(room, CHANNEL)
-        named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000, *told)
+        named = (name or f"{node} {time.monotonic_ns()}", int(bool(name)), 60_000, *told, history)
         reply: bytes = self.run(PRESENT, keys, node, field(node, user), entry, room, channel, int(last), GRACE, *named)
         return reply
 
-    def to_decide(self) -> list[bytes]:
-        """The keys of a decision about the room r."""
+    def decide(self, name: str, kept: str = "kept", history: str = "h1") -> Any:
+        """About the room r. `kept`: how a node names what the server keeps; its right name is "kept"."""
         self.server.command("SET", self.keys.kept, "kept")
-        return [*self.of("r", PRESENCE, TOLD, CHANGE), self.keys.kept]
+        keys = [*self.of("r", PRESENCE, TOLD, CHANGE), self.keys.kept]
+        return self.run(DECIDE, keys, name, 60_000, kept, history, 60_000)
+
+    def is_over(self, told: str) -> None:
+        """The room r was `told` so before the loss, as far as nodes know, and their time to say so is over."""
+        self.server.command("SET", *self.of("r", TOLD), f"{told} 1")
 
     def bury(self, node: str, room: str = "r", by: str = "n9") -> tuple[int, bool]:
         """How many entries there were, and whether the room was vacated."""
@@ -278,31 +284,66 @@ def test_a_room_that_is_open_is_decided_once(scripts: Scripts) -> None:
     """After a loss: what nodes say of a room is put together, and until it is decided no change is told."""
     for node in ("n1", "n2"):
         scripts.lease(node, LEASE)
-    keys, long, short = scripts.to_decide(), (60_000, 0), (1, 1)
-    assert scripts.run(DECIDE, keys, "d0", 60_000, "kept") == b"", "nothing is open"
+    long, short = (60_000, 0), (1, 1)
+    assert scripts.decide("d0") == b"", "nothing is open"
     assert scripts.present("n1", "u", told=long) == b"open"
-    assert scripts.run(DECIDE, keys, "d1", 60_000, "kept") > 50_000
+    assert scripts.decide("d1") > 50_000
     assert scripts.present("n2", "v", b"", told=short) == b"open", "the last user of another node is gone"
     assert scripts.present("n1", "u", b"") == b"open"
-    told, ends = scripts.server.command("GET", keys[1]).split()
+    told, ends = scripts.server.command("GET", *scripts.of("r", TOLD)).split()
     assert told == b"occupied" and int(ends) > time.time() * 1000 + 50_000, "the later end counts"
-    scripts.server.command("SET", keys[1], b"occupied 1")
+    scripts.is_over("occupied")
     scripts.lease("n1", -GRACE - 1)
     assert scripts.bury("n1") == (0, False), "nor does a burial tell it"
     for _ in range(2):
-        assert scripts.run(DECIDE, keys, "d1", 60_000, "kept") == b"vacated", "also where the answer was lost"
-    assert scripts.run(DECIDE, keys, "d2", 60_000, "kept") == b"", "another node"
+        assert scripts.decide("d1") == b"vacated", "also where the answer was lost"
+    assert scripts.decide("d2") == b"", "another node"
     assert scripts.present("n2", "w") == b"occupied"
-    assert scripts.run(DECIDE, keys, "d3", 60_000, "earlier") == 1, "lost again: it is not decided"
+    assert scripts.decide("d3", kept="earlier") == 1, "lost again: it is not decided"
 
 
 @pytest.mark.parametrize(("told", "change"), [("vacated", b"occupied"), ("occupied", b"")])
 def test_a_room_with_users_is_told_where_that_is_new(scripts: Scripts, told: str, change: bytes) -> None:
     scripts.lease("n1", LEASE)
     scripts.present("n1", "u")
-    keys = scripts.to_decide()
-    scripts.server.command("SET", keys[1], f"{told} 1")
-    assert scripts.run(DECIDE, keys, "d", 60_000, "kept") == change
+    scripts.is_over(told)
+    assert scripts.decide("d") == change
+
+
+@pytest.mark.parametrize("told", ["vacated", "occupied"])
+@pytest.mark.parametrize("user", [b"{}", b""])
+def test_a_node_that_says_later_what_it_knows_does_not_open_a_decided_room(
+    scripts: Scripts, told: str, user: bytes
+) -> None:
+    """Unless the server lost something after the decision, which its history shows."""
+    scripts.lease("n1", LEASE)
+    if told == "vacated":
+        scripts.present("n1", "u")
+    scripts.is_over(told)
+    assert scripts.decide("d1") == (b"occupied" if told == "vacated" else b"vacated")
+    change = b"occupied" if told == "occupied" and user else b""
+    assert scripts.present("n1", "v", user, told=(1, 1)) == change
+    assert scripts.decide("d2") == b""
+    assert scripts.present("n1", "v", user, told=(1, 1), history="h2") == b"open"
+
+
+def test_a_burial_tells_that_a_decided_room_is_vacated(scripts: Scripts) -> None:
+    scripts.lease("n1", LEASE)
+    scripts.present("n1", "u")
+    scripts.is_over("occupied")
+    assert scripts.decide("d") == b""
+    scripts.lease("n1", -GRACE - 1)
+    assert scripts.bury("n1") == (1, True)
+
+
+def test_a_decision_without_anything_that_a_node_knew_can_be_opened_by_a_node_that_knows(scripts: Scripts) -> None:
+    """It was told to be occupied, which the decision did not know, and has no user."""
+    scripts.lease("n1", LEASE)
+    scripts.is_over("vacated")
+    assert scripts.decide("d1") == b""
+    assert scripts.present("n1", "u", b"", told=(1, 1)) == b"open"
+    scripts.is_over("occupied")
+    assert scripts.decide("d2") == b"vacated"
 
 
 def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:

@@ -100,3 +100,38 @@ async def a_room_of_a_new_user_that_leaves_again_is_not_told(house: House) -> No
     one.say("new", 0)
     await everything_is_told(house, two)
     await house.until(lambda: of_the_room(house) in ([], [OCCUPIED, VACATED]), "both changes or none")
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
+async def a_gateway_that_comes_back_after_the_decision_occupies_a_room_that_was_vacated(house: House) -> None:
+    """It still takes the room for occupied, as it was told before the loss."""
+    late, other = await house.two()
+    for gateway in (late, other):
+        gateway.say("a")
+    await house.until(lambda: of_the_room(house) == [OCCUPIED], "it is occupied")
+    for gateway in (late, other):
+        await house.under.cut(gateway.engine)
+    other.say("a", 0)
+    await house.under.restart_empty()
+    await house.under.heal(other.engine)
+    await house.until(lambda: of_the_room(house) == [OCCUPIED, VACATED], "it is vacated")
+    await house.under.heal(late.engine)
+    await house.until(lambda: of_the_room(house) == [OCCUPIED, OCCUPIED, VACATED], "it is occupied again")
+    await everything_is_told(house, other)
+    late.say("a", 0)
+    await house.until(lambda: of_the_room(house) == [OCCUPIED, OCCUPIED, VACATED, VACATED], "it is vacated again")
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT, Ability.KILL)
+async def a_decided_room_is_vacated_when_the_gateway_with_its_last_user_is_lost(house: House) -> None:
+    one, two = await house.two()
+    for gateway in (one, two):
+        gateway.say("a")
+    await house.until(lambda: of_the_room(house) == [OCCUPIED], "it is occupied")
+    await house.under.cut(one.engine)
+    one.say("a", 0)
+    await house.under.restart_empty()
+    await house.under.heal(one.engine)
+    await everything_is_told(house, one)
+    await house.under.kill(two.engine)
+    await house.until(lambda: of_the_room(house) == [OCCUPIED, VACATED], "it is vacated")

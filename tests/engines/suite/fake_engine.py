@@ -258,7 +258,7 @@ class FakeEngine:
         self._occupancy.came(room, change)
 
     def _left_open(self, room: str) -> None:
-        if room in self._server.told:
+        if self._server.is_open(room):
             self._occupancy.left_open(room)
 
     def _keep_open(self, room: str) -> None:

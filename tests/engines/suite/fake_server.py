@@ -21,6 +21,7 @@ from tidegate.engines.texts import Halves, whole
 from tidegate_protocol import RoomPosition
 
 KEY_S = 300.0
+DECIDED = "decided"
 
 
 class Gateway(Protocol):
@@ -62,7 +63,7 @@ class Server:
         self.changes: dict[tuple[str, int], Occupancy] = {}
         """What requests of gateways changed, by gateway and number."""
         self.told: dict[str, tuple[str, float]] = {}
-        """What was told about rooms before everything was lost, and until when that is open."""
+        """What was told about rooms before everything was lost, and until when that is open; or that it was decided."""
         self.leases: dict[str, float] = {}
         self.gateways: dict[str, Gateway] = {}
         """Those that are connected, by node."""
@@ -134,17 +135,25 @@ class Server:
 
     def keep_open(self, name: str, seconds: float, *, occupied: bool) -> None:
         told, end = self.told.get(name, ("vacated", 0.0))
-        self.told[name] = "occupied" if occupied else told, max(end, self.now + seconds)
+        if told != DECIDED:
+            self.told[name] = "occupied" if occupied else told, max(end, self.now + seconds)
 
     def decide(self, name: str) -> tuple[bool, Occupancy]:
         """Whether it is decided, and what is to be told about the room."""
-        told, end = self.told.get(name, ("", 0.0))
-        if end > self.now:
-            return False, None
+        told, end = self.told.get(name, (DECIDED, 0.0))
+        if told == DECIDED or end > self.now:
+            return told == DECIDED, None
         now = "occupied" if self.presence.get(name) else "vacated"
-        if self.told.pop(name, None) is None or now == told:
+        if told == now == "vacated" or "decisions are forgotten" in self.faults:
+            del self.told[name]  # no gateway has said anything that a later one could contradict
+        else:
+            self.told[name] = DECIDED, end
+        if now == told:
             return True, None
         return True, "occupied" if now == "occupied" else "vacated"
+
+    def is_open(self, name: str) -> bool:
+        return name in self.told and self.told[name][0] != DECIDED
 
     def present_once(self, number: int, name: str, node: str, user: str, entry: PresenceEntry | None) -> Occupancy:
         """As `present`. What it changed is kept under `number`, for a gateway whose answer is lost."""
@@ -161,7 +170,7 @@ class Server:
         for listening in self.subscribed.get(name, ()):
             if listening != node and (gateway := self.gateways.get(listening)) is not None:
                 gateway.entry(name, node, user, entry)
-        if before != bool(entries) and name not in self.told:
+        if before != bool(entries) and not self.is_open(name):
             return "occupied" if entries else "vacated"
         return "occupied" if "occupied twice" in self.faults and entry is not None else None
 
@@ -230,6 +239,7 @@ class Server:
     def promoted(self, copied: Any) -> None:
         self._lines_end()
         self.rooms, self.keys, self.presence, self.leases = copied
+        self.told = {}
 
     def _lines_end(self) -> None:
         self.generation += "one generation" not in self.faults

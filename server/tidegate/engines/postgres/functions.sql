@@ -11,8 +11,9 @@ CREATE OR REPLACE FUNCTION @.place() RETURNS text LANGUAGE sql AS
 $$ SELECT extract(epoch FROM pg_postmaster_start_time()) || '/' || '@.rooms'::regclass::oid || '/' || string_agg(pg_relation_filenode(t)::text, '/')
    FROM unnest(ARRAY['@.rooms', '@.nodes', '@.present', '@.opened', '@.outbox']::regclass[]) t $$;
 
--- Of which rooms it is open what was told about them before everything was lost, and until when. It is made here and not with the other
--- tables, for a schema that is there already.
+-- What was told about rooms before everything was lost (occupied, vacated), and until when that is open. Then it is decided, and the row is
+-- there for a while yet: a gateway that comes back later knows less. The table is made here and not with the others, for a schema that is
+-- there already.
 CREATE UNLOGGED TABLE IF NOT EXISTS @.told (room bytea PRIMARY KEY, told text NOT NULL, ends bigint NOT NULL);
 
 -- A gateway is connected. Anything that was kept at another place is deleted.
@@ -105,7 +106,7 @@ BEGIN
         SELECT array_agg(node) INTO listeners FROM @.opened WHERE room = op.room AND node <> p_node;
       ELSE
         listeners := NULL;
-        outcome := CASE WHEN EXISTS (SELECT FROM @.told WHERE room = op.room) THEN 'open' ELSE '-' END;
+        outcome := CASE WHEN EXISTS (SELECT FROM @.told WHERE room = op.room AND told <> 'decided') THEN 'open' ELSE '-' END;
       END IF;
     ELSIF op.kind = 'c' THEN
       DELETE FROM @.opened WHERE room = op.room AND node = p_node AND ticket = op.ttl;
@@ -173,25 +174,30 @@ BEGIN
       DO UPDATE SET generation = excluded.generation, entry = excluded.entry;
     IF earlier = p_entry THEN RETURN ''; END IF;
   END IF;
-  IF EXISTS (SELECT FROM @.told WHERE room = p_room) THEN change := 'open'; END IF;
+  IF EXISTS (SELECT FROM @.told WHERE room = p_room AND told <> 'decided') THEN change := 'open'; END IF;
   INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'p', p_node, p_item, p_room, change, 0, p_who, p_entry);
   RETURN change;
 END $$;
 
--- It is open what was told about a room. Until it is decided, no change of it is told.
+-- It is open what was told about a room, unless it was decided. Until then, no change of it is told.
 CREATE OR REPLACE FUNCTION @.keep_open(p_room bytea, p_occupied boolean, p_ends bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @.told AS t (room, told, ends) VALUES (p_room, CASE WHEN p_occupied THEN 'occupied' ELSE 'vacated' END, p_ends)
-    ON CONFLICT (room) DO UPDATE SET told = CASE WHEN p_occupied THEN 'occupied' ELSE t.told END, ends = greatest(t.ends, excluded.ends) $$;
+    ON CONFLICT (room) DO UPDATE SET told = CASE WHEN p_occupied THEN 'occupied' ELSE t.told END, ends = greatest(t.ends, excluded.ends)
+    WHERE t.told <> 'decided' $$;
 
 -- What is to be told about a room, to one gateway of those that ask. The outbox has it for a gateway whose answer is lost.
 CREATE OR REPLACE FUNCTION @.decide(p_room bytea, p_node text, p_item bigint, p_now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE known record; change text;
 BEGIN
   SELECT told, ends INTO known FROM @.told WHERE room = p_room;
-  IF NOT FOUND THEN RETURN '-'; END IF;
+  IF NOT FOUND OR known.told = 'decided' THEN RETURN '-'; END IF;
   IF known.ends > p_now THEN RETURN 'w'; END IF;
-  DELETE FROM @.told WHERE room = p_room;
   change := CASE WHEN EXISTS (SELECT FROM @.present WHERE room = p_room) THEN 'occupied' ELSE 'vacated' END;
+  IF known.told = 'vacated' AND change = known.told THEN
+    DELETE FROM @.told WHERE room = p_room; -- no gateway has said anything that a later one could contradict
+  ELSE
+    UPDATE @.told SET told = 'decided', ends = p_now + 600000 WHERE room = p_room;
+  END IF;
   IF change = known.told THEN RETURN '-'; END IF;
   INSERT INTO @.outbox VALUES (nextval('@.numbers'), p_now, 'd', p_node, p_item, p_room, change, 0, '', '');
   RETURN change;
@@ -283,7 +289,7 @@ END $$;
 CREATE OR REPLACE FUNCTION @.note_vacated(p_room bytea, p_now bigint) RETURNS void LANGUAGE sql AS $$
   INSERT INTO @.outbox SELECT nextval('@.numbers'), p_now, 'v', '', 0, p_room, '', 0, convert_to(g.node, 'UTF8'), ''
     FROM @.nodes g WHERE g.ends > p_now AND NOT EXISTS (SELECT FROM @.present p WHERE p.room = p_room)
-      AND NOT EXISTS (SELECT FROM @.told t WHERE t.room = p_room)
+      AND NOT EXISTS (SELECT FROM @.told t WHERE t.room = p_room AND t.told <> 'decided')
     ORDER BY g.node LIMIT 1 $$;
 
 -- Bury a gateway whose lease ended before p_due: a part, at most p_limit entries at a time. Returns whether more is left.

@@ -131,6 +131,7 @@ class Attendance:
                 *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
                 *(int(not users), int(wire.setup.times.grace * 1000), name, int(again), wire.remembered_ms),
                 *map(int, self._occupancy.said(room)),
+                wire.history,
             )
             self._under_way[who] = False
             answer, present = self._answers.pop(who, None), user in users

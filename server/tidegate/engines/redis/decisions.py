@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from tidegate.core.rooms.ports import Occupancy
-from tidegate.engines.occupancy import OwnOccupancy
+from tidegate.engines.occupancy import DECIDED_S, OwnOccupancy
 from tidegate.engines.redis.keys import CHANGE, PRESENCE, TOLD
 from tidegate.engines.redis.lua import DECIDE
 from tidegate.engines.redis.resp import ReplyError
@@ -58,7 +58,8 @@ class Decisions:
             name = self._names.setdefault(room, wire.new_epoch())
             keys = [*(wire.keys.of_room(room, part) for part in (PRESENCE, TOLD, CHANGE)), wire.keys.kept]
             self._under_way.add(room)
-            wire.connection.ask(DECIDE.call(keys, name, wire.remembered_ms, wire.kept), partial(self._answered, room))
+            decide = DECIDE.call(keys, name, wire.remembered_ms, wire.kept, wire.history, int(DECIDED_S * 1000))
+            wire.connection.ask(decide, partial(self._answered, room))
         if rooms:
             self.after(RETRY_S)
 

@@ -1,6 +1,6 @@
 -- Remove the entries of a node that was given up, from one room. A second burial finds nothing to do.
 -- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node  5 who changed the room last, and how
---      6 what was told about the room before the server lost everything
+--      6 what was told about the room before the server lost everything, and until when that is open; or that it was decided
 -- ARGV 1 node  2 room  3 channel  4 ms after the end of its lease when a node is given up  5 name of this burial: it finds its change
 --      again where its answer was lost  6 ms that it may ask
 -- Returns how many entries there were (-1 where the node lives), and whether the room lost its last user with them.
@@ -19,7 +19,8 @@ for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
   end
 end
 redis.call('SREM', KEYS[4], ARGV[2])
-local vacated = redis.call('HLEN', KEYS[2]) == 0 and not redis.call('GET', KEYS[6]) -- otherwise decide.lua says it
+local open = string.match(redis.call('GET', KEYS[6]) or '', '^%a+ %d+$') -- then decide.lua says it
+local vacated = redis.call('HLEN', KEYS[2]) == 0 and not open
 if vacated and count > 0 then
   redis.call('SET', KEYS[5], ARGV[5] .. ' vacated', 'PX', ARGV[6])
 elseif vacated then

@@ -3,10 +3,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+import { Port } from "./ports.js";
 
 // Not `new URL(..., import.meta.url)`: Vite makes an address of a page from that, in tests of pages.
 export const ROOT = join(fileURLToPath(import.meta.url), "../../../../../");
@@ -15,18 +16,21 @@ const COMMAND = join(ROOT, ".venv", "bin", "tidegate");
 const UNWANTED = /^(TIDEGATE_|PYTHONDONTWRITEBYTECODE$)/;
 const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !UNWANTED.test(name)));
 const START_MS = 60_000;
-// Outside the range from which the system gives ports to outgoing connections: a stopped gateway finds its port free.
-const PORTS = { first: 30_000, count: 2_000 };
 
 export class Gateway {
   readonly folder = mkdtempSync(join(tmpdir(), "tidegate-"));
-  port = 0;
+  #port: Port | undefined;
   #process: ChildProcess | undefined;
   readonly #options: readonly string[];
 
   /** `options` are those of `tidegate serve`; without them it serves the sample. */
   constructor(options: readonly string[] = ["--schema", join(ROOT, "schema")]) {
     this.#options = options;
+  }
+
+  /** 0 before the first start. */
+  get port(): number {
+    return this.#port?.number ?? 0;
   }
 
   get url(): string {
@@ -73,7 +77,7 @@ export class Gateway {
 
   /** Start, or start again on the port it had. */
   async start(): Promise<void> {
-    this.port ||= await freePort();
+    this.#port ??= await Port.claim();
     const parameters = ["serve", "--dev", "--port", String(this.port), ...this.#options];
     const child = spawn(COMMAND, parameters, { cwd: this.folder, env: ENVIRONMENT, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
@@ -81,14 +85,13 @@ export class Gateway {
     child.stderr.on("data", (chunk) => {
       said += chunk;
     });
-    this.port = await new Promise<number>((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`the gateway did not start in time:\n${said}`)), START_MS);
       child.once("exit", () => reject(new Error(`the gateway did not start:\n${said}`)));
       child.stdout.on("data", (chunk) => {
-        const found = /serving on http:\/\/[^:]+:(\d+)/.exec(String(chunk));
-        if (found?.[1] !== undefined) {
+        if (String(chunk).includes("serving on ")) {
           clearTimeout(late);
-          resolve(Number(found[1]));
+          resolve();
         }
       });
     });
@@ -106,20 +109,7 @@ export class Gateway {
   /** Stop and remove the folder. */
   async remove(): Promise<void> {
     await this.stop();
+    this.#port?.release();
     rmSync(this.folder, { recursive: true });
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS.first + Math.floor(PORTS.count * Math.random());
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    if (!free) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
   }
 }

@@ -73,6 +73,8 @@ class RoomHistory:
         unheard = random.Random(f"answers not heard: {seed}")
         if isinstance(self.server, SimulatedHub) and unheard.random() < UNHEARD:
             self._bad_days.append("_down_unheard")
+        if isinstance(self.server, RedisServer) and random.Random(f"first replica: {seed}").random() < RARE:
+            self._bad_days.append("_first_replica")
         rare = random.Random(f"rare: {seed}")  # leaves the course of the other histories as it is
         self._loses = isinstance(self.server, RedisServer) and rare.random() < RARE
         if self._loses:
@@ -249,6 +251,9 @@ class RoomHistory:
     async def _flush(self) -> None:
         self._redis.flush()
 
+    async def _first_replica(self) -> None:
+        self._redis.first_replica()
+
     async def _forget_scripts(self) -> None:
         self._redis.forget_scripts()
 
@@ -262,7 +267,7 @@ BAD_DAYS = (
     "_down",
 )
 BAD_DAYS_OF_REDIS = ("_promotion", "_flush", "_forget_scripts")
-LOSE_EPOCHS = {"_promotion", "_flush", "_down"}
+LOSE_EPOCHS = {"_promotion", "_flush", "_down", "_first_replica"}
 LOSE_OCCUPANCY = {"_kill", "_drain"}
 
 

@@ -76,6 +76,9 @@ class RedisServer:
         self._chance = chance
         self._data = RedisData(now, self._publish)
         self._lua = lua51.LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False)
+        calls = {b"call": self._called, b"pcall": self._tried, b"error_reply": self._error_reply, b"sha1hex": _digest}
+        self._redis = self._lua.table_from(calls)
+        """What scripts find under this name."""
         self._scripts: dict[bytes, Any] = {}
         self._kept: Any = self._data.copied()
         self._runs = 0
@@ -104,7 +107,7 @@ class RedisServer:
     def close(self) -> None:
         """Let go of Lua. Its functions hold this server and it holds them, which no collection of Python sees."""
         self._scripts.clear()
-        del self._lua
+        del self._lua, self._redis
 
     def replicate(self) -> None:
         """A replica has everything up to here."""
@@ -124,6 +127,10 @@ class RedisServer:
     def flush(self) -> None:
         """FLUSHALL: the same run, the same connections, no data."""
         self._data.flushall()
+
+    def first_replica(self) -> None:
+        """The same run, the same connections and data: what the server replicates has another name."""
+        self._replication = b"%040x" % (int(self._replication, 16) + 1_000_000)
 
     def forget_scripts(self) -> None:
         self._scripts.clear()
@@ -156,7 +163,7 @@ class RedisServer:
             case b"INFO", _:
                 return b"# Replication\r\nrole:master\r\nmaster_replid:%b\r\n" % self._replication
             case b"SCRIPT", b"LOAD", source:
-                sha = hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+                sha = _digest(source)
                 self._scripts[sha] = self._compiled(source)
                 return sha
         try:
@@ -181,16 +188,15 @@ class RedisServer:
         script = self._scripts.get(sha)
         if script is None:
             return ReplyError("NOSCRIPT No matching script.")
-        redis = self._lua.table_from({b"call": self._called, b"pcall": self._tried, b"error_reply": self._error_reply})
         try:
-            return self._from_lua(script(self._lua.table_from(keys), self._lua.table_from(arguments), redis))
+            return self._from_lua(script(self._lua.table_from(keys), self._lua.table_from(arguments), self._redis))
         except WrongCommand as error:  # as the server: the script ends, and the next command has its own answer
             self.failures.append(f"a script failed: {error}")
             return ReplyError(str(error))
 
     def _called(self, *words: Any) -> Any:
         given = [b"%d" % word if isinstance(word, int | float) else word for word in words]
-        return self._to_lua(self._data.call(*given))
+        return self._to_lua(self._plain(tuple(given)) if given[0] == b"INFO" else self._data.call(*given))
 
     def _tried(self, *words: Any) -> Any:
         """A command whose failure the script reads: this server does not have every command."""
@@ -232,6 +238,10 @@ class RedisServer:
     def _new_run(self) -> None:
         self._runs += 1
         self._run = self._replication = b"%040x" % (1000 + self._runs)
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
 
 
 def _push(values: list[Reply]) -> bytes:

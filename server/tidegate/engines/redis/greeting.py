@@ -125,8 +125,8 @@ def _evicts(memory: dict[str, str]) -> str:
 
 
 def _history(facts: dict[str, str]) -> str:
-    """A run of a server, and what it replicates: a restart changes the one, a promotion the other."""
+    """A run of a server, and what it replicates: a restart changes the one, a promotion the other. See outdated.lua."""
     run, replication = facts.get("run_id", ""), facts.get("master_replid", "")
     if not run.strip("0") or not replication.strip("0"):
         return ""
-    return hashlib.blake2b(f"{run} {replication}".encode(), digest_size=8).hexdigest()
+    return hashlib.sha1(f"{run} {replication}".encode(), usedforsecurity=False).hexdigest()[:16]

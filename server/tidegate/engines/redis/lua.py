@@ -19,9 +19,11 @@ HEAD_BYTES = 80
 class Script:
     """One script."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *before: str) -> None:
+        """`before`: other files, which stand before it."""
         self.name = name
-        self.source = (Path(__file__).parent / "scripts" / f"{name}.lua").read_bytes()
+        folder = Path(__file__).parent / "scripts"
+        self.source = b"".join((folder / f"{part}.lua").read_bytes() for part in (*before, name))
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
     def stem(self, keys: Sequence[bytes]) -> bytes:
@@ -42,8 +44,8 @@ class Script:
         return pack([b"SCRIPT", b"LOAD", self.source])
 
 
-PUBLISH = Script("publish")
-OPEN = Script("open")
+PUBLISH = Script("publish", "outdated")
+OPEN = Script("open", "outdated")
 HISTORY = Script("history")
 FORGET = Script("forget")
 PRESENT = Script("present")

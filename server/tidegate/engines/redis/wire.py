@@ -27,7 +27,7 @@ SWEEP_S = 60.0
 """How often each open room is looked at, beside what its connection says."""
 META_S = 3 * SWEEP_S
 """How long a room's epoch outlives its messages, and its last sweep."""
-NOT_DONE = frozenset({"READONLY", "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "NOREPLICAS"})
+NOT_DONE = frozenset({"READONLY", "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "NOREPLICAS", "OUTDATED"})
 """Errors with which a server did nothing, and on which another connection may help."""
 
 

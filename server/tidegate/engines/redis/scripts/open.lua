@@ -1,13 +1,15 @@
 -- What a gateway needs of a room: when it subscribes, after a lost connection, and when a client asks what it missed.
 -- KEYS 1 the room's hash  2 its stream  3 its presence
--- ARGV 1 history of this server  2 an epoch that was never used  3 epoch and 4 offset of the newest message that the
+-- ARGV 1 history of this server ('' = not known)  2 an epoch that was never used  3 epoch and 4 offset of the newest message that the
 --      calling gateway has delivered ('' and 0 = none; never a client's)  5 ms that the hash lives  6 ms that messages are
 --      kept  7 epoch and 8 offset after which messages are asked for ('' and 0 = none)  9 bytes of messages, about
 --      10 1 for who is present, otherwise 0
--- Returns {epoch, head, presence version, the first messages asked for or nil, [field, entry, ...]}
+-- Returns {epoch, head, presence version, the first messages asked for or nil, [field, entry, ...]}; the error OUTDATED as publish.lua
 local known = redis.call('HMGET', KEYS[1], 'e', 's', 'g', 'v')
 local epoch, head = known[1], tonumber(known[2] or '0')
-if not epoch or known[3] ~= ARGV[1] or (epoch == ARGV[3] and head < tonumber(ARGV[4])) then
+if outdated(known[3]) then return redis.error_reply(OUTDATED) end
+local another = ARGV[1] ~= '' and known[3] ~= ARGV[1]
+if not epoch or another or (epoch == ARGV[3] and head < tonumber(ARGV[4])) then
   epoch, head = ARGV[2], 0 -- as in publish.lua: no position of before may mean another message
   redis.call('DEL', KEYS[2])
   redis.call('HSET', KEYS[1], 'e', epoch, 's', 0, 'g', ARGV[1])

@@ -5,10 +5,12 @@
 --      5 ms that the hash lives  6 messages that are kept (0 = none)  7 ms that they are kept  8 channel
 --      9 digest of the data ('' = no idempotency key)  10 ms that the key lives
 --      11 the message in JSON before its position  12 after its time
--- Returns "epoch offset"; the error CONFLICT where the key stands for other data.
+-- Returns "epoch offset"; the error CONFLICT where the key stands for other data, OUTDATED where the gateway has to connect again.
 local known = redis.call('HMGET', KEYS[1], 'e', 's', 'g')
 local epoch, offset = known[1], tonumber(known[2] or '0')
-if not epoch or known[3] ~= ARGV[1] or (epoch == ARGV[3] and offset < tonumber(ARGV[4])) then
+if outdated(known[3]) then return redis.error_reply(OUTDATED) end
+local another = ARGV[1] ~= '' and known[3] ~= ARGV[1]
+if not epoch or another or (epoch == ARGV[3] and offset < tonumber(ARGV[4])) then
   -- The room is new, or this server has another history than the one that the messages came from, or it lost some.
   epoch, offset = ARGV[2], 0
   redis.call('DEL', KEYS[2])

@@ -17,6 +17,7 @@ from tidegate.transport.backlog import TURN_BYTES
 from tidegate.transport.event_protocol import COMMENT, EventProtocol
 from tidegate.transport.event_stream import AHEAD_BYTES
 from tidegate.transport.pausing import BY_APPLICATION
+from tidegate.transport.state import OPEN
 
 GOODBYE = text_frame(b'{"type":"goodbye"}')
 
@@ -119,6 +120,13 @@ async def test_client_whose_side_confirms_nothing_is_cut_off(stream: Stream, cas
     if case in {"some", "all"}:
         assert stream.look(9.0) == b"", "its time begins again"
         assert stream.look(2.0) == COMMENT
+
+
+async def test_client_that_ends_its_side_is_cut_off_where_something_waits_for_it(stream: Stream) -> None:
+    """The connection would stay until the client reads, and what is pushed to it would count as taken."""
+    stream.line.unsent = 500
+    stream.stream.eof_received()
+    assert stream.line.ended and stream.side.state is not OPEN
 
 
 async def test_events_that_wait_here_are_not_taken(stream: Stream) -> None:

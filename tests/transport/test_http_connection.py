@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 
 import pytest
 
@@ -162,6 +163,36 @@ async def test_idle_connection_is_closed_after_its_time_and_one_that_waits_for_a
         assert await idle.ended() == b""
         api.answer()
         assert (await response(waiting)).body == b"second"
+
+
+@pytest.mark.parametrize("half_closed", [False, True])
+async def test_client_that_does_not_read_the_little_that_waits_is_cut_off(half_closed: bool) -> None:
+    """A connection that is closed waits until all is sent, and the client may never read."""
+    loop = asyncio.get_running_loop()
+    async with listening(api=EchoApi(), http_idle=0.2, slow_window=0.3) as door:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", door.listener.port))
+            await loop.sock_sendall(client, post(b"x"))
+            await until(lambda: door.listener.context.counts.responses[200])
+            (connection,) = door.listener.context.connections
+            assert isinstance(connection, HttpConnection)
+            output = connection._output
+            output.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            sent = 1
+
+            def answered() -> bool:
+                return door.listener.context.counts.responses[200] == sent
+
+            while not output.unsent:
+                await loop.sock_sendall(client, post(b"y" * 3000))
+                sent += 1
+                await until(answered)
+            assert not output.paused
+            if half_closed:
+                client.shutdown(socket.SHUT_WR)
+            await until(lambda: not len(door.listener.context.connections))
 
 
 async def test_handler_learns_of_a_client_that_is_gone_and_its_answer_is_dropped() -> None:

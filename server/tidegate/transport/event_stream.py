@@ -123,6 +123,11 @@ class EventStream(Connection):
         if self._unread > UNREAD_BYTES:
             self.abort()
 
+    def eof_received(self) -> bool:
+        """The client is gone. What waits for it would keep the connection, and count as if it were taken."""
+        self.abort()
+        return False
+
     # -- time -------------------------------------------------------------------------------------------------------
 
     def ping(self, now: float) -> None:

@@ -47,8 +47,8 @@ class HttpOutput:
     """The sending half of one connection."""
 
     __slots__ = (
-        "_chunked", "_context", "_counted", "_dropped", "_head", "_lingers", "_reading_paused", "_taking", "_waiting",
-        "frames", "last", "may_miss", "origin", "paused", "tally", "transport",
+        "_chunked", "_context", "_counted", "_dropped", "_head", "_lingers", "_reading_paused", "_taken", "_taken_at",
+        "_taking", "_waiting", "frames", "last", "may_miss", "origin", "paused", "tally", "transport",
     )  # fmt: skip
 
     def __init__(self, context: ConnectionContext, transport: asyncio.Transport) -> None:
@@ -69,6 +69,9 @@ class HttpOutput:
         self._chunked = False
         self._reading_paused = False
         self._taking: Taking | None = None
+        self._taken: int | None = None
+        self._taken_at = 0.0
+        """What the client's side had confirmed when that was enough last, and when that was; None: nothing waits."""
         self._waiting: asyncio.Future[None] | None = None
         transport.set_write_buffer_limits(UNCOUNTED_BYTES)
 
@@ -220,16 +223,25 @@ class HttpOutput:
         self._wake()
 
     def too_slow(self, now: float) -> bool:
-        """Whether the client has taken too little of what waits for it."""
-        if not self.paused or self._taking is None:
+        """Whether the client has taken too little of what waits for it. To be asked about once a second."""
+        settings = self._context.settings
+        if self.paused and self._taking is not None:
+            self._taken = None
+            return self._taking.too_slow(settings, unconfirmed(self.transport), now, may_miss=False) > 0.0
+        if not self.unsent:
+            self._taken = None
             return False
-        taken = self._taking.too_slow(self._context.settings, unconfirmed(self.transport), now, may_miss=False)
-        return taken > 0.0
+        # Little waits. A connection that is idle or being closed would wait for ever for a client that does not read.
+        taken = self.tally.bytes_out - unconfirmed(self.transport)
+        if self._taken is None or taken - self._taken >= settings.slow_rate:
+            self._taken, self._taken_at = taken, now
+        return now - self._taken_at > settings.slow_window
 
     def stood_still(self, seconds: float, now: float) -> None:
         """This process stood still for `seconds`: no deadline passes with that."""
         if self._taking is not None:
             self._taking.stood_still(seconds, now)
+        self._taken_at = min(self._taken_at + seconds, now)
 
     async def drained(self) -> None:
         """Wait until the client has read most of what waits for it, or is gone. One caller at a time."""

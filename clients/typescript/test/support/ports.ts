@@ -12,7 +12,7 @@ const PAIRS = 1_000;
 
 /** A port of 127.0.0.1. */
 export class Port {
-  /** It listens on the port below, and so nobody else gets this one. */
+  /** It listens on the port below, and so no other test gets this one. */
   readonly #claim: Server;
 
   private constructor(

@@ -16,6 +16,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.core.filters.predicate import predicate
 from tidegate.core.filters.tree import EVERYTHING, compile_filters
 from tidegate.core.rows.ports import Mutation, ReadQuery, Row
+from tidegate.int64 import Int64
 from tidegate.schema.resource import read_resource
 from tidegate.store.postgres import rows as images
 from tidegate.store.postgres.connection import Connections, connect
@@ -54,6 +55,8 @@ ODD = read_resource(
             "reals": {"type": "string"},
             "day": {"type": "string"},
             "text": {"type": "string"},
+            "whole": {"type": "integer"},
+            "big": {"type": "string", "format": "int64"},
         },
         "required": ["id"],
     },
@@ -61,7 +64,7 @@ ODD = read_resource(
 )
 TABLE = """CREATE DOMAIN document AS json;
 CREATE TABLE odd (id bigint PRIMARY KEY, doc document, r real, wide numeric(1000, 500), reals real[], day date,
-  text text, note text)"""
+  text text, note text, whole numeric(10, 0), big numeric(18, 0))"""
 
 
 class Odd(NamedTuple):
@@ -191,6 +194,23 @@ def test_numeric_beyond_floats_is_no_value_and_below_them_zero(odd: Odd) -> None
     assert odd.check({"wide": None}) == [1, 2, 4]
     assert odd.check({"wide": {"gt": 0}}) == [5, 6, 7, 8]
     assert odd.check({"wide": {"ne": 0.1}}) == [3, 5, 6, 8]
+
+
+def test_nan_in_a_numeric_without_digits_after_the_point_is_no_value(odd: Odd) -> None:
+    """PostgreSQL has it above every number."""
+    for number, value in enumerate(("NaN", "5", "-5", None), start=1):
+        odd.connection.execute("INSERT INTO odd (id, whole, big) VALUES (%s, %s, %s)", (number, value, value))
+    rows = odd.rows()
+    assert [row.get("whole") for row in rows] == [None, 5, -5, None]
+    assert [row.get("big") for row in rows] == [None, "5", "-5", None]
+    assert odd.logged() == rows
+    for name, five, zero in (("whole", 5, 0), ("big", Int64("5"), Int64("0"))):
+        assert odd.check({name: five}) == [2]
+        assert odd.check({name: None}) == [1, 4]
+        assert odd.check({name: {"null": False}}) == [2, 3]
+        assert odd.check({name: {"ne": five}}) == [3]
+        assert odd.check({name: {"gt": zero}}) == [2]
+        assert odd.check({name: {"lte": zero}}) == [3]
 
 
 def test_values_that_are_too_large_are_no_value(odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:

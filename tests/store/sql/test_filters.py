@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from tests.core.filters.filter_cases import CASES
@@ -96,3 +99,21 @@ def test_large_integers_of_a_foreign_column_are_equal_to_the_nearest_float(tmp_p
     filters = compile_filters({"num": asked})
     with opened(tmp_path) as things:
         assert things.ids(filters) == [row["id"] for row in things.rows() if predicate(filters)(row)]
+
+
+DAYS = ("2019-05-05", "2020-05-05 10:00", "5 May", "abc", "", None)
+
+
+@pytest.mark.parametrize("digits", ["2020", "5", " 5", "-1", "+.5e3", "1e", "2020-05-05", "\u0665"])
+@pytest.mark.parametrize("operator", ["lt", "lte", "gt", "gte"])
+@pytest.mark.parametrize("declared", ["DATETIME", "DECIMAL(10, 2)", "INTEGER", "REAL", "TEXT", ""])
+def test_text_that_looks_like_a_number_is_compared_as_text(operator: str, digits: str, declared: str) -> None:
+    """A column of DATETIME would take `2020` for a number, before which it has no text."""
+    resource = replace(RESOURCE, properties={"text": RESOURCE.properties["text"]})
+    asked = compile_filters({"text": {operator: digits}})
+    sql, values = condition(SQLITE, resource, asked)
+    with closing(apsw.Connection(":memory:")) as memory:
+        memory.execute(f"CREATE TABLE t (text {declared})")
+        memory.executemany("INSERT INTO t VALUES (?)", [(text,) for text in DAYS])
+        found = [text for (text,) in memory.execute(f"SELECT text FROM t WHERE {sql}", values)]
+    assert found == [text for text in DAYS if predicate(asked)({"text": text})]

@@ -12,7 +12,7 @@ import hashlib
 from tidegate.store.sql.names import literal
 
 SCHEMA = "_tidegate"
-NUMBER, JSON = f"{SCHEMA}.number_of", f"{SCHEMA}.json_of"
+NUMBER, JSON, IS_NAN = f"{SCHEMA}.number_of", f"{SCHEMA}.json_of", f"{SCHEMA}.is_nan"
 
 LARGEST = "1.7976931348623157e308"
 """Of float8. SMALLEST is the smallest above zero."""
@@ -27,6 +27,13 @@ _FUNCTIONS = {
         f"SELECT CASE WHEN abs($1) > {LARGEST}::numeric THEN 'Infinity' WHEN abs($1) < {SMALLEST}::numeric THEN 0 "
         "ELSE $1::float8 END"
     ),
+    # A numeric(p, 0) stands for an integer, and may be NaN, which is above every number.
+    **{
+        f"{IS_NAN}({integer})": "RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT false'"
+        for integer in ("bigint", "integer", "smallint")
+    },
+    f"{IS_NAN}(numeric)": "RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS "
+    + literal("SELECT $1 IS NOT DISTINCT FROM 'NaN'"),
     f"{JSON}(jsonb)": "RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT $1'",
     # NULL for what json allows and jsonb does not: NUL, half a surrogate pair, numbers and levels beyond all bounds.
     f"{JSON}(json)": "RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS "

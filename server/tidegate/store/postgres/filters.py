@@ -17,8 +17,8 @@ from typing import Any
 from tidegate.contract import Property
 from tidegate.int64 import number
 from tidegate.store.postgres.connection import MARK
+from tidegate.store.postgres.conversions import IS_NAN, LARGEST
 from tidegate.store.postgres.conversions import JSON as JSON_OF
-from tidegate.store.postgres.conversions import LARGEST
 from tidegate.store.postgres.conversions import NUMBER as NUMBER_OF
 from tidegate.store.postgres.rows import (
     BOOLEAN,
@@ -58,6 +58,8 @@ class PostgresDialect:
             return Condition(f"({column} IS NULL OR NOT {_finite(column)})", [])
         if kind is TIME:
             return Condition(f"({column} IS NULL OR NOT {tellable(column)})", [])
+        if kind in (INTEGER, INT64):
+            return Condition(f"({column} IS NULL OR {IS_NAN}({column}))", [])
         return Condition(f"({column} IS NULL)", [])
 
     def one_of(self, prop: Property, values: tuple[Any, ...]) -> Condition:
@@ -94,9 +96,8 @@ class PostgresDialect:
         if kind in (INTEGER, INT64):
             exact = isinstance(value, int) and -(2**63) <= value < 2**63
             bound = f"{MARK}::bigint" if exact else f"{MARK}::numeric"
-            return Condition(
-                f"({column} IS NOT NULL AND {column} {sign} {bound})", [value if exact else Decimal(value)]
-            )
+            is_one = f"{column} IS NOT NULL AND NOT {IS_NAN}({column})"
+            return Condition(f"({is_one} AND {column} {sign} {bound})", [value if exact else Decimal(value)])
         if kind is NUMBER:
             inexact = f"{NUMBER_OF}({column})"
             return Condition(

@@ -170,7 +170,9 @@ class RowReader:
     def row(self, text: str) -> Row:
         values = self._decoded(text)
         for name, tell in self._integers.items():
-            tell(values.get(name))
+            if isinstance(value := values.get(name), str):  # NaN
+                values[name] = None
+            tell(value)
         for name in self._numbers:
             value = values.get(name)
             if isinstance(value, str):  # NaN, Infinity, -Infinity, and what no float holds
@@ -193,7 +195,7 @@ class RowReader:
         found = {
             name: value
             for name in self._key
-            if (value := values.get(name)) is not None and not (name in self._numbers and isinstance(value, str))
+            if (value := values.get(name)) is not None and not (isinstance(value, str) and self._is_number(name))
         }
         return found if len(found) == len(self._key) else {}
 
@@ -201,9 +203,12 @@ class RowReader:
         """The values of an image, which has integers of 64 bits as numbers."""
         values = _decoded(text)
         for name in self._int64s:
-            if isinstance(values.get(name), int):
-                values[name] = str(values[name])
+            value = values.get(name)
+            values[name] = str(value) if isinstance(value, int) else None  # NaN
         return values
+
+    def _is_number(self, name: str) -> bool:
+        return name in self._numbers or name in self._integers
 
 
 def _decoded(text: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Invariant: a condition is 0 or 1, and in parentheses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from tidegate.store.sql.names import quoted
 ALIAS = "t"
 _LARGEST = "1.7976931348623157e308"
 _NUMBERS = "'integer', 'real'"
+_DIGITS = re.compile(r"[ \t-\r]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d*)?[ \t-\r]*", re.ASCII).fullmatch
+"""Texts that SQLite converts to numbers where it compares them with numbers."""
 
 
 class SqliteDialect:
@@ -51,7 +54,8 @@ class SqliteDialect:
         if prop.is_int64:
             return _int64(column, f"{sign} {_MARK}", [number(value)])
         finite = "" if isinstance(value, str) else f" AND {_finite(column)}"
-        return Condition(f"({_is_like(column, value)} AND {_exact(column, value)} {sign} {_MARK}{finite})", [value])
+        compared = f"+{column}" if _is_a_number(value) else column
+        return Condition(f"({_is_like(column, value)} AND {_exact(compared, value)} {sign} {_MARK}{finite})", [value])
 
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         column = _column(prop)
@@ -89,6 +93,14 @@ def _is_like(column: str, value: Any) -> str:
 
 def _int64(column: str, compared: str, values: list[Any]) -> Condition:
     return Condition(f"(typeof({column}) = 'integer' AND {column} {compared})", values)
+
+
+def _is_a_number(value: Any) -> bool:
+    """Whether a column of DATETIME, DECIMAL and the like takes this text for a number, before which no text comes.
+
+    A column with a plus has no type. No index serves it, so that other texts are compared with the column.
+    """
+    return isinstance(value, str) and _DIGITS(value) is not None
 
 
 def _exact(column: str, value: Any) -> str:

@@ -11,7 +11,7 @@ from tidegate.contract import Resource
 from tidegate.core.filters.tree import EVERYTHING
 from tidegate.core.rows.ports import Key, ReadQuery
 from tidegate.store.postgres.filters import ALIAS, NOTHING, POSTGRES
-from tidegate.store.postgres.rows import NUMBER, TEXT, TIME, column_type
+from tidegate.store.postgres.rows import INT64, INTEGER, NUMBER, TEXT, TIME, column_type
 from tidegate.store.serving.named_rows import have_all
 from tidegate.store.sql.filters import Condition, condition, joined
 from tidegate.store.sql.names import quoted
@@ -49,7 +49,7 @@ def where_of(resource: Resource, query: ReadQuery) -> Condition:
 
 def _may_lack(resource: Resource) -> list[str]:
     """The properties of the key whose values JSON may not have: infinite times, NaN."""
-    return [name for name in resource.key if column_type(resource.properties[name]) in (TIME, NUMBER)]
+    return [name for name in resource.key if column_type(resource.properties[name]) in (TIME, NUMBER, INTEGER, INT64)]
 
 
 def order_of(resource: Resource, sort: Sequence[tuple[str, str]]) -> str:

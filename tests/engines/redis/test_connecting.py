@@ -98,6 +98,25 @@ async def test_a_server_that_asks_for_a_password_says_so() -> None:
             await works(one)
 
 
+async def test_gateways_of_another_database_of_the_server_are_not_heard(server: RedisServer) -> None:
+    """A server keeps keys by database, but every connection hears every channel."""
+    under = RedisUnderTest(server)
+    async with gateway(under, f"{server.url}/0") as here, gateway(under, f"{server.url}/1") as there:
+        for one in (here, there):
+            await one.open("long-1", LONG)
+        for one in (there, here):
+            name = "here" if one is here else "there"
+            await one.present(name, room="long-1")
+            await one.publish(name, "long-1", LONG)
+            one.engine.tell(None, name, "text")
+            one.engine.user(name, b"{}")
+        await until(lambda: here.heard.users and there.heard.users)
+        assert (here.heard.data("long-1"), there.heard.data("long-1")) == (["here"], ["there"])
+        assert (here.heard.told_kinds, there.heard.told_kinds) == ([("here", "text")], [("there", "text")])
+        assert (here.heard.users, there.heard.users) == ([("here", b"{}")], [("there", b"{}")])
+        assert here.heard.present("long-1") == there.heard.present("long-1") == {}
+
+
 async def test_another_application_under_the_prefix_is_refused(server: RedisServer) -> None:
     under = RedisUnderTest(server)
     async with gateway(under, server.url, "chat-*", "game-*"):

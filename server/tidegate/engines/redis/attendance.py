@@ -20,7 +20,7 @@ from tidegate.engines import entries
 from tidegate.engines.memory import NOTHING_CHANGED
 from tidegate.engines.occupancy import OwnOccupancy
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, TOLD, field
+from tidegate.engines.redis.keys import CHANGE, META, PRESENCE, TOLD, field
 from tidegate.engines.redis.lua import PRESENT
 from tidegate.engines.redis.resp import ReplyError
 from tidegate.engines.redis.wire import Wire
@@ -128,7 +128,7 @@ class Attendance:
                     *(keys.of_room(room, META), keys.of_room(room, PRESENCE), keys.nodes, keys.rooms_of(wire.node)),
                     *(keys.of_room(room, CHANGE), keys.of_room(room, TOLD)),
                 ],
-                *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.of_room(room, CHANNEL)),
+                *(wire.node, field(wire.node, user), users.get(user, b""), room, keys.channel(room)),
                 *(int(not users), int(wire.setup.times.grace * 1000), name, int(again), wire.remembered_ms),
                 *map(int, self._occupancy.said(room)),
                 wire.history,

@@ -76,7 +76,7 @@ class RedisEngine:
 
     def __init__(self, setup: EngineSetup, target: Target) -> None:
         self._setup = setup
-        self._wire = wire = Wire(setup)
+        self._wire = wire = Wire(setup, target.database)
         self._health = Health(setup.clock)
         name = f"tidegate-{setup.node}"
         make = partial(Connection, self._heard, wire.round_trips)

@@ -1,7 +1,8 @@
 """The names of the engine's keys and channels in the server, and of users within them.
 
-All begin with the prefix of the application. Those of a room have its name in braces, so that a cluster would hold them
-together. A user and an idempotency key may have any character, so they stand in lower-case hexadecimal.
+All begin with the prefix of the application. Keys belong to one database of the server, but channels to all of them:
+their names end with its number, unless that is 0. Those of a room have its name in braces, so that a cluster would hold
+them together. A user and an idempotency key may have any character, so they stand in lower-case hexadecimal.
 Invariant: two different things never have the same name.
 """
 
@@ -11,23 +12,28 @@ META, STREAM, PRESENCE, CHANNEL, CHANGE, TOLD = b"m", b"s", b"p", b"c", b"o", b"
 
 
 class Keys:
-    """Of one application."""
+    """Of one application in one database."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, database: int = 0) -> None:
         self._prefix = prefix.encode()
+        self._database = b"@%d" % database if database else b""
         self.application = self._of(b"app")
         """What the gateways of this application have in common."""
         self.nodes = self._of(b"nodes")
         """When the lease of each gateway ends."""
         self.kept = self._of(b"kept")
         """Names what the server keeps: it has another name where it lost everything."""
-        self.everyone = self._of(b"t")
+        self.everyone = self._of(b"t") + self._database
         """Channel: for every gateway."""
-        self.users = self._of(b"u")
+        self.users = self._of(b"u") + self._database
         """Channel: for sessions of one user, at every gateway."""
 
     def of_room(self, room: str, part: bytes) -> bytes:
         return b"%b:{%b}:%b" % (self._prefix, room.encode(), part)
+
+    def channel(self, room: str) -> bytes:
+        """Channel: for every gateway that follows the room."""
+        return self.of_room(room, CHANNEL) + self._database
 
     def idempotency(self, room: str, user: str, key: str) -> bytes:
         return self.of_room(room, b"i:%b:%b" % (hexadecimal(user), hexadecimal(key)))
@@ -38,7 +44,7 @@ class Keys:
 
     def told(self, node: str) -> bytes:
         """Channel: for one gateway."""
-        return self._of(b"t:" + node.encode())
+        return self._of(b"t:" + node.encode()) + self._database
 
     def _of(self, name: bytes) -> bytes:
         return self._prefix + b":" + name

@@ -15,7 +15,7 @@ from typing import Any
 from tidegate.core.rooms.ports import EngineListener, OtherGateway
 from tidegate.engines.leases import Leases
 from tidegate.engines.redis.connection import ConnectionLost
-from tidegate.engines.redis.keys import CHANGE, CHANNEL, META, PRESENCE, TOLD
+from tidegate.engines.redis.keys import CHANGE, META, PRESENCE, TOLD
 from tidegate.engines.redis.lua import BEAT, BURIED, BURY, LEAVE
 from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.wire import Wire
@@ -193,7 +193,7 @@ class Nodes:
         grace = int(self._times.grace * 1000)
         return BURY.call(
             [*names, keys.of_room(room, CHANGE), keys.of_room(room, TOLD)],
-            *(node, room, keys.of_room(room, CHANNEL), grace, name, self._wire.remembered_ms),
+            *(node, room, keys.channel(room), grace, name, self._wire.remembered_ms),
         )
 
     def _buried(self, node: str, room: str, name: str, reply: Any) -> None:

@@ -18,7 +18,7 @@ from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.following import Ask, Following
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.followed import FollowedRoom, Opening, Reply, entry_of
-from tidegate.engines.redis.keys import CHANNEL, META, PRESENCE, STREAM, text_of
+from tidegate.engines.redis.keys import META, PRESENCE, STREAM, text_of
 from tidegate.engines.redis.lua import OPEN
 from tidegate.engines.redis.questions import ANSWER_BYTES, Questions
 from tidegate.engines.redis.resp import ReplyError, pack
@@ -65,7 +65,7 @@ class OpenRooms:
                 return Ready(Opened(position, [] if since == position else None))
         opening = Opening(since, wire.loop.create_future())
         if room is None:
-            room = self._rooms[name] = FollowedRoom(rules, wire.keys.of_room(name, CHANNEL))
+            room = self._rooms[name] = FollowedRoom(rules, wire.keys.channel(name))
             self._by_channel[room.channel] = name
             ask = self.following.follow(name)
             assert ask is not None

@@ -21,7 +21,7 @@ import msgspec
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.room import RoomRules
 from tidegate.engines.redis.connection import Connection, ConnectionLost
-from tidegate.engines.redis.keys import CHANNEL, META, STREAM
+from tidegate.engines.redis.keys import META, STREAM
 from tidegate.engines.redis.lua import PUBLISH
 from tidegate.engines.redis.resp import ReplyError, pack_part
 from tidegate.engines.redis.wire import NOT_DONE, Wire, away, kept_ms, lives_ms, refuse
@@ -146,7 +146,7 @@ class Publisher:
 
     def _constants(self, room: str, rules: RoomRules) -> tuple[bytes, ...]:
         numbers = (lives_ms(rules), rules.history_size, kept_ms(rules))
-        return (*(b"%d" % number for number in numbers), self._wire.keys.of_room(room, CHANNEL))
+        return (*(b"%d" % number for number in numbers), self._wire.keys.channel(room))
 
     def _stem(self, room: str, rules: RoomRules) -> _Stem:
         wire = self._wire

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from tidegate.engines.redis.connection import Connection
 from tidegate.engines.redis.greeting import NotNow
-from tidegate.engines.redis.keys import CHANNEL, META
+from tidegate.engines.redis.keys import META
 from tidegate.engines.redis.lua import RIGHTS
 from tidegate.engines.redis.resp import ReplyError, pack
 from tidegate.engines.redis.wire import Wire
@@ -28,7 +28,7 @@ async def welcome(connection: Connection, wire: Wire, names: Iterable[str]) -> N
     try:
         found = await connection.request("GET", keys.application)
         setup.check_application((found or b"").decode())
-        probe = keys.of_room("", CHANNEL)
+        probe = keys.channel("")
         lacks, other = await connection.answer(RIGHTS.call([keys.of_room("", META)], probe))
         if lacks:
             commands = b", ".join(dict.fromkeys(lacks)).decode()

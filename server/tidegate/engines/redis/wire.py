@@ -34,9 +34,9 @@ NOT_DONE = frozenset({"READONLY", "LOADING", "MASTERDOWN", "BUSY", "TRYAGAIN", "
 class Wire:
     """`connection` is None while there is none."""
 
-    def __init__(self, setup: EngineSetup) -> None:
+    def __init__(self, setup: EngineSetup, database: int = 0) -> None:
         self.setup = setup
-        self.keys = Keys(setup.prefix)
+        self.keys = Keys(setup.prefix, database)
         self.loop = asyncio.get_running_loop()
         self.node = setup.node
         """How this gateway is named at present."""

@@ -170,6 +170,68 @@ async def test_two_spellings_of_one_filter(scripted: ScriptedGateway, clock: Fak
         await peer.expect("unsubscribe")
 
 
+async def test_a_query_is_not_given_up_while_another_spelling_of_it_is_asked_for(scripted: ScriptedGateway) -> None:
+    """The gateway answers with the same id, which an earlier `unsubscribe` would have ended: the query would be deaf."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", {"status": "active"}, snapshot=False))
+        await peer.subscribe("s1", "live", 5)
+        first = await asking
+        asking = begun(client.subscribe("users", {"status": {"eq": "active"}}, snapshot=False))
+        request = await peer.expect("subscribe")
+        first.close()
+        await settle(client, peer)
+        position = {"epoch": "e", "seq": 5}
+        await peer.reply(request, "subscribed", subscription="s1", resource="users", position=position, mode="live")
+        second = await asking
+        await settle(client, peer)
+        await peer.update("s1", "create", {"id": 4}, 6)
+        assert (await anext(second)).key == 4
+        assert list(second.rows) == [4], "the rows are those of the subscription that it shares"
+        second.close()
+        await peer.expect("unsubscribe")
+
+
+async def test_a_query_that_waits_for_another_answer_is_given_up_after_it(scripted: ScriptedGateway) -> None:
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users", {"status": "active"}, snapshot=False))
+        await peer.subscribe("s1", "live", 5)
+        first = await asking
+        asking = begun(client.subscribe("users", {"staet": "active"}))
+        request = await peer.expect("subscribe")
+        first.close()
+        await settle(client, peer)
+        await peer.reply(request, "error", code="invalid_data", message="no such property", temporary=False)
+        assert (await peer.expect("unsubscribe"))["subscription"] == "s1"
+        with pytest.raises(RequestRefused):
+            await asking
+
+
+async def test_a_query_that_is_asked_for_again_is_under_way(scripted: ScriptedGateway) -> None:
+    """Its first answer was for another user. Given up meanwhile, it must not end an equal query that is asked for."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        asking = begun(client.subscribe("users"))
+        late = await peer.expect("subscribe")
+        becoming = begun(client.authenticate("token"))
+        cy = {"id": "9", "name": "Cy", "roles": [], "anonymous": False}
+        await peer.reply(await peer.expect("authenticate"), "authenticated", user=cy)
+        await becoming
+        about = {"subscription": "s1", "resource": "users", "position": {"epoch": "e", "seq": 1}, "mode": "snapshot"}
+        await peer.reply(late, "subscribed", **about)
+        live = await asking
+        await peer.expect("unsubscribe")
+        again = await peer.expect("subscribe")
+        live.close()
+        wanting = begun(client.subscribe("users"))
+        await settle(client, peer)
+        await peer.reply(again, "subscribed", **about)
+        await peer.snapshot("s1", {"id": 1})
+        assert list((await (await wanting).loaded()).rows) == [1]
+        await settle(client, peer)
+
+
 async def test_closed_before_the_answer_came(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()

@@ -3,7 +3,8 @@
 Equal queries share a subscription, because the gateway starts nothing new for an equal `subscribe`. That two filters
 are equal in another spelling shows only in the id that the gateway answers. A subscription is kept for a moment after
 its last live query was closed, so that a program which asks again has its rows at once.
-Invariant: the client unsubscribes from what no live query uses, and never from what one uses.
+Invariant: the client unsubscribes from what no live query uses, and never from what one uses, nor while an answer
+under way may name the same subscription.
 """
 
 from __future__ import annotations
@@ -51,8 +52,7 @@ class Queries:
         as_json(asked)  # `not_json` is the caller's
         spec = msgspec.json.encode([asked, info.key], order="deterministic")
         session = self._by_spec.get(spec)
-        if session is not None and not session.holders and not session.asking and since is not None:
-            self.give_up(session)
+        if session is not None and not session.holders and since is not None and self.give_up(session):
             session = None
         if session is None:
             session = self._by_spec[spec] = self._made(asked, info, wanted)
@@ -99,23 +99,38 @@ class Queries:
         if session.uses == uses and not session.closed:
             self.give_up(session)
 
-    async def make_room(self) -> bool:
-        """Unsubscribe from what is only kept. False if there is nothing."""
-        kept = [session for session in self._all() if not session.holders and session.subscription is not None]
+    async def make_room(self, asking: Subscription) -> bool:
+        """Unsubscribe from what is only kept, for the one that asks. False if there is nothing."""
+        kept = [each for each in self._all() if not each.holders and each.subscription and self._is_free(each, asking)]
         for session in kept:
             name, session.subscription = session.subscription, None
-            self.give_up(session)
+            self._drop(session)
             await self._link.call({"type": "unsubscribe", "subscription": name})
         return bool(kept)
 
-    def give_up(self, session: Subscription) -> None:
-        """Unsubscribe; while the answer to `subscribe` is still to come this waits for it, in `adopt`."""
-        if session.asking:
-            return
+    def give_up(self, session: Subscription) -> bool:
+        """Unsubscribe. While answers are under way that may name it, it waits for them, in `answered`: returns False."""
+        if not self._is_free(session):
+            session.unwanted = True
+            return False
         self.unsubscribe(session)
+        self._drop(session)
+        return True
+
+    def _is_free(self, session: Subscription, but: Subscription | None = None) -> bool:
+        """Whether no answer is under way (`but` that to one) that may name the subscription of `session`."""
+        return not any(each.asking and each is not but for each in self.of_resource(session.asked["resource"]))
+
+    def _drop(self, session: Subscription) -> None:
         self.forget(session)
         session.closed = True
         session.ready.set()
+
+    def answered(self) -> None:
+        """The answer to a `subscribe` came, or will not come: give up what waited for it."""
+        for session in self._all():
+            if session.unwanted and not session.holders:
+                self.give_up(session)
 
     def unsubscribe(self, session: Subscription) -> None:
         """Tell the gateway, if it holds the subscription."""
@@ -132,10 +147,7 @@ class Queries:
             self._merge(session, other)
             return False
         self._by_id[name] = session
-        if not session.holders:
-            self.give_up(session)
-            return False
-        return True
+        return bool(session.holders) or not self.give_up(session)
 
     def forget(self, session: Subscription) -> None:
         """Route nothing to `session` any more."""
@@ -177,6 +189,7 @@ class Queries:
         session.closed, session.subscription = True, None
         for holder in holders:
             holder.session = other
+            holder.emptied()
             other.attach(holder)
         if session.state.wanted and not other.state.wanted:
             other.load_rows()

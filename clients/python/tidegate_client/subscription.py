@@ -32,7 +32,7 @@ class Holder(Protocol):
         ...
 
     def emptied(self) -> None:
-        """The rows are gone until a snapshot comes."""
+        """The rows are gone until a snapshot comes, or are those of another subscription now."""
         ...
 
     def turned(self, status: LiveStatus) -> None:
@@ -59,8 +59,12 @@ class Directory(Protocol):
         """Route nothing to the subscription any more."""
         ...
 
-    async def make_room(self) -> bool:
-        """Unsubscribe from what no live query uses. False if there is nothing."""
+    async def make_room(self, asking: Subscription) -> bool:
+        """Unsubscribe from what no live query uses, for the one that asks. False if there is nothing."""
+        ...
+
+    def answered(self) -> None:
+        """The answer to a `subscribe` came, or will not come."""
         ...
 
     def awaited(self, session: Subscription) -> Iterable[str]:
@@ -87,6 +91,8 @@ class Subscription(Session):
         """The gateway's id of it on the present connection."""
         self.asking = False
         """The answer to `subscribe` is still to come."""
+        self.unwanted = False
+        """It has no live query, and is given up as soon as that is safe."""
         self.ready = asyncio.Event()
 
     def __str__(self) -> str:
@@ -104,13 +110,20 @@ class Subscription(Session):
     async def open(self) -> None:
         self.asking, self._outdated = True, False
         try:
+            await self._ask_or_make_room()
+        except BaseException:
+            # Not after an answer: that has done it, and the next `subscribe` may be under way.
+            self.asking = False
+            self._queries.answered()
+            raise
+
+    async def _ask_or_make_room(self) -> None:
+        try:
             await self._ask()
         except RequestRefused as error:
-            if error.code != "limit_reached" or not await self._queries.make_room():
+            if error.code != "limit_reached" or not await self._queries.make_room(self):
                 raise
             await self._ask()
-        finally:
-            self.asking = False
 
     async def _ask(self) -> None:
         asked = {"type": "subscribe", **self.asked, **self.state.resume()}
@@ -188,6 +201,10 @@ class Subscription(Session):
 
     def _subscribed(self, reply: dict[str, Any]) -> None:
         self.subscription, self.asking = str(reply["subscription"]), False
+        self._take(reply)
+        self._queries.answered()
+
+    def _take(self, reply: dict[str, Any]) -> None:
         if not self._queries.adopt(self):
             return
         if self._outdated:

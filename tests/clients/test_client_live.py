@@ -171,7 +171,7 @@ async def test_two_spellings_of_one_filter(scripted: ScriptedGateway, clock: Fak
 
 
 async def test_a_query_is_not_given_up_while_another_spelling_of_it_is_asked_for(scripted: ScriptedGateway) -> None:
-    """The gateway answers with the same id, which an earlier `unsubscribe` would have ended: the query would be deaf."""
+    """The gateway answers with the same id, which an `unsubscribe` after the question would end."""
     async with connect(scripted.url) as client:
         peer = await scripted.accept()
         asking = begun(client.subscribe("users", {"status": "active"}, snapshot=False))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -48,3 +49,38 @@ def test_what_is_too_much_for_a_receiver_is_counted_and_told_to_it(
     first, *rest = outbox.waiting(["slow"], 10)
     assert (first.type, json.loads(first.body)["data"]) == ("gap", {"lost": 2})
     assert [each.key for each in rest] == ["connection 5", "connection 6"]
+
+
+def test_what_the_database_cannot_take_in_time_is_counted_and_told_where_it_is_missing(
+    outbox: HookOutbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "LIMIT", 3)
+    monkeypatch.setattr(recorder, "AGAIN_S", 0.01)
+    monkeypatch.setattr(recorder.LOST, "_due", None)
+    away = threading.Event()
+
+    class Away(HookOutbox):
+        def add(self, events: Sequence[Event], now: int) -> None:
+            if not away.is_set():
+                raise OSError("the database is away")
+            super().add(events, now)
+
+    recording = Recorder(lambda: Away(f"sqlite:///{tmp_path}/x.db"))
+    try:
+        recording.record(
+            [*events("one", 1, 2), *events("two", 1), *events("one", 3), *events("two", 2), *events("one", 4)]
+        )
+        assert "was not recorded" in caplog.text
+        away.set()
+        until(lambda: outbox.count("one") == 2)
+        recording.record([*events("one", 5, 6), *events("two", 3)])
+        until(lambda: outbox.count("two") == 3)
+    finally:
+        recording.end(5.0)
+
+    def told(hook: str) -> list[object]:
+        waiting = outbox.waiting([hook], 10)
+        return [json.loads(each.body)["data"] if each.type == "gap" else each.key for each in waiting]
+
+    assert told("one") == ["connection 1", "connection 2", {"lost": 2}, "connection 5", "connection 6"]
+    assert told("two") == ["connection 1", {"lost": 1}, "connection 3"]

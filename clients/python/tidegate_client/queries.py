@@ -109,7 +109,7 @@ class Queries:
         return bool(kept)
 
     def give_up(self, session: Subscription) -> bool:
-        """Unsubscribe. While answers are under way that may name it, it waits for them, in `answered`: returns False."""
+        """Unsubscribe. Returns False while answers are under way that may name it: `answered` does it after them."""
         if not self._is_free(session):
             session.unwanted = True
             return False

@@ -5,6 +5,8 @@ import { json, member, pretty, read, without } from "./json_text.js";
 
 /** Requests that say or change something about a connection: HTTP has none of them. */
 const NEEDS_CONNECTION = ["authenticate", "cancel", "join", "leave", "presence", "subscribe", "unsubscribe"];
+/** Requests of the protocol with an idempotency key. */
+const WRITES = ["create", "update", "delete", "message"];
 /** Requests that name something of the page's own connection, which no other program has. */
 const OF_THIS_CONNECTION = ["cancel", "unsubscribe", "leave"];
 
@@ -23,7 +25,9 @@ export function snippets(text, { sent, signedIn, origin, streamed = [] }) {
   const type = member(message, "type")?.string;
   if (!sent || type === undefined) return forms;
   const body = without(message, "type", "ref");
-  if (!NEEDS_CONNECTION.includes(type)) forms.push(["curl", curl(type, body, { origin, signedIn })]);
+  // A key is that of a user: over HTTP, each request without a token is another user's.
+  const asked = signedIn || !WRITES.includes(type) ? body : without(body, "key");
+  if (!NEEDS_CONNECTION.includes(type)) forms.push(["curl", curl(type, asked, { origin, signedIn })]);
   if (OF_THIS_CONNECTION.includes(type)) return forms;
   const url = `${origin.replace(/^http/, "ws")}/ws`;
   const given = {

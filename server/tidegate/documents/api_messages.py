@@ -34,11 +34,16 @@ def _impossible(item: Definition, schemas: Schemas) -> bool:
 def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples) -> JsonObject:
     properties = item.schema.get("properties", {})
     in_room = item.protocol and "room" in properties
+    keyed = _is_key(properties.get("key"))
+    needs_key = keyed and "key" in item.schema.get("required", ())
+    rule = item.schema.get("x-access", {}).get("send") if not item.protocol else None
     about = item.schema.get("description", "")
     body: JsonObject = {"schema": message_body(item, schemas)}
     whole = examples.message(item)
     if isinstance(whole, dict):
-        body["example"] = {word: value for word, value in whole.items() if word not in {"type", "ref"}}
+        # A key needs a token, which the example does not have everywhere.
+        left_out = {"type", "ref", *(["key"] if keyed and not needs_key else [])}
+        body["example"] = {word: value for word, value in whole.items() if word not in left_out}
     answer = content("The reply.", _reply(schemas.server.get(item.reply or "")))
     if item.part is not None:
         answer["description"] = "The reply. As lines: the parts, and then the reply or an error."
@@ -48,8 +53,8 @@ def _operation(name: str, item: Definition, schemas: Schemas, examples: Examples
         "tags": [TAG],
         "summary": about.split(". ")[0].rstrip(".") + "." if about else name,
         "description": f"{about} {_IN_ROOMS}".strip() if in_room else about,
-        "security": security(item.schema.get("x-access", {}).get("send") if not item.protocol else None),
-        **({"parameters": [idempotency_key()]} if _is_key(properties.get("key")) else {}),
+        "security": security("authenticated" if needs_key else rule),
+        **({"parameters": [idempotency_key()]} if keyed else {}),
         "requestBody": {"required": True, "content": {JSON: body}},
         "responses": {"200": answer, **refused()},
     }

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tidegate.counted import Counted
 from tidegate.hooks.events import Event, of_loss
@@ -44,12 +44,15 @@ class Recorder:
 
     def __init__(self, open_outbox: Callable[[], Outbox]) -> None:
         self._open = open_outbox
-        self._waiting: deque[Event] = deque()
+        self._waiting: deque[tuple[Event, int]] = deque()
+        """With each event, how many of its webhook were dropped before it."""
+        self._dropped: dict[str, int] = {}
+        """Events of each webhook that were dropped since the last one that waits."""
         self._changed = threading.Event()
         self._counted: dict[str, tuple[float, bool]] = {}
         """When the events of a webhook were counted, and whether others have room."""
         self._lost: dict[str, int] = {}
-        """Events of each webhook that were not recorded."""
+        """Events of each webhook that were not recorded, of those before the ones that wait."""
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="tidegate-hooks-recorder", daemon=True)
         self._thread.start()
@@ -58,9 +61,10 @@ class Recorder:
         """In the loop's thread."""
         for event in events:
             if len(self._waiting) >= LIMIT:
+                self._dropped[event.hook] = self._dropped.get(event.hook, 0) + 1
                 LOST(event.type)
-                return
-            self._waiting.append(event)
+            else:
+                self._waiting.append((event, self._dropped.pop(event.hook, 0)))
         if events:
             self._changed.set()
 
@@ -87,10 +91,8 @@ class Recorder:
         batch = [self._waiting[number] for number in range(min(BATCH, len(self._waiting)))]
         now = int(time.time() * 1000)
         try:
-            wanted = [event for event in batch if self._has_room(outbox, event.hook)]
-            hooks = {event.hook for event in wanted}
-            gaps = [of_loss(hook, number, now) for hook, number in self._lost.items() if hook in hooks]
-            outbox.add([*gaps, *wanted], now)
+            hooks = {hook for hook in {event.hook for event, _ in batch} if self._has_room(outbox, hook)}
+            outbox.add(self._with_gaps(batch, hooks, now), now)
         except Exception as error:  # the boundary: whatever the database failed with, the events wait
             FAILED(type(error).__name__)
             outbox.close()  # its connection may be broken; the next try opens another one
@@ -101,12 +103,23 @@ class Recorder:
             return False
         for hook in hooks:
             self._lost.pop(hook, None)
-        for event in batch:
+        for event, dropped in batch:
             self._waiting.popleft()
             if event.hook not in hooks:
-                self._lost[event.hook] = self._lost.get(event.hook, 0) + 1
+                self._lost[event.hook] = self._lost.get(event.hook, 0) + dropped + 1
                 FULL(event.hook, event.type)
         return True
+
+    def _with_gaps(self, batch: Sequence[tuple[Event, int]], hooks: Collection[str], now: int) -> list[Event]:
+        """The events of these webhooks, and a `gap` where others are missing."""
+        found: list[Event] = []
+        lost = {hook: self._lost.get(hook, 0) for hook in hooks}
+        for event, dropped in batch:
+            if event.hook in lost:
+                missing, lost[event.hook] = lost[event.hook] + dropped, 0
+                found += [of_loss(event.hook, missing, now)] if missing else []
+                found.append(event)
+        return found
 
     def _has_room(self, outbox: Outbox, hook: str) -> bool:
         now, known = time.monotonic(), self._counted.get(hook)

@@ -118,6 +118,10 @@ async def test_idempotency_key_of_the_header_is_the_key_of_the_message(gateway: 
     assert (await client.ask("POST", "/api/list", {"resource": "things"}, Idempotency_Key="k")).status == 400
     async with http(gateway) as anonymous:
         assert (await anonymous.ask("POST", "/api/create", message, Idempotency_Key="k-1")).status == 401
+        refused = await anonymous.post("create", **message, key="k-1")
+        assert (refused.status, refused.json["pointer"]) == (401, "/key"), "a repetition would be done again"
+        assert (await anonymous.post("buy", amount=1, key="own-1")).status == 401
+        assert (await anonymous.post("play", key="c")).status != 401, "it is no idempotency key"
 
 
 async def test_own_message_with_a_key_is_handled_once(client: Http) -> None:

@@ -40,6 +40,18 @@ def test_only_messages_with_an_idempotency_key_take_the_header(tmp_path: Path) -
     assert not taking & {"/api/play", "/api/note", "/api/list"}
 
 
+def test_an_example_has_a_key_only_where_its_caller_has_to_be_signed_in(tmp_path: Path) -> None:
+    folder = application.write(tmp_path)
+    file = folder / "client" / "buy.schema.json"
+    buy = json.loads(file.read_text())
+    file.write_text(json.dumps({**buy, "required": [*buy["required"], "key"], "x-access": {"send": "anyone"}}))
+    paths = document(folder)["paths"]
+    create, buying = paths["/api/create"]["post"], paths["/api/buy"]["post"]
+    assert "key" not in create["requestBody"]["content"]["application/json"]["example"]
+    assert "key" in buying["requestBody"]["content"]["application/json"]["example"]
+    assert (create["security"], buying["security"]) == ([{}, {"token": []}], [{"token": []}])
+
+
 def test_every_path_of_the_api_is_described_and_no_other(tmp_path: Path) -> None:
     for folder in (ROOT / "schema", application.write(tmp_path)):
         contract = Contract(schema.bundle(schema.load(folder)))

@@ -31,6 +31,8 @@ from tidegate.transport import Exchange, Response
 from tidegate_protocol import Principal
 
 JSON = "application/json"
+WHOSE_KEY = "an idempotency key belongs to a user: send a token as well"
+"""Each request without a token is one of another user, so that a repetition would be done again."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -81,6 +83,8 @@ class HttpApi:
             message = asked.operation.message(exchange.head, body)
             message["ref"] = REF
             request = self._contract.accept(message)
+            if asked.operation.has_key and "key" in message and "authorization" not in exchange.head.headers:
+                raise Refused("unauthenticated", WHOSE_KEY, pointer="/key")
         except Refused as refused:
             self._refuse(asked.session, refused)
             return
@@ -158,7 +162,7 @@ class HttpApi:
             if authorization[:7].lower() == BEARER:
                 identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
             elif KEY_HEADER in headers:
-                raise Refused("unauthenticated", "an idempotency key belongs to a user: send a token as well")
+                raise Refused("unauthenticated", WHOSE_KEY)
             elif not self._gate.tokens.let_anonymous_in:
                 raise Refused("unauthenticated", "send a token: this gateway lets no anonymous clients in")
             else:

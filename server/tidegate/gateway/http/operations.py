@@ -37,6 +37,8 @@ class Operation(Protocol):
     """The content types of the answer."""
     conditions: frozenset[str]
     """Those of `CONDITIONS` that it takes. With another one it is refused: it would be done without that condition."""
+    has_key: bool
+    """A `key` of its message is an idempotency key."""
 
     def message(self, head: Head, body: bytes) -> Message:
         """The message without `ref`. Raises Refused."""
@@ -57,7 +59,7 @@ class MessageOperation:
     def __init__(self, contract: Contract, message_type: str) -> None:
         rules = contract.custom_messages.get(message_type)
         self.answers = JSON if rules is None or rules.part is None else JSON_OR_LINES
-        self._has_key = rules is None or rules.keyed
+        self.has_key = rules is None or rules.keyed
         self._contract = contract
         self._type = message_type
 
@@ -69,7 +71,7 @@ class MessageOperation:
                 text = "is not part of a body: the path names the type, and the response is the reply"
                 fault = Violation(pointer=f"/{name}", keyword="additionalProperties", message=text)
                 raise Refused("invalid_message", text, pointer=f"/{name}", keyword=fault.keyword, errors=(fault,))
-        if KEY_HEADER in head.headers and not self._has_key:
+        if KEY_HEADER in head.headers and not self.has_key:
             raise Refused("invalid_message", NO_KEY)
         with_key(head, message)
         message["type"] = self._type

@@ -46,6 +46,7 @@ class ListRows:
     """`GET /api/resources/NAME`. The response is the reply `rows`."""
 
     content_types, answers = NO_BODY, JSON_BODY
+    has_key = True
     conditions = UNCHANGED  # a list has no tag, so that the condition holds
 
     def __init__(self, resource: Resource) -> None:
@@ -67,6 +68,7 @@ class CreateRow:
     """`POST /api/resources/NAME`. The body is a row, and so is the response. For an array, it is the reply `rows`."""
 
     content_types = answers = JSON_BODY
+    has_key = True
     conditions = NO_CONDITION
 
     def __init__(self, contract: Contract, resource: Resource) -> None:
@@ -105,6 +107,7 @@ class _OneRow:
     """What requests about a single row share. `key`: the last steps of the path."""
 
     kind = ""
+    has_key = True
 
     def __init__(self, resource: Resource, key: Sequence[str]) -> None:
         self._resource = resource

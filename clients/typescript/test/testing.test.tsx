@@ -79,6 +79,49 @@ describe("rows", () => {
     expect(conflict).toMatchObject({ code: "conflict", pointer: "/if/name" });
   });
 
+  it("are written all or, where one is refused, none", async () => {
+    const gateway = shop();
+    const users = resource(open(gateway), "users");
+    const live = users.subscribe({});
+    const heard = vi.fn();
+    await live.loaded();
+    live.on("update", heard);
+    const taken = { ...ADA, id: 2 };
+    expect(await refusal(users.createMany([{ ...ADA, id: 7 }, taken] as never))).toMatchObject({ code: "conflict" });
+    expect(gateway.rows("users").all()).toMatchObject([ADA, BO]);
+    expect(heard).not.toHaveBeenCalled();
+  });
+
+  it("are written once, however often a client sends the write", async () => {
+    const gateway = shop();
+    const users = resource(open(gateway, { token: "7" }), "users");
+    const once = () => users.create(ADA, { key: "k" });
+    expect(await once()).toEqual(await once());
+    expect(gateway.rows("users").all()).toHaveLength(3);
+    expect(await refusal(users.create(BO, { key: "k" }))).toMatchObject({ code: "conflict", pointer: "/key" });
+    expect(await resource(open(gateway, { token: "8" }), "users").create(ADA, { key: "k" })).toMatchObject({ id: 4 });
+  });
+
+  it("are written once although the connection broke before the answer", async () => {
+    const gateway = shop();
+    const client = open(gateway);
+    await client.ping();
+    const writing = resource(client, "users").create(ADA);
+    while (gateway.rows("users").all().length < 3) await undefined;
+    gateway.disconnect();
+    expect(await writing).toMatchObject(ADA);
+    expect(gateway.rows("users").all()).toHaveLength(3);
+  });
+
+  it("that get another key are other rows", async () => {
+    const gateway = shop();
+    const live = resource(open(gateway), "users").subscribe({});
+    await live.loaded();
+    gateway.rows("users").update(1, { id: 5 });
+    await vi.waitFor(() => expect(live.rows.map(({ id }) => id)).toEqual([2, 5]));
+    expect(gateway.rows("users").all()).toMatchObject([BO, { ...ADA, id: 5 }]);
+  });
+
   it("reach a live query as they enter it, change in it and leave it", async () => {
     const gateway = shop();
     const live = resource(open(gateway), "users").subscribe({ filters: { status: "active" }, sort: ["name"] });
@@ -137,6 +180,26 @@ describe("rooms", () => {
         ["2", true],
       ]),
     );
+  });
+
+  it("take a message once, however often a client sends it", async () => {
+    const gateway = shop();
+    const room = await open(gateway).join("chat-1");
+    const once = () => room.send({ text: "1" }, { key: "k" });
+    expect(await once()).toEqual(await once());
+    expect(gateway.room("chat-1").messages).toHaveLength(1);
+    expect(await refusal(room.send({ text: "2" }, { key: "k" }))).toMatchObject({ code: "conflict" });
+  });
+
+  it("know a member that becomes another user", async () => {
+    const gateway = shop();
+    const [one, two] = [open(gateway), open(gateway, { token: "7" })];
+    await one.join("chat-1");
+    const room = await two.join("chat-1", { presence: "diff" });
+    const members = () => room.members.map(({ id }) => id).sort();
+    await vi.waitFor(() => expect(members()).toEqual(["7", "anon-1"]));
+    await one.authenticate("9");
+    await vi.waitFor(() => expect(members()).toEqual(["7", "9"]));
   });
 
   it("know their members, who come and go", async () => {
@@ -228,6 +291,18 @@ describe("users", () => {
     expect(await named(`x.${payload}.y`)).toMatchObject({ id: "7", name: "Ann", roles: ["admin"] });
     const client = open(gateway);
     expect(await client.authenticate("red")).toMatchObject({ id: "8" });
+  });
+
+  it("stay the same anonymous ones when their connection breaks", async () => {
+    const gateway = shop();
+    const client = open(gateway);
+    const statuses: string[] = [];
+    client.on("status", ({ status }) => statuses.push(status));
+    await client.ping();
+    const { user } = client;
+    gateway.disconnect();
+    await vi.waitFor(() => expect(statuses).toEqual(["open", "reconnecting", "open"]));
+    expect(client.user).toEqual(user);
   });
 });
 

@@ -11,9 +11,11 @@ import type { AnyApp, AppContract, Asked, DataOf, KeyOf, PushesOf, RequestsOf, R
 import type { WireMessage } from "../wire.js";
 import type { FakeAnswer, PartOf, ReplyOf } from "./answers.js";
 import { FakeConnection, type Other } from "./connection.js";
+import { FakeKeys } from "./keys.js";
 import { Refusal, refuse } from "./refusals.js";
 import { FakeRoom } from "./rooms.js";
 import { FakeLog, FakeRows } from "./rows.js";
+import { FakeStreams, isStream } from "./streams.js";
 import { claimsOf, type FakeUser, whole } from "./users.js";
 
 const URL = "ws://gateway.test/ws";
@@ -39,7 +41,7 @@ export interface FakeOptions<A extends AppContract = AnyApp> {
   resources?: { readonly [resource: string]: ResourceShape };
   /** The rows to begin with. What they lack, the defaults give. */
   rows?: { [N in ResourceName<A>]?: readonly Partial<RowOf<A, N>>[] };
-  /** The user of connections without a token. The default is an anonymous one for each connection. */
+  /** The user of connections without a token. The default is an anonymous one for each client. */
   user?: FakeUser;
   /** The users of tokens. The default reads the user from the token, and checks no signature. */
   users?: { readonly [token: string]: FakeUser };
@@ -59,7 +61,10 @@ export class FakeGateway<A extends AppContract = AnyApp> {
   readonly #answers = new Map<string, Answer>();
   readonly #rooms = new Map<string, FakeRoom>();
   readonly #rows = new Map<string, FakeRows>();
-  readonly #streams = new Map<string, { readonly parts: AsyncGenerator; cancelled: boolean }>();
+  readonly #streams = new FakeStreams();
+  readonly #keys = new FakeKeys();
+  /** The anonymous users by the token that makes a client the same one again. */
+  readonly #guests = new Map<string, Principal>();
   readonly #log = new FakeLog();
   #online = true;
   #count = 0;
@@ -167,10 +172,14 @@ export class FakeGateway<A extends AppContract = AnyApp> {
   }
 
   #opened(connection: FakeConnection): void {
+    const { user } = connection;
+    const identity = `identity of ${user.id}`.replaceAll(" ", "-");
+    if (user.anonymous) this.#guests.set(identity, user);
     connection.push("welcome", {
       protocol: 1,
       connection: connection.id,
-      user: connection.user,
+      user,
+      ...(user.anonymous ? { identity } : {}),
       position: this.#log.position,
       heartbeat: 3600,
       limits: { ...LIMITS, max_ids: 1000 },
@@ -182,11 +191,11 @@ export class FakeGateway<A extends AppContract = AnyApp> {
     this.#connections.delete(connection);
     for (const rows of this.#rows.values()) rows.left(connection);
     for (const room of this.#rooms.values()) room.left(connection);
-    for (const name of [...this.#streams.keys()]) if (name.startsWith(`${connection.id} `)) this.#cancel(name);
+    this.#streams.left(connection);
   }
 
   #userOf(token: string): Principal {
-    return whole(this.#options.users?.[token] ?? claimsOf(token));
+    return this.#guests.get(token) ?? whole(this.#options.users?.[token] ?? claimsOf(token));
   }
 
   // -- requests -------------------------------------------------------------------------------------------------------------
@@ -207,36 +216,12 @@ export class FakeGateway<A extends AppContract = AnyApp> {
       return;
     }
     const answered = answer(message as never, connection);
-    const stream = isStream(answered);
-    const reply = (await (stream ? this.#stream(connection, message, answered) : answered)) as object | undefined;
     const { type, ref } = message;
+    const parts = isStream(answered) && this.#streams.run(connection, ref, answered);
+    const reply = (await (parts || answered)) as object | undefined;
     if (ref === undefined) return;
     if (reply === undefined) connection.push("ok", { ref });
     else connection.push(REPLIES[type] ?? (ROW_REQUESTS.has(type) ? "rows" : `reply to ${type}`), { ...reply, ref });
-  }
-
-  /** Send the parts of a generator. Returns what it returns, which is the reply. */
-  async #stream(connection: FakeConnection, { ref }: WireMessage, parts: AsyncGenerator): Promise<unknown> {
-    const stream = { parts, cancelled: false };
-    const name = streamName(connection, ref);
-    this.#streams.set(name, stream);
-    try {
-      for (;;) {
-        const { done, value } = await parts.next();
-        if (stream.cancelled) throw refuse("cancelled", "the client cancelled the request");
-        if (done) return value;
-        connection.push("part", { ref, data: value });
-      }
-    } finally {
-      this.#streams.delete(name);
-    }
-  }
-
-  #cancel(name: string): void {
-    const stream = this.#streams.get(name);
-    if (!stream) return;
-    stream.cancelled = true;
-    void stream.parts.return(undefined);
   }
 
   #byDefault(connection: FakeConnection, message: WireMessage): void {
@@ -245,7 +230,8 @@ export class FakeGateway<A extends AppContract = AnyApp> {
     if (ROOM_REQUESTS.has(type)) {
       this.#room(message.room as string)[type as "join"](connection, message);
     } else if (ROW_REQUESTS.has(type)) {
-      const reply = this.#table(message.resource as string).answer(message);
+      const rows = this.#table(message.resource as string);
+      const reply = this.#keys.once(connection.user.id, message, () => rows.answer(message));
       if (ref !== undefined) connection.push("rows", { ...reply, ref });
     } else if (type === "subscribe") {
       this.#count += 1;
@@ -253,12 +239,14 @@ export class FakeGateway<A extends AppContract = AnyApp> {
     } else if (type === "unsubscribe") {
       connection.push("unsubscribed", { subscription: this.#unsubscribed(connection, message), ref });
     } else if (type === "authenticate") {
+      const tells = [...this.#rooms.values()].map((room) => room.watch());
       connection.user = this.#userOf(message.token as string);
+      for (const tell of tells) tell();
       connection.push("authenticated", { user: connection.user, ref });
     } else if (type === "ping") {
       connection.push("pong", { time: Date.now(), position, ref });
     } else if (type === "cancel") {
-      this.#cancel(streamName(connection, ref));
+      this.#streams.cancel(connection, ref);
     } else {
       throw refuse("unknown_type", `no answer for "${type}": gateway.on("${type}", ...)`, { pointer: "/type" });
     }
@@ -289,12 +277,4 @@ export class FakeGateway<A extends AppContract = AnyApp> {
  */
 export function fakeGateway<A extends AppContract = AnyApp>(options: FakeOptions<A> = {}): FakeGateway<A> {
   return new FakeGateway<A>(options);
-}
-
-function streamName({ id }: FakeConnection, ref: unknown): string {
-  return `${id} ${JSON.stringify(ref)}`;
-}
-
-function isStream(answered: unknown): answered is AsyncGenerator {
-  return typeof answered === "object" && answered !== null && Symbol.asyncIterator in answered;
 }

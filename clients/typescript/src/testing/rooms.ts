@@ -5,6 +5,7 @@
 import type { Member, Principal, RoomMessage, RoomPosition } from "../../../../generated/typescript/protocol.js";
 import type { WireMessage } from "../wire.js";
 import type { FakeConnection } from "./connection.js";
+import { FakeKeys } from "./keys.js";
 import { refuse } from "./refusals.js";
 
 type Told = Pick<Member, "status" | "info">;
@@ -21,6 +22,7 @@ export class FakeRoom<T = unknown> {
   readonly #here = new Map<FakeConnection, Membership>();
   readonly #guests = new Map<string, Member>();
   readonly #since = new Map<string, number>();
+  #keys = new FakeKeys();
   #epoch = 1;
 
   constructor(readonly name: string) {}
@@ -69,6 +71,7 @@ export class FakeRoom<T = unknown> {
   /** Lose all messages, as a gateway without a durable history does when it starts again. */
   restart(): void {
     this.messages.length = 0;
+    this.#keys = new FakeKeys();
     this.#epoch += 1;
     const { name: room, position } = this;
     for (const connection of this.#here.keys())
@@ -102,9 +105,11 @@ export class FakeRoom<T = unknown> {
     if (message.ref !== undefined) connection.push("left", { room: this.name, ref: message.ref });
   }
 
-  message(connection: FakeConnection, { data, ref }: WireMessage): void {
+  message(connection: FakeConnection, message: WireMessage): void {
+    const { user } = connection;
+    const { data, ref } = message;
     this.#membership(connection);
-    const { position } = this.#publish(data, connection.user);
+    const { position } = this.#keys.once(user.id, message, () => this.#publish(data, user));
     if (ref !== undefined) connection.push("sent", { room: this.name, position, ref });
   }
 
@@ -147,11 +152,21 @@ export class FakeRoom<T = unknown> {
 
   /** Do what changes the members, and tell all but `except` of it. */
   #changing(change: () => unknown, except?: FakeConnection): void {
-    const before = this.members;
+    const tell = this.watch();
     change();
+    tell(except);
+  }
+
+  /** Called before what may change the members. Returns what tells it to all but `except`. @internal */
+  watch(): (except?: FakeConnection) => void {
+    const before = this.members;
+    return (except) => this.#tell(before, except);
+  }
+
+  #tell(before: readonly Member[], except?: FakeConnection): void {
     for (const { user } of this.#here.keys()) if (!this.#since.has(user.id)) this.#since.set(user.id, Date.now());
     const after = this.members;
-    const named = (members: Member[], { id }: Member) => members.find((each) => each.id === id);
+    const named = (members: readonly Member[], { id }: Member) => members.find((each) => each.id === id);
     const joined = after.filter((each) => !named(before, each));
     const left = before.filter((each) => !named(after, each));
     const changed = after.filter((each) => {

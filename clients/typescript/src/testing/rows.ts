@@ -41,8 +41,10 @@ export class FakeLog {
 export class FakeRows<R = Row, K = RowKey> {
   readonly #shape: ResourceShape;
   readonly #log: FakeLog;
-  readonly #rows = new Map<string, Row>();
+  #rows = new Map<string, Row>();
   readonly #subscriptions = new Set<FakeSubscription>();
+  /** What is told when the request under way has done all that it asks for. */
+  #untold: (() => void)[] | undefined;
   #ids = 0;
 
   constructor(
@@ -85,11 +87,11 @@ export class FakeRows<R = Row, K = RowKey> {
       case "get":
         return this.#answered(this.#named(message, false).map((row) => shown(row, this.#shape.key, fieldsOf(message))));
       case "create":
-        return this.#answered([message.data as Row].flat().map((row) => this.#insert({ ...row }, origin)));
+        return this.#written(() => [message.data as Row].flat().map((row) => this.#insert({ ...row }, origin)));
       case "update":
-        return this.#answered(this.#named(message).map((row) => this.#change(row, message.data as Row, origin)));
+        return this.#written(() => this.#named(message).map((row) => this.#change(row, message.data as Row, origin)));
       default:
-        return this.#answered(this.#named(message).map((row) => this.#remove(row, origin)));
+        return this.#written(() => this.#named(message).map((row) => this.#remove(row, origin)));
     }
   }
 
@@ -129,6 +131,24 @@ export class FakeRows<R = Row, K = RowKey> {
   }
 
   // -- within -------------------------------------------------------------------------------------------------------------
+
+  /** Write all of it or, where something is refused, nothing. */
+  #written(work: () => Row[]) {
+    const before = new Map(this.#rows);
+    const untold: (() => void)[] = [];
+    this.#untold = untold;
+    let rows: Row[];
+    try {
+      rows = work();
+    } catch (error) {
+      this.#rows = before;
+      throw error;
+    } finally {
+      this.#untold = undefined;
+    }
+    for (const tell of untold) tell();
+    return this.#answered(rows);
+  }
 
   #answered(rows: Row[], total?: number) {
     return { rows, position: this.#log.position, ...(total === undefined ? {} : { total }) };
@@ -191,11 +211,16 @@ export class FakeRows<R = Row, K = RowKey> {
     const row: Row = this.#spelled({ ...defaults, ...given });
     for (const name of now) row[name] ??= new Date().toISOString().replace("Z", "000Z");
     for (const name of key) row[name] ??= types[name] === "uuid" ? crypto.randomUUID() : this.#nextId(name);
+    this.#add(row, origin);
+    return row;
+  }
+
+  #add(row: Row, origin?: string): void {
+    const { key } = this.#shape;
     const name = nameOf(key, row);
     if (this.#rows.has(name)) throw refuse("conflict", "there is a row with this key", { pointer: `/data/${key[0]}` });
     this.#rows.set(name, row);
     this.#tell("create", undefined, row, origin);
-    return row;
   }
 
   /** The values as the gateway spells them. */
@@ -213,8 +238,15 @@ export class FakeRows<R = Row, K = RowKey> {
 
   #change(old: Row, changes: Row, origin?: string): Row {
     const row = { ...old, ...this.#spelled(changes) };
-    this.#rows.set(nameOf(this.#shape.key, row), row);
-    this.#tell("update", old, row, origin);
+    const { key } = this.#shape;
+    if (nameOf(key, row) === nameOf(key, old)) {
+      this.#rows.set(nameOf(key, row), row);
+      this.#tell("update", old, row, origin);
+    } else {
+      // Another key makes it another row.
+      this.#add(row, origin);
+      this.#remove(old, origin);
+    }
     return row;
   }
 
@@ -226,6 +258,10 @@ export class FakeRows<R = Row, K = RowKey> {
 
   /** Each subscription is told what its copy has to do, which may be another thing than what happened to the row. */
   #tell(cause: Action, before: Row | undefined, after: Row | undefined, origin?: string): void {
+    if (this.#untold) {
+      this.#untold.push(() => this.#tell(cause, before, after, origin));
+      return;
+    }
     const position = this.#log.next();
     for (const { id, connection, filters, fields } of this.#subscriptions) {
       const had = before !== undefined && this.#matches(before, filters);

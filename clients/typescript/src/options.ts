@@ -141,7 +141,7 @@ export function settingsOf(options: Options): Settings {
 export function socketConstructor(settings: Settings): SocketConstructor {
   const found = settings.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
   if (!found) {
-    throw new Error("no WebSocket: npm install ws, use option WebSocket");
+    throw new Error("no WebSocket: npm install ws, option WebSocket");
   }
   return found;
 }

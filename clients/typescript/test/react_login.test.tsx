@@ -148,6 +148,22 @@ describe("whose client it is", () => {
     expect([a().error, a().user?.id]).toEqual([undefined, "kim"]);
   });
 
+  it("tells that a token function does not end, and asks it again", async () => {
+    const never = new Promise<string>(() => {});
+    const token = vi
+      .fn((): string | Promise<string> => tokenOf("kim"))
+      .mockReturnValueOnce(never)
+      .mockReturnValueOnce(never);
+    await show(<Part options={{ token }} />);
+    await act(() => vi.advanceTimersByTimeAsync(9_900));
+    expect(a().error).toBeUndefined();
+    await act(() => vi.advanceTimersByTimeAsync(200));
+    expect(a().error).toMatchObject({ code: "token_failed", retryable: true });
+    await act(() => vi.advanceTimersByTimeAsync(2000));
+    await open("kim");
+    expect([a().error, a().user?.id]).toEqual([undefined, "kim"]);
+  });
+
   it("becomes the user of a token that the component sends, and no other component does", async () => {
     await show([<Part key="1" name="a" />, <Part key="2" name="b" />]);
     await open();

@@ -13,6 +13,8 @@ import { type Held, hold } from "./store.js";
 /** Milliseconds in which a component's own renders, each with a new token function, do not ask it. */
 const ASK_AGAIN_MS = 10_000;
 const RETRY_MS = 2000;
+/** When a token function that has not answered has failed. */
+const LATE_MS = 10_000;
 
 interface Account {
   readonly client: Client;
@@ -93,13 +95,20 @@ export class Login {
     const { token } = this.#options;
     this.#asked = token;
     this.#set({ asking: true });
+    const failed = (error: unknown) => {
+      if (this.#asked !== token) return;
+      this.#set({ error: notGiven(error) });
+      this.#askLater(RETRY_MS);
+    };
+    // A token that comes later still counts.
+    const late = setTimeout(failed, LATE_MS, "no reply");
     let text: string;
     try {
       text = typeof token === "function" ? await token() : (token ?? "");
     } catch (error) {
-      if (this.#asked !== token) return;
-      this.#set({ error: notGiven(error) });
-      return this.#askLater(RETRY_MS);
+      return failed(error);
+    } finally {
+      clearTimeout(late);
     }
     if (this.#asked === token) this.become(text, token);
   }

@@ -8,7 +8,10 @@ from tidegate.core.errors import TidegateError
 
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
-REWRITTEN = "has columns that were altered (%s): their rows may have other values, so that all clients read them again"
+REWRITTEN = (
+    "has columns that were altered, or UNLOGGED tables that a crash emptied (%s): their rows may have other values, so "
+    "that all clients read them again"
+)
 """After the name of a database of PostgreSQL."""
 REMADE = (
     "has tables that a program made again (%s): their rows may have other values, so that all clients read them again"

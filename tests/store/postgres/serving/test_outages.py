@@ -118,6 +118,31 @@ async def test_a_killed_backend_restarts_the_server_and_loses_nothing(
     assert [change.key["code"] for change in heard.changes] == ["a", "b"]
 
 
+async def test_a_crash_empties_an_unlogged_table_for_clients_too(server: PostgresServer, url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as program:
+        program.execute("ALTER TABLE people SET UNLOGGED")
+        program.execute("INSERT INTO people (name) VALUES ('Ada')")
+    first = await PostgresStore.open(url, RESOURCES)
+    assert len((await first.read(ReadQuery(resource="people"))).rows) == 1
+    first._guard.look()
+    assert not first.outdated
+    await first.close()
+    server.stop()
+    server.start()
+    second = await PostgresStore.open(url, RESOURCES)
+    assert (await second.read(ReadQuery(resource="people"))).rows == []
+    assert second.epoch != first.epoch
+    server.stop()
+    server.start()
+
+    def noticed() -> bool:
+        second._guard.look()
+        return second.outdated
+
+    await until(noticed)
+    await second.close()
+
+
 async def test_a_feed_that_was_disconnected_beyond_retention_delivers_resets(
     store: PostgresStore, server: PostgresServer, url: str
 ) -> None:

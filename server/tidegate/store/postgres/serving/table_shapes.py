@@ -3,7 +3,8 @@
 A change of a column's type may compute each value (USING), and so may one that keeps the type: fewer digits, another
 expression of a generated column. A column that was dropped and added has its default in each row. A value of an
 enumerated type that is renamed is another text. No trigger sees any of it, and copies of clients would keep the old
-values. The shapes are recorded in META, so that a gateway also sees what happened while none ran.
+values. After a crash PostgreSQL empties tables that are UNLOGGED. The shapes are recorded in META, so that a gateway
+also sees what happened while none ran.
 Invariant: a table that was only copied into another file (VACUUM FULL, CLUSTER), altered without a rewrite, or made
 again has no other values here: a table that is made again has lost its triggers.
 """
@@ -25,7 +26,10 @@ ENTRY = "tables"
 TEXT = {25, 1043}
 """text and varchar, as numbers of types: they are stored and read alike."""
 
-SHAPE = """json_build_object('table', t.oid::bigint, 'columns', (SELECT coalesce(json_object_agg(a.attname,
+SHAPE = """json_build_object('table', t.oid::bigint,
+  'emptied', CASE t.relpersistence WHEN 'u' THEN (
+    SELECT extract(epoch FROM stats_reset)::text FROM pg_stat_archiver) END,
+  'columns', (SELECT coalesce(json_object_agg(a.attname,
     json_build_array(a.attnum, a.atttypid::bigint, t.relfilenode::bigint, a.xmin::text,
       (SELECT json_object_agg(e.oid, e.enumlabel) FROM pg_enum e WHERE e.enumtypid IN (y.oid, y.typelem, y.typbasetype))
     )), '{}')
@@ -55,17 +59,20 @@ class TableShape(msgspec.Struct, frozen=True):
     table: int
     """Its number. A table that is made again has another one."""
     columns: dict[str, ColumnShape]
+    emptied: str | None = None
+    """Of an UNLOGGED table: the time since when the server counts its work. A crash makes it forget its statistics."""
 
     def after(self, before: TableShape | None) -> TableShape:
         """With the columns that are missing at the moment as they were `before`."""
         known = {} if before is None or before.table != self.table else before.columns
-        return TableShape(self.table, {**known, **self.columns})
+        return TableShape(self.table, {**known, **self.columns}, self.emptied)
 
 
 def shape(found: Any, names: Iterable[str]) -> TableShape:
     """What SHAPE returned, with these columns alone."""
     whole = msgspec.convert(found, TableShape)
-    return TableShape(whole.table, {name: whole.columns[name] for name in names if name in whole.columns})
+    columns = {name: whole.columns[name] for name in names if name in whole.columns}
+    return TableShape(whole.table, columns, whole.emptied)
 
 
 def rewritten(before: TableShape, now: TableShape) -> list[str]:
@@ -125,7 +132,17 @@ def look(connection: Connection, home: str, resources: Iterable[Resource]) -> di
 
 
 def changed(before: Mapping[str, TableShape], now: Mapping[str, TableShape]) -> list[str]:
-    """The columns, each as `table.column`, of which the rows may have other values than `before`."""
-    return [
-        f"{table}.{name}" for table, found in now.items() if table in before for name in rewritten(before[table], found)
-    ]
+    """The columns, each as `table.column`, of which the rows may have other values than `before`; tables that a crash
+    may have emptied.
+    """
+    found = []
+    for table, shaped in now.items():
+        if table in before:
+            found += [table] if _lost_rows(before[table], shaped) else []
+            found += [f"{table}.{name}" for name in rewritten(before[table], shaped)]
+    return found
+
+
+def _lost_rows(before: TableShape, now: TableShape) -> bool:
+    """Whether the server crashed, and the table was UNLOGGED all the time."""
+    return before.table == now.table and None not in (before.emptied, now.emptied) and before.emptied != now.emptied

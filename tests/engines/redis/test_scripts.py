@@ -60,7 +60,8 @@ class Scripts:
 
     def decide(self, name: str, kept: str = "kept", history: str = "h1") -> Any:
         """About the room r. `kept`: how a node names what the server keeps; its right name is "kept"."""
-        self.server.command("SET", self.keys.kept, "kept")
+        if self.server.command("GET", self.keys.kept) is None:
+            self.server.command("SET", self.keys.kept, "kept")
         keys = [*self.of("r", PRESENCE, TOLD, CHANGE), self.keys.kept]
         return self.run(DECIDE, keys, name, 60_000, kept, history, 60_000)
 
@@ -358,6 +359,16 @@ def test_a_user_may_leave_where_the_server_is_full(scripts: Scripts) -> None:
             scripts.present("n1", "w")
         assert scripts.present("n1", "u", b"") == b""
         assert scripts.present("n1", "v", b"", last=True) == b"vacated"
+    finally:
+        scripts.server.command("CONFIG", "SET", "maxmemory", 0)
+
+
+def test_a_room_is_decided_where_the_server_is_full(scripts: Scripts) -> None:
+    assert scripts.decide("d0") == b""
+    scripts.is_over("occupied")
+    scripts.server.command("CONFIG", "SET", "maxmemory", 1)
+    try:
+        assert scripts.decide("d1") == b"vacated"
     finally:
         scripts.server.command("CONFIG", "SET", "maxmemory", 0)
 

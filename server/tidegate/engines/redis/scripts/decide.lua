@@ -16,6 +16,7 @@ end
 local time = redis.call('TIME')
 local left = tonumber(ends) - (time[1] * 1000 + math.floor(time[2] / 1000))
 if left > 0 then return left end
+redis.call('HDEL', KEYS[1], '') -- a server that is full refuses no write after one that needs no memory
 local now = redis.call('HLEN', KEYS[1]) > 0 and 'occupied' or 'vacated'
 if told == 'vacated' and now == told then
   redis.call('DEL', KEYS[2]) -- no gateway has said anything that a later one could contradict

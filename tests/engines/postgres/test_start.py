@@ -199,12 +199,17 @@ async def test_limits_of_the_role_end_no_start(url: str) -> None:
     """What a person set for other programs: between two statements of a transaction there is a way to the server."""
     role = rows(url, "SELECT current_user")[0][0]
     limits = {"idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "50ms", "lock_timeout": "1ms"}
+    if rows(url, "SELECT current_setting('server_version_num')::int >= 170000")[0][0]:
+        limits["transaction_timeout"] = "5s"
     try:
         for name, limit in limits.items():
             run(url, f'ALTER ROLE "{role}" IN DATABASE "{url.rpartition("/")[2]}" SET {name} = \'{limit}\'')
         engine = await started(setup(url, prefix="shop"))
         assert await engine.present("room", "ada", PresenceEntry("Ada", 1, "online", 1)) == "occupied"
         await engine.aclose()
+        async with await connecting.connect(url, "test") as connection:
+            shown = await (await connection.execute("SELECT current_setting('transaction_timeout', true)")).fetchone()
+        assert shown in {("0",), (None,)}
     finally:
         run(url, f'ALTER ROLE "{role}" IN DATABASE "{url.rpartition("/")[2]}" RESET ALL')
 

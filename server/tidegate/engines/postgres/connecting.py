@@ -41,6 +41,8 @@ SETTINGS = {
     "standard_conforming_strings": "on",
     "row_security": "on",
 }
+SETTINGS_OF_17 = {"transaction_timeout": "0"}
+"""Of PostgreSQL 17 and newer. Each statement has a limit, and standing still between two of them."""
 POOLED = (
     "engine: there is a pooler before this PostgreSQL server that does not keep sessions (PgBouncer's pool_mode "
     "`transaction` or `statement`), and through it no notification arrives; give --engine the URL of the server "
@@ -65,9 +67,10 @@ async def connect(url: str, name: str) -> Connection:
         keepalives_count=3,
         tcp_user_timeout=15_000,
     )
+    asked = SETTINGS | (SETTINGS_OF_17 if connection.info.server_version >= 170000 else {})
     settings = sql.SQL(", ").join(
         sql.SQL("set_config({}, {}, false)").format(sql.Literal(each), sql.Literal(value))
-        for each, value in SETTINGS.items()
+        for each, value in asked.items()
     )
     try:
         await connection.execute(sql.SQL("SELECT {}").format(settings))

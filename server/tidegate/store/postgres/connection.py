@@ -48,10 +48,14 @@ SETTINGS = {
 }
 
 
-# A limit that a person set for other programs may be too short for the way to the server and back. A longer one stays.
-_IDLE = "idle_in_transaction_session_timeout"
-_IDLE_LIMIT = f"""CASE WHEN current_setting('{_IDLE}')::interval BETWEEN '1ms' AND '1min'
-THEN '1min' ELSE current_setting('{_IDLE}') END"""
+_LONG = (
+    "CASE WHEN current_setting('{0}')::interval BETWEEN '1ms' AND '1min' THEN '1min' ELSE current_setting('{0}') END"
+)
+# A limit that a person set for other programs may be too short for the way to the server and back, or to read a large
+# table in one snapshot. A longer one stays.
+_IDLE, _WHOLE = "idle_in_transaction_session_timeout", "transaction_timeout"
+WHOLE_SINCE = 170000
+"""The version of PostgreSQL that knows a limit of whole transactions."""
 # Resolved once: a schema that is made later, such as one of the role's name ("$user"), hides no table. Temporary tables
 # come last, for those that a trigger makes. pg_catalog stays first, as it is when a search_path does not name it.
 _SEARCH_PATH = """concat_ws(', ', (SELECT string_agg(quote_ident(name), ', ' ORDER BY place)
@@ -84,7 +88,9 @@ def connect(url: str, settings: Mapping[str, str] = {}, home: str | None = None)
 def prepare(connection: Connection, settings: Mapping[str, str] = {}, home: str | None = None) -> None:
     """Give a new connection the settings that Tidegate relies on."""
     asked = {name: f"'{value}'" for name, value in (SETTINGS | dict(settings)).items()}
-    asked |= {"search_path": _SEARCH_PATH, _IDLE: _IDLE_LIMIT}
+    asked |= {"search_path": _SEARCH_PATH, _IDLE: _LONG.format(_IDLE)}
+    if connection.info.server_version >= WHOLE_SINCE:
+        asked[_WHOLE] = _LONG.format(_WHOLE)
     connection.execute(
         "SELECT " + ", ".join(f"set_config('{name}', {value}, false)" for name, value in asked.items()), [home]
     )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines.redis.under_test import RedisUnderTest
 from tests.engines.suite.under_test import House
-from tests.support.redis import Kind, RedisServer, running
+from tests.support.redis import KINDS, Kind, RedisServer, running
 from tidegate.engines.redis import link
 
 Servers = Callable[[Kind], RedisServer]
@@ -35,7 +35,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "LONGEST_S", 0.1)
 
 
-@pytest.fixture(params=["valkey", pytest.param("redis", marks=pytest.mark.long)])
+@pytest.fixture(params=KINDS)
 def server(request: pytest.FixtureRequest, servers: Servers) -> RedisServer:
     """One server after the other. A test takes a prefix, or leaves nothing behind."""
     return servers(request.param)

@@ -217,3 +217,8 @@ def test_an_engine_is_unhealthy_after_some_seconds_without_an_answer() -> None:
     assert not health.healthy
     health.back()
     assert health.healthy and not health.away
+    health.lost(unanswered=3.0)
+    now[0] += AWAY_S - 3.1
+    assert health.healthy
+    now[0] += 0.2
+    assert not health.healthy, "it was away since the question"

@@ -143,6 +143,7 @@ def test_a_worker_ends_at_any_moment_of_its_connecting(loop: str) -> None:
 async def test_a_hub_that_hangs_is_noticed_and_another_line_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connector, "PING_S", 0.02)
     monkeypatch.setattr(connector, "SILENCE_S", 0.06)
+    monkeypatch.setattr(connector, "AWAY_S", 0.05)
     lines = ended = 0
 
     async def greet_and_hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -162,7 +163,16 @@ async def test_a_hub_that_hangs_is_noticed_and_another_line_is_tried(monkeypatch
     server = await asyncio.start_unix_server(greet_and_hang, "\0" + address[1:])
     engine = HubEngine(address, "worker 1")
     engine.listen(Deaf())  # type: ignore[arg-type]
+    healthy: list[bool] = []
+    lost = engine.connector.lost
+
+    def noted() -> None:
+        lost()
+        healthy.append(engine.connector.healthy)
+
+    monkeypatch.setattr(engine.connector, "lost", noted)
     await until(lambda: lines >= 2)
+    assert healthy[:1] == [False], "it has been away since it was silent"
     await engine.aclose()
     server.close()
     await until(lambda: ended == lines)

@@ -29,10 +29,13 @@ class Health:
     def healthy(self) -> bool:
         return self._away_since is None or self._clock() - self._away_since < AWAY_S
 
-    def lost(self) -> None:
-        """The engine does not answer. To be called as often as that is seen."""
+    def lost(self, unanswered: float = 0.0) -> None:
+        """The engine does not answer. To be called as often as that is seen.
+
+        `unanswered`: for how many seconds something has waited for its answer.
+        """
         if self._away_since is None:
-            self._away_since = self._clock()
+            self._away_since = self._clock() - unanswered
 
     def back(self) -> None:
         """The engine answers again."""

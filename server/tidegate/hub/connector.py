@@ -65,6 +65,8 @@ class Connector:
         self._line: Line | None = None
         """The same, once the hub has said something."""
         self._ended = asyncio.Event()
+        self._silent = 0.0
+        """For how many seconds the hub has said nothing."""
         self._away_since: float | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -74,7 +76,7 @@ class Connector:
 
     @property
     def healthy(self) -> bool:
-        """Whether the hub was there within the last `AWAY_S`."""
+        """Whether the hub was heard within the last `AWAY_S`."""
         if self._line is not None or self._away_since is None:
             return True
         return asyncio.get_running_loop().time() - self._away_since < AWAY_S
@@ -134,16 +136,16 @@ class Connector:
 
     async def _watch(self, line: Line) -> None:
         """Returns when the line has ended."""
-        silent = 0.0
+        self._silent = 0.0
         while self._tried is line:
             line.ping()
             with suppress(TimeoutError):
                 async with asyncio.timeout(PING_S):
                     await self._ended.wait()
-            silent = 0.0 if line.heard else silent + PING_S
+            self._silent = 0.0 if line.heard else self._silent + PING_S
             line.heard = False
-            if silent >= SILENCE_S and self._tried is line:
-                SILENT(silent)
+            if self._silent >= SILENCE_S and self._tried is line:
+                SILENT(self._silent)
                 line.abort()
                 await self._ended.wait()
 
@@ -169,7 +171,7 @@ class Connector:
         self._ended.set()
         if self._line is not None:
             self._line = None
-            self._away_since = asyncio.get_running_loop().time()
+            self._away_since = asyncio.get_running_loop().time() - self._silent
             if self._task is not None:  # else this worker ends, and has let go of the hub
                 log.warning("the hub is away; this worker goes on without it, and connects again")
             self._user.lost()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.engines.losses import losses
 from tests.engines.suite.case import refuses
 from tests.engines.suite.under_test import FLEETING, KEPT, LONG, Gateway, House
 from tests.support.deadlines import DEADLINE_S
@@ -25,7 +26,7 @@ from tidegate_protocol import RoomPosition
 pytest.importorskip("psycopg")
 
 from tests.engines.postgres.on_postgres import TABLES, PostgresUnderTest
-from tidegate.engines.postgres import attaching
+from tidegate.engines.postgres import attaching, upkeep
 
 pytestmark = [pytest.mark.long, pytest.mark.process]
 
@@ -91,6 +92,20 @@ async def test_messages_on_their_way_are_published_once(house: House, under: Pos
         under.line(one.engine).break_connections()
         await asyncio.gather(*answers)
         await house.until_data(two, list(range(begun + 40)), "long-1")
+
+
+async def test_a_server_that_stands_still_is_away_since_the_question(
+    house: House, under: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "SILENT_S", 0.2)
+    gateway = await house.start()
+    engine: Any = gateway.engine
+    unanswered = losses(engine._upkeep.health, monkeypatch)
+    under.line(engine).hold()
+    await house.until(lambda: unanswered, "it is noticed")
+    assert unanswered[0] > 0.2
+    under.line(engine).let_go()
+    await house.until(lambda: not engine._upkeep.health.away, "it is back")
 
 
 async def test_a_server_process_is_killed(house: House, under: PostgresUnderTest, postgres: PostgresServer) -> None:

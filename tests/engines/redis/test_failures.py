@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.engines.losses import losses
 from tests.engines.redis.under_test import TIMES, RedisUnderTest
 from tests.engines.suite.under_test import ADA, FLEETING, LONG, Gateway, House
 from tests.support.deadlines import DEADLINE_S
@@ -103,15 +104,19 @@ async def test_a_server_that_stands_still_is_away_and_heals(
     house: House, server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(link, "PING_S", 0.2)
+    monkeypatch.setattr(link, "ANSWER_S", 0.2)
     monkeypatch.setattr(link, "OVERDUE_S", 0.1)
     gateway = await house.start()
     await gateway.open("long-1", LONG)
     await gateway.publish(0, "long-1", LONG)
+    engine: Any = gateway.engine
+    unanswered = losses(engine._health, monkeypatch)
     with server.stopped():
         with pytest.raises(Refused) as refused:
             await gateway.publish("unsure", "long-1", LONG)
         assert refused.value.code == "unavailable"
         await until(lambda: not gateway.engine.healthy)
+        assert unanswered[0] == link.OVERDUE_S, "it is away since the PING"
         with pytest.raises(Refused):
             await gateway.open("kept-2")
     await until(lambda: gateway.engine.healthy)

@@ -287,7 +287,7 @@ class PostgresEngine:
         if self._rooms is not None:
             self._rooms.refuse_late()
         if self._out.stuck or self._upkeep.silent:
-            self._upkeep.health.lost()
+            self._upkeep.health.lost(self._upkeep.unanswered)
         elif self._at is not None:
             self._upkeep.health.back()
         if second:

@@ -36,7 +36,7 @@ TICK_S = 0.2
 POLL_S = 1.0
 SWEEP_S = 20.0
 SILENT_S = 1.0
-"""After this time without an answer the server counts as away, and the engine is unhealthy soon afterwards."""
+"""After this time without an answer the server counts as away since the question."""
 DEAD_S = 4.0
 """After this time without an answer the connection is dropped."""
 SHORTEST_S, LONGEST_S = 0.05, 2.0
@@ -76,8 +76,8 @@ class Upkeep:
         self.round_trips = RoundTrips("postgresql")
         self.leaving = False
         """Beat no more."""
-        self.silent = False
-        """The server has not answered for `SILENT_S`."""
+        self.unanswered = 0.0
+        """For how many seconds a statement has waited for its answer."""
         self.notified: Callable[[], None] = lambda: None
         self._beaten_at = 0.0
         """When the last beat was answered, by `setup.clock`."""
@@ -117,6 +117,10 @@ class Upkeep:
         if self._current is not None:
             log.warning("the engine of rooms is away", extra={"reason": reason})
             self._drop()
+
+    @property
+    def silent(self) -> bool:
+        return self.unanswered > SILENT_S
 
     @property
     def pending(self) -> int:
@@ -232,7 +236,8 @@ class Upkeep:
         current, self._current = self._current, None
         if current is None:
             return
-        self.health.lost()
+        self.health.lost(self.unanswered)
+        self.unanswered = 0.0
         current.hot.close()
         current.cold.close()
         self._lost()
@@ -244,10 +249,9 @@ class Upkeep:
         if current is None:
             return
         now = asyncio.get_running_loop().time()
-        waits = max(now - (link.waiting_since or now) for link in (current.hot, current.cold))
-        if waits > DEAD_S:
+        self.unanswered = max(now - (link.waiting_since or now) for link in (current.hot, current.cold))
+        if self.unanswered > DEAD_S:
             self.drop("the server does not answer")
-        self.silent = waits > SILENT_S
 
     def _beat(self) -> None:
         if self.leaving or self._current is None:

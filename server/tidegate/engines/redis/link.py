@@ -1,7 +1,7 @@
 """Keeps a connection to the server: connects, and connects again after each end, without ever giving up.
 
 It asks the Sentinels each time, if there are any. Between attempts it waits a random time up to a limit that doubles,
-so that many gateways do not come back at the same moment. It asks a PING every few seconds on the connection that
+so that many gateways do not come back at the same moment. It asks a PING every second or so on the connection that
 carries the messages: one that cannot be heard on is no connection. What is said on it is the business of others.
 Invariant: there is at most one connection at a time, and `down` was called for the last one before `up` for a new one.
 """
@@ -30,10 +30,12 @@ ENDED = Counted(
 
 CONNECT_S = 5.0
 """How long a connection may take until it can be used."""
-PING_S = 3.0
-"""Seconds between two PINGs, and how long an answer may take."""
+PING_S = 1.0
+"""Seconds from an answer to the next PING."""
 OVERDUE_S = 1.0
-"""Seconds without an answer to a PING, after which the server counts as away."""
+"""Seconds without an answer to a PING, after which the server counts as away since the PING."""
+ANSWER_S = 3.0
+"""How long the answer to a PING may take, until the connection is given up."""
 FIRST_S, LONGEST_S = 0.05, 2.0
 """The limit of the first wait between attempts, and of the longest."""
 PING = pack([b"PING"])
@@ -163,8 +165,8 @@ class Link:
             answer = asyncio.ensure_future(self._pong(connection))
             await asyncio.wait([answer], timeout=OVERDUE_S)
             if not answer.done():
-                self._lost()
-                await asyncio.wait([answer], timeout=PING_S - OVERDUE_S)
+                self._lost(OVERDUE_S)
+                await asyncio.wait([answer], timeout=ANSWER_S - OVERDUE_S)
             if not answer.done():
                 connection.close(TimeoutError("it did not answer in time"))
                 await ended
@@ -180,9 +182,9 @@ class Link:
         except ReplyError as error:
             connection.close(error)
 
-    def _lost(self) -> None:
+    def _lost(self, unanswered: float = 0.0) -> None:
         if self._health is not None:
-            self._health.lost()
+            self._health.lost(unanswered)
 
     def _drop(self, connection: Connection | None) -> None:
         if connection is not None:

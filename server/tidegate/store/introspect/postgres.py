@@ -170,7 +170,7 @@ class _Introspection:
 
     def _schema(self, where: str, column: ColumnThere) -> dict[str, Any] | str:
         """The property for the column, or the reason why there can be none."""
-        if column.generated == "v":
+        if column.is_virtual:
             return "the database computes it when it is read, and triggers do not see it"
         if column.labels is not None:
             return {"type": "string", "enum": column.labels}

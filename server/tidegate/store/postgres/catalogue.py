@@ -32,6 +32,11 @@ class ColumnThere(NamedTuple):
     comment: str | None
 
     @property
+    def is_virtual(self) -> bool:
+        """It is computed when it is read, and triggers see NULL there."""
+        return self.generated == "v"
+
+    @property
     def needs_a_value(self) -> bool:
         """No row can be inserted without a value for it."""
         return self.not_null and self.default is None and not self.identity and not self.generated

@@ -188,6 +188,13 @@ def test_a_table_that_was_there_before_is_completed(url: str, file: Path) -> Non
     foreign.close()
 
 
+@pytest.mark.parametrize("kind", ["STORED", "VIRTUAL"])
+def test_a_generated_column_of_the_schema_is_refused(kind: str, url: str, file: Path) -> None:
+    with_rows(file, f"CREATE TABLE boats (code TEXT PRIMARY KEY, name TEXT, weight REAL AS (length(name)) {kind})")
+    with pytest.raises(StoreError, match=r"generated columns \(boats\.weight\): leave"):
+        apply(url, RESOURCES)
+
+
 def test_a_table_without_row_numbers_is_refused(url: str, file: Path) -> None:
     """With triggers on it, every program that writes to it would fail."""
     columns = ", ".join(f'"{name}"' for name in RESOURCES["boats"].properties if name != "code")

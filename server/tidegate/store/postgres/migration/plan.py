@@ -140,6 +140,7 @@ class Tables:
                     found.append(converted_column(table, name, f"{facts}needs {kind.declared}"))
             if (key := constraints.key(connection, number)) != resource.key:
                 found.append(changed_key(table, key, resource.key))
+            _refuse_virtual(resource, existing)
         refuse(found, self._folder)
 
     def _created(self, resource: Resource) -> Step:
@@ -154,6 +155,7 @@ class Tables:
     def _completed(self, resource: Resource, number: int) -> Iterator[Step]:
         """What another program's table lacks. What it has stays as it is, also what the schema does not name."""
         existing, table = columns(self._connection, number), resource.table
+        _refuse_virtual(resource, existing)
         for name, prop in resource.properties.items():
             kind = column_type(prop)
             if name not in existing:
@@ -276,3 +278,13 @@ class Tables:
         locks: Mapping[str, str] | None = None,
     ) -> Step:
         return sql_step(self._connection, name, why, statements, demand, locks=locks)
+
+
+def _refuse_virtual(resource: Resource, existing: Mapping[str, ColumnThere]) -> None:
+    """Raises StoreError for a column that PostgreSQL computes only when it is read."""
+    for name in resource.properties:
+        if name in existing and existing[name].is_virtual:
+            raise StoreError(
+                f"the column {resource.table}.{name} is GENERATED and VIRTUAL: triggers do not see its values, so that "
+                "clients would not get them with changes; make it STORED, or leave the property out"
+            )

@@ -111,6 +111,9 @@ class Tables:
                 raise StoreError(f"the table {table} is WITHOUT ROWID, which the change log cannot follow")
             if table not in existing:
                 continue
+            if computed := resource.properties.keys() & self._generated(table):
+                names = ", ".join(f"{table}.{name}" for name in sorted(computed))
+                raise StoreError(f"migrations do not support generated columns ({names}): leave these properties out")
             rows = database.execute_sql(f"PRAGMA table_xinfo({quoted(table)})").fetchall()
             declared = {name: kind for _, name, kind, *_, hidden in rows if not hidden}
             if table not in self._recorded:

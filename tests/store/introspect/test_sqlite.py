@@ -178,6 +178,20 @@ def test_rows_of_another_type_than_declared_get_a_note(tmp_path: Path) -> None:
     ]
 
 
+def test_text_in_a_column_that_keeps_numbers_gets_a_note(tmp_path: Path) -> None:
+    """STRING is no type of text to SQLite, and VARCHAR is."""
+    found = read(
+        tmp_path / "theirs.db",
+        "CREATE TABLE things (id INTEGER PRIMARY KEY, name STRING, word VARCHAR, at DATETIME, any)",
+        "INSERT INTO things (name, word, at, any) VALUES ('Ada', 'Ada', '2026-01-01', 'Ada')",
+    )
+    assert properties(found)["name"] == {"type": ["string", "null"]}
+    assert found.left_out == [
+        "things.name is declared STRING, which is no type of text to SQLite: text that looks like a number (007) "
+        "becomes one (7) there, and clients get the number"
+    ]
+
+
 def test_keys_that_are_null_get_a_note(tmp_path: Path) -> None:
     """SQLite allows it in all but integer keys."""
     found = read(

@@ -215,6 +215,11 @@ class _Introspection:
             )
         if sample.unsafe and schema["type"] == "integer" and not keeps_integers(declared):
             self._left_out.append(f"{where} has integers beyond 2^53, which programs in JavaScript round")
+        if schema["type"] == "string" and affinity(declared) in _NUMERIC and not _TIMES.search(declared):
+            self._left_out.append(
+                f"{where} is declared {declared}, which is no type of text to SQLite: text that looks like a number "
+                "(007) becomes one (7) there, and clients get the number"
+            )
         if schema["type"] == "string" and (length := _LENGTH(declared)) is not None:
             if (sample.longest or 0) <= int(length[1]):
                 return {**schema, "maxLength": int(length[1])}
@@ -263,6 +268,8 @@ class _Introspection:
         )
 
 
+_NUMERIC = {"INTEGER", "REAL", "NUMERIC"}
+"""How columns keep values that turn text into numbers."""
 _STORED = {
     "integer": {"integer"},
     "number": {"integer", "real"},

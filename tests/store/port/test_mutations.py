@@ -243,3 +243,30 @@ async def test_a_store_that_closes_writes_what_it_accepted_and_refuses_the_rest(
         assert len(await asyncio.gather(*waiting)) == 200
         assert await refused(store, create({"code": "late"})) == ("unavailable", None, None)
     assert len(foreign.tables()["boats"]) == 200
+
+
+async def test_a_delete_that_a_trigger_ignores_is_refused_and_one_that_it_replaces_is_done(
+    store: Store, database: Database
+) -> None:
+    """A trigger that marks the row as deleted keeps it."""
+    await store.write(create({"code": "kept"}, {"code": "marked"}, {"code": "gone"}, array=True))
+    if database.kind == "sqlite":
+        database.foreign.execute(
+            "CREATE TRIGGER keep BEFORE DELETE ON boats WHEN OLD.code <> 'gone' BEGIN "
+            "UPDATE boats SET name = 'deleted' WHERE code = OLD.code AND code = 'marked'; SELECT RAISE(IGNORE); END"
+        )
+    else:
+        database.foreign.execute(
+            "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "UPDATE boats SET name = 'deleted' WHERE code = OLD.code AND code = 'marked'; RETURN NULL; END $$"
+        )
+        database.foreign.execute(
+            "CREATE TRIGGER keep BEFORE DELETE ON boats FOR EACH ROW WHEN (OLD.code <> 'gone') EXECUTE FUNCTION keep()"
+        )
+    assert await refused(store, delete("kept")) == ("conflict", "/id", None)
+    assert await refused(store, delete("gone", "kept", array=True)) == ("conflict", "/ids/1", None)
+    assert (await store.write(delete("marked", "gone", array=True))).rows == [{"code": "marked"}, {"code": "gone"}]
+    assert {key: row["name"] for (key,), row in database.foreign.tables()["boats"].items()} == {
+        "kept": "nameless",
+        "marked": "deleted",
+    }

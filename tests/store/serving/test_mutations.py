@@ -48,8 +48,9 @@ class Table:
         self.asked.append(("update", context.at))
         return None if self.ignores else {**self.rows[key["code"]], **context.row, **self.fills_in}
 
-    def delete(self, connection: None, key: Key, context: StatementContext) -> None:
+    def delete(self, connection: None, key: Key, context: StatementContext) -> bool:
         self.asked.append(("delete", context.at))
+        return not self.ignores
 
 
 @pytest.fixture
@@ -123,6 +124,7 @@ def test_a_row_that_the_database_ignores_is_refused(table: Table) -> None:
     table.ignores = True
     assert refused(table, create({"code": "c"}, array=True)) == ("conflict", "/data/0")
     assert refused(table, update("a", {"name": "x"})) == ("conflict", "/data")
+    assert refused(table, delete("a", "b", array=True)) == ("conflict", "/ids/0")
 
 
 def test_a_digest_tells_a_repeated_request_from_another() -> None:

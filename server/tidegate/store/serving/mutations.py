@@ -48,7 +48,8 @@ class Table(Protocol[Connection_contra]):
     def update(self, connection: Connection_contra, key: Key, context: StatementContext) -> Row | None:
         """The changed row as it is in the table; None where the database ignored the statement."""
 
-    def delete(self, connection: Connection_contra, key: Key, context: StatementContext) -> None: ...
+    def delete(self, connection: Connection_contra, key: Key, context: StatementContext) -> bool:
+        """Whether the row was deleted; False where the database ignored the statement."""
 
 
 def carry_out(
@@ -103,10 +104,12 @@ class _Work(Generic[Connection_contra]):
 
     def delete(self, number: int) -> Row:
         mutation, table = self._mutation, self._table
-        self._existing(number)
+        before, key = self._existing(number), mutation.keys[number]
         context = StatementContext(table.resource, "delete", {}, refusals.key_pointer(mutation, number))
-        table.delete(self._connection, mutation.keys[number], context)
-        return mutation.keys[number]
+        # A trigger may have done something else in its place, such as to mark the row as deleted.
+        if not table.delete(self._connection, key, context) and table.locked(self._connection, key) == before:
+            raise refusals.not_written(context)
+        return key
 
     def _existing(self, number: int) -> Row:
         """The row as it is now, which the user may change and which is as `if` expects it."""

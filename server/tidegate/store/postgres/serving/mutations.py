@@ -95,12 +95,12 @@ class PostgresTable:
         sql = f"UPDATE {self._name} AS {ALIAS} SET {sets} WHERE {where.sql}"
         return self._run(connection, sql, self._values(context.row) + where.values, context)
 
-    def delete(self, connection: Connection, key: Key, context: StatementContext) -> None:
+    def delete(self, connection: Connection, key: Key, context: StatementContext) -> bool:
         where = key_is(self.resource, key)
         try:
             # RETURNING so that its answer is waited for here, where a refusal has its context.
             sql = f"DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql} RETURNING 1"
-            connection.execute(numbered(sql), where.values).fetchall()
+            return bool(connection.execute(numbered(sql), where.values).fetchall())
         except psycopg.Error as error:
             raise StatementFailed(error, context) from error
 

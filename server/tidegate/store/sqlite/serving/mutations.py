@@ -92,9 +92,10 @@ class SqliteTable:
         sets = ", ".join(f"{quoted(name)} = ?" for name in names)
         return _keep(self._sets, names, f"UPDATE {self._name} AS {ALIAS} SET {sets}")
 
-    def delete(self, cursor: apsw.Cursor, key: Key, context: StatementContext) -> None:
+    def delete(self, cursor: apsw.Cursor, key: Key, context: StatementContext) -> bool:
         where = self._key_is(cursor, key)
         self._run(cursor, f"DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql}", where.values, context)
+        return cursor.connection.changes() > 0
 
     def _run(self, cursor: apsw.Cursor, sql: str, values: list[Any], context: StatementContext) -> Row | None:
         """The row that the statement returns, if any. Raises Refused."""

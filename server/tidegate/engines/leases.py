@@ -15,6 +15,9 @@ from typing import NamedTuple
 from tidegate.core.rooms.ports import OtherGateway, Standing
 from tidegate.engines.setup import LeaseTimes
 
+NAMES = 64
+"""The newest names of a gateway, which it keeps."""
+
 
 class Beat(NamedTuple):
     """What follows from one beat."""
@@ -38,6 +41,8 @@ class Leases:
         self._found_at = 0.0
         self.node = node
         """This gateway."""
+        self.names = [node]
+        """What it is named, or was, the oldest first. Others may still use an old name, such as for its streams."""
         self._beaten = False
         """Whether it is in the list of leases, as far as it knows."""
 
@@ -85,4 +90,5 @@ class Leases:
     def renamed(self, node: str) -> None:
         """This gateway goes on as `node`, which has no lease yet."""
         self.node = node
+        self.names = [*self.names, node][-NAMES:]
         self._beaten = False

@@ -200,6 +200,7 @@ async def a_gateway_that_was_given_up_says_everything_again(house: House) -> Non
     await one.present("a")
     await one.present("b", 2)
     await house.until_present(two, {"a": 1, "b": 2})
+    former = one.node
     await house.under.cut(one.engine)
     one.engine.present("kept-1", "b", None)
     one.engine.present("kept-1", "c", PresenceEntry("C", 3, "online", 1))
@@ -207,6 +208,8 @@ async def a_gateway_that_was_given_up_says_everything_again(house: House) -> Non
     await house.under.heal(one.engine)
     await house.until_present(two, {"a": 1, "c": 3})
     assert one.heard.elsewhere.get("kept-1", {}) == {}, "its former name is no other gateway"
+    two.engine.tell(former, "kind", "text")
+    await house.until(lambda: one.heard.told_kinds == [("kind", "text")], "streams that it has are still named so")
 
 
 @case(Ability.SEVERAL, Ability.CUT)

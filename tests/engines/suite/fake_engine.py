@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -79,6 +79,11 @@ class FakeEngine:
     @property
     def node(self) -> str:
         return self._leases.node
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What it is named, or was."""
+        return self._leases.names
 
     @property
     def healthy(self) -> bool:

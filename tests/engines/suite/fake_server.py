@@ -27,6 +27,9 @@ DECIDED = "decided"
 class Gateway(Protocol):
     """Where a server pushes to: one gateway's connection."""
 
+    @property
+    def names(self) -> Sequence[str]: ...
+
     def message(self, room: str, epoch: str, offset: int, text: bytes) -> None: ...
 
     def entry(self, room: str, node: str, user: str, entry: PresenceEntry | None) -> None: ...
@@ -213,8 +216,8 @@ class Server:
             gateway.control("left", node)
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
-        for name, gateway in self.gateways.items():
-            if node is None or node == name:
+        for gateway in self.gateways.values():
+            if node is None or node in gateway.names:
                 gateway.control("told", kind, text)
 
     def user(self, user: str, text: bytes) -> None:

@@ -32,7 +32,7 @@ _TYPES = {
     "open": "text, bigint, bytea, text, bigint, bigint, bigint, text, bigint, text, bigint",
     "missed": "bytea, text, bigint, bigint, bigint, text, bigint",
     "page": "bytea, bigint, bigint, bigint, bigint, bigint",
-    "news": "text, bigint, bigint",
+    "news": "text, bigint, bigint, bytea[]",
     "own": "text, bigint",
     "beat": "text, bigint, bigint",
     "bury": "text, bigint, bigint",

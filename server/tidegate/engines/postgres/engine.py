@@ -118,7 +118,7 @@ class PostgresEngine:
         self._rooms = OpenRooms(self._calls, listener, self._setup.new_epoch, self._setup.clock)
         if self._at is not None:
             self._rooms.connect(self._at.to_cold, all_again=True)
-            self._news.connect(self._at.to_hot)
+            self._news.connect(self._at.to_hot, self._leases.names)
 
     def publish(
         self, room: str, rules: RoomRules, sender: Sender, data: Any, key: str | None, now: float, account: str
@@ -164,9 +164,10 @@ class PostgresEngine:
         return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
-        if node not in {self.node, ""}:  # an empty name would mean all
+        mine = node in self._leases.names
+        if not mine and node != "":  # an empty name would mean all
             self._out.add(Wish(TELL, "", node or "", texts.Halves(text.encode(), b""), key=kind))
-        if self._listener is not None and (node is None or node == self.node):
+        if self._listener is not None and (node is None or mine):
             self._listener.told(kind, text)
 
     def user(self, user: str, text: bytes) -> None:
@@ -256,7 +257,7 @@ class PostgresEngine:
             self._out.give_up(own)
         self._out.connect(at.to_hot)
         if self._rooms is not None:
-            self._news.connect(at.to_hot)
+            self._news.connect(at.to_hot, self._leases.names)
         for wish in self._presence.said_again(everything=not goes_on):
             self._add(wish)
 

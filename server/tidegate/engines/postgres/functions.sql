@@ -261,13 +261,14 @@ RETURNS TABLE (body bytea, further boolean) LANGUAGE sql AS $$
   SELECT t.body, (SELECT count(*) FROM found) > (SELECT count(*) FROM taken) FROM taken t ORDER BY t.n DESC $$;
 
 -- What other gateways did since p_cursor: of rooms that are open here, to this gateway, and to users. `top`: the cursor afterwards.
-CREATE OR REPLACE FUNCTION @.news(p_node text, p_cursor bigint, p_limit bigint)
+-- p_names: what this gateway is or was named. Others may not know its newest name yet.
+CREATE OR REPLACE FUNCTION @.news(p_node text, p_cursor bigint, p_limit bigint, p_names bytea[])
 RETURNS TABLE (top bigint, now bigint, seq bigint, kind "char", node text, room bytea, epoch text, n bigint, who bytea, body bytea)
 LANGUAGE sql STABLE AS $$
   SELECT t.top, t.now, o.* FROM (SELECT coalesce(max(m.seq), 0) AS top, @.now_ms() AS now FROM @.outbox m) t LEFT JOIN LATERAL (
     SELECT x.seq, x.kind, x.node, x.room, x.epoch, x.n, x.who, x.body FROM @.outbox x WHERE x.seq > p_cursor AND x.node <> p_node
       AND CASE WHEN x.kind IN ('m', 'p', 'f') THEN EXISTS (SELECT FROM @.opened w WHERE w.room = x.room AND w.node = p_node)
-               WHEN x.kind IN ('t', 'v') THEN x.who = '' OR x.who = convert_to(p_node, 'UTF8') ELSE x.kind <> 'd' END
+               WHEN x.kind IN ('t', 'v') THEN x.who = '' OR x.who = ANY (p_names) ELSE x.kind <> 'd' END
       ORDER BY x.seq LIMIT p_limit) o ON true $$;
 
 -- What this gateway itself wrote since p_cursor: it asks after a lost connection.

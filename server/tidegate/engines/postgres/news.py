@@ -30,6 +30,8 @@ class News:
         self._told = told
         self._read = read
         self._to: Sent | None = None
+        self._names = b""
+        """As the statement has them."""
         self._again = False
         self._reading = False
         self.cursor = 0
@@ -38,8 +40,10 @@ class News:
         self.reads = 0
         """How many reads were sent."""
 
-    def connect(self, to: Sent) -> None:
+    def connect(self, to: Sent, names: Sequence[str]) -> None:
+        """`names`: what this gateway is named, or was."""
         self._to = to
+        self._names = values.bytea_array([name.encode() for name in names])
         self._reading = False
         self.wake()
 
@@ -58,7 +62,7 @@ class News:
         to, number = self._to, self.reads
         to.link.ask(
             self._statement,
-            [to.node.encode(), values.int8(self.cursor), values.int8(ROWS)],
+            [to.node.encode(), values.int8(self.cursor), values.int8(ROWS), self._names],
             lambda rows: self._came(to, number, rows),
         )
 

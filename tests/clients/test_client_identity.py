@@ -42,6 +42,25 @@ async def test_a_refused_identity_is_thrown_away(scripted: ScriptedGateway, capl
     await client.close()
 
 
+async def test_an_identity_that_cannot_be_taken_for_the_moment_is_kept(
+    scripted: ScriptedGateway, clock: FakeClock
+) -> None:
+    scripted.call_it("anon-2", identity="identity-2")
+    opening = begun(connect(scripted.url, identity="identity-1", wait=True, clock=clock, random=lambda: 0.0).__aenter__())
+    peer = await scripted.accept()
+    refusal = {"code": "rate_limited", "message": "too many tokens", "temporary": True}
+    await peer.reply(await peer.expect("authenticate"), "error", **refusal)
+    await peer.is_closed()
+    await clock.pass_sleep(0.0)
+    peer = await scripted.accept()
+    request = await peer.expect("authenticate")
+    assert request["token"] == "identity-1"
+    await peer.reply(request, "authenticated", user={"id": "anon-1", "anonymous": True})
+    client = await opening
+    assert (client.user.id, client.identity) == ("anon-1", "identity-1")
+    await client.close()
+
+
 async def test_a_client_with_a_token_has_no_identity(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url, token="one", identity="identity-1") as client:
         await (await scripted.accept()).send("barrier")

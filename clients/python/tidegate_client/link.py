@@ -245,6 +245,8 @@ class Link:
             try:
                 reply = await self.call({"type": "authenticate", "token": token})
             except RequestRefused as error:
+                if error.retryable:  # as a new user, the client would never be the old one again
+                    raise
                 logger.info("%s: the gateway no longer takes the old identity: %s", self.options.address, error)
             else:
                 self._identified(self.identity.given_back(reply))

@@ -50,6 +50,8 @@ export class Client<A extends AppContract = AnyApp> {
   readonly #rooms = new Map<string, WeakRef<Room<never>>>();
   readonly #parts = new Map<unknown, Part>();
   readonly #events = new Emitter<Events<A>>();
+  /** Who the user is and which roles it has; empty before the first welcome. */
+  #rights = "";
   /** The program's contract, until a gateway that has another one was reported. */
   #contract: string | undefined;
 
@@ -165,7 +167,7 @@ export class Client<A extends AppContract = AnyApp> {
 
   #opened(welcome: Welcome): void {
     if (this.#contract && welcome.contract !== this.#contract) {
-      console.warn("tidegate: another contract: run `tidegate generate`");
+      console.warn("another contract: run `tidegate generate`");
       this.#contract = undefined;
     }
     const another = this.#become(welcome.user);
@@ -174,10 +176,10 @@ export class Client<A extends AppContract = AnyApp> {
 
   /** Be `user`. Returns whether that is another user than before, or the same one with other roles. */
   #become(user: Principal): boolean {
-    const known = this.user;
+    const before = this.#rights;
     this.user = user;
-    const rights = ({ id, roles }: Principal) => JSON.stringify([id, roles]);
-    return known !== undefined && rights(known) !== rights(user);
+    this.#rights = JSON.stringify([user.id, user.roles]);
+    return before !== "" && before !== this.#rights;
   }
 
   #each(tell: (part: Part) => void): void {

@@ -52,7 +52,7 @@ export class Connection {
     this.#owner = owner;
     socket.onmessage = (event: { data: unknown }) => this.#received(event.data);
     socket.onerror = () => {};
-    socket.onclose = (event: { code?: number; reason?: string }) => this.#end(event);
+    socket.onclose = (event: { code?: number; reason?: string }) => this.end(event);
     this.#watch();
   }
 
@@ -60,7 +60,7 @@ export class Connection {
     try {
       this.#socket.send(text);
     } catch {
-      queueMicrotask(() => this.#end({})); // a socket that accepts nothing is broken; first let the caller finish
+      queueMicrotask(() => this.end({})); // a socket that accepts nothing is broken; first let the caller finish
     }
     if (this.#askedAt !== undefined) return;
     this.#askedAt = this.#clock.now();
@@ -89,7 +89,7 @@ export class Connection {
     if (message?.type === "welcome") {
       const { protocol, heartbeat } = message as unknown as Welcome;
       if (protocol !== PROTOCOL_VERSION) {
-        this.#end({ reason: `the gateway has protocol ${protocol}`, refused: true });
+        this.end({ reason: `the gateway has protocol ${protocol}`, refused: true });
         return;
       }
       this.welcome = message as unknown as Welcome;
@@ -111,13 +111,13 @@ export class Connection {
     const left = this.#deadline - now;
     const trusted = this.#askedAt === undefined ? TICK_MS : this.#askedAt + this.#doubt - now;
     this.#clock.clearTimeout(this.#timer as never);
-    if (left <= 0) this.#end({});
+    if (left <= 0) this.end({});
     else if (trusted <= 0) this.probe();
     else this.#timer = this.#clock.setTimeout(() => this.#watch(), Math.min(left, trusted, TICK_MS));
   }
 
   /** The connection is over, or given up because the other end does not answer. */
-  #end({ code = BROKEN, reason, refused }: Ending): void {
+  end({ code = BROKEN, reason, refused }: Ending): void {
     if (this.#over) return;
     this.close();
     const goodbye = this.#goodbye;

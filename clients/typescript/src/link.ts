@@ -185,9 +185,10 @@ export class Link {
         place: 0,
         replied: ({ user, identity = token }) =>
           this.#open({ ...welcome, user: user as Welcome["user"] }, identity as string),
-        failed: () => {
-          // Refused: be the new user that the gateway named. Otherwise this connection is over.
-          if (connection === this.#connection) this.#open(welcome, welcome.identity);
+        failed: ({ retryable }) => {
+          // Refused for good: be the new user that the gateway named. Otherwise come back for the old one.
+          if (retryable) connection?.end({});
+          else if (connection === this.#connection) this.#open(welcome, welcome.identity);
         },
       },
       connection,
@@ -218,7 +219,7 @@ export class Link {
       const other = code === BROKEN && lived === undefined && this.#transport.failed();
       // A client that was welcomed once has the right address: it only waits.
       const lost = this.welcome || this.#attempts < TRIES;
-      const text = "no answer: is the url right?";
+      const text = "no reply: is the url right?";
       this.#retry(ending, lost ? undefined : new TidegateError("unreachable", text, { retryable: true }), other);
     }
   }

@@ -86,6 +86,19 @@ describe("an anonymous user across reloads", () => {
     expect([...session.kept.values()]).toEqual(["signed-2"]);
   });
 
+  it("stays the old user where the gateway cannot take the identity for the moment, and comes back", async () => {
+    await page(1);
+    const { client, line } = await page(2);
+    line.refuse(line.take("authenticate"), "rate_limited", { temporary: true });
+    expect([client.status, line.closed !== undefined]).toEqual(["reconnecting", true]);
+    expect([...session.kept.values()]).toEqual(["signed-1"]);
+    const next = (await gateway.next(1006)).welcome({ user: guest(3), identity: "signed-3" });
+    const request = next.take("authenticate");
+    expect(request.token).toBe("signed-1");
+    next.reply(request, "authenticated", { user: guest(1) });
+    expect([client.user?.id, client.status]).toEqual(["anon-1", "open"]);
+  });
+
   it("does not matter to a client with a token", async () => {
     await page(1);
     const client = gateway.connect({ token: "t" });

@@ -46,6 +46,7 @@ function useCalls<T extends string>(
   const [state, set] = useState(IDLE);
   const calls = useMemo(() => {
     const target = make(client, of as never);
+    /** Of `part`, `pending` does not count. */
     const count = (by: number, part: object) => set((state) => ({ ...state, ...part, pending: state.pending + by }));
     const follow = (name: T) => {
       return (...values: never[]) => {
@@ -59,7 +60,7 @@ function useCalls<T extends string>(
         return called;
       };
     };
-    const reset = () => count(0, { error: undefined, reply: undefined });
+    const reset = () => count(0, IDLE);
     return { ...Object.fromEntries(names.map((name) => [name, follow(name)])), reset };
   }, [client, make, of, names]);
   return useMemo(() => ({ ...state, ...calls, pending: state.pending > 0 }), [state, calls]);

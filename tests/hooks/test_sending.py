@@ -336,6 +336,22 @@ def test_a_database_without_the_tables_says_what_to_type(tmp_path: Path, receive
         HookOutbox(database).check()
 
 
+def test_without_webhooks_and_without_a_database_the_commands_say_so_and_make_none(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["hooks", "list"]) == 0
+    assert main(["hooks", "retry", "7"]) == 2
+    assert main(["migrate", "--down"]) == 2
+    monkeypatch.setenv("TIDEGATE_HOOKS", json.dumps([hook(receiver, "row.*")]))
+    assert main(["hooks", "list"]) == 2
+    none, retried, down, missing = [line for line in capsys.readouterr().err.splitlines() if "sample" not in line]
+    assert (none, retried) == ("the settings have no webhooks", "tidegate: the settings have no webhooks")
+    assert "there is no database tidegate.db" in down
+    assert "there is no database tidegate.db" in missing
+    assert list(tmp_path.iterdir()) == []
+
+
 async def _nothing(sender: HookSender) -> bool:
     return False
 

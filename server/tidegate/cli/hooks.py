@@ -30,6 +30,7 @@ examples:
 A message is given up after about three days of tries. The gateway sends again what `retry` names within a second.
 """
 
+NONE = "the settings have no webhooks"
 LOOKED_AT = 100
 """Messages that wait, of which one may tell why."""
 
@@ -50,7 +51,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(args: argparse.Namespace) -> int:
-    from tidegate.store import StoreError  # noqa: PLC0415  # the other commands do not load it
+    from tidegate.store import StoreError, Unmigrated  # noqa: PLC0415  # the other commands do not load it
     from tidegate.store.hook_outbox import HookOutbox  # noqa: PLC0415
 
     settings = config.load(args)
@@ -59,7 +60,15 @@ def run(args: argparse.Namespace) -> int:
     known = {hook.name for hook in settings.hooks}
     outbox = HookOutbox(settings.database)
     try:
-        outbox.check()
+        try:
+            outbox.check()
+        except Unmigrated:
+            if settings.hooks:
+                raise
+            if args.action != "list":
+                raise ConfigError(NONE) from None
+            print(NONE, file=sys.stderr)
+            return 0
         if args.hook is not None and args.hook not in known:
             return _of_former(outbox, args.action, args.hook, known)
         if args.action == "list":
@@ -94,7 +103,7 @@ def _list(settings: Settings, outbox: HookOutbox, only: str | None) -> None:
     disabled = outbox.disabled()
     names: Sequence[str] = [hook.name for hook in settings.hooks if only in {None, hook.name}]
     if not names:
-        print("the settings have no webhooks", file=sys.stderr)
+        print(NONE, file=sys.stderr)
     for name in names:
         state = f"  not sent to: {disabled[name]}" if name in disabled else _problem(outbox, name)
         dead = outbox.dead(name)

@@ -23,7 +23,7 @@ from tidegate.hooks.ports import Waiting
 from tidegate.store import backends
 from tidegate.store.errors import StoreError, Unmigrated
 from tidegate.store.own_connection import own_connection
-from tidegate.store.sqlite.connection import sqlite_path
+from tidegate.store.sqlite.connection import refuse_missing, sqlite_path
 
 LOCK = 7_305_808_869_231_650_668
 """PostgreSQL's advisory lock of the process that sends: a number that no other program is likely to use."""
@@ -88,6 +88,8 @@ class HookOutbox:
 
     def check(self) -> None:
         """Raises Unmigrated where the tables are not there, StoreError where the database cannot be asked."""
+        if not self._postgres:
+            refuse_missing(self._url)  # to ask SQLite would make the file
         with self._failing():
             for table in (self._tables.events, self._tables.hooks):
                 if not table.table_exists():

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 from playhouse.apsw_ext import APSWDatabase
 
-from tidegate.store.errors import StoreError
+from tidegate.store.errors import StoreError, Unmigrated
 
 NEEDED_BYTES = 1 << 20
 """What opening a database takes at least, for the files -wal and -shm beside it, and then a little."""
@@ -36,6 +36,12 @@ def sqlite_path(url: str) -> Path:
     if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
         raise StoreError(f"database: {url!r} is not sqlite:///relative.db, sqlite:////absolute.db or postgresql://...")
     return Path(url.removeprefix("sqlite:///"))
+
+
+def refuse_missing(url: str) -> None:
+    """Raises Unmigrated where there is no file: SQLite would make an empty one."""
+    if not (path := sqlite_path(url)).exists():
+        raise Unmigrated(f"there is no database {path}; type: tidegate migrate --database {url}")
 
 
 def connect(path: Path, *, quoted_text: bool = False, checkpoint: bool = True) -> apsw.Connection:

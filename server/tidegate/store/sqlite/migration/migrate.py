@@ -36,7 +36,7 @@ from tidegate.store.migration.unsafe_changes import Column, left_by_down, refuse
 from tidegate.store.sql.large_integers import notes as notes_of_integers
 from tidegate.store.sql.names import quoted
 from tidegate.store.sqlite import large_integers, unique_keys
-from tidegate.store.sqlite.connection import not_opened, peewee_database, sqlite_path
+from tidegate.store.sqlite.connection import not_opened, peewee_database, refuse_missing, sqlite_path
 from tidegate.store.sqlite.damage import refuse_foreign_log
 from tidegate.store.sqlite.migration import manual
 from tidegate.store.sqlite.migration.log_objects import DROP_TRIGGER, installed_triggers, log_steps, trigger_steps
@@ -148,6 +148,7 @@ def down(
     It is one transaction, as in `apply`. Raises StoreError.
     """
 
+    refuse_missing(url)
     left: list[Column] = []
 
     def begin(database: APSWDatabase) -> list[Step]:

@@ -21,7 +21,7 @@ from tidegate.store.epochs import fresh_epoch
 from tidegate.store.errors import READ_ONLY, REMADE, REPLACED, StoreError, Unmigrated
 from tidegate.store.serving.guard import Guard
 from tidegate.store.sqlite.changelog import META, SERVED
-from tidegate.store.sqlite.connection import connect, sqlite_path
+from tidegate.store.sqlite.connection import connect, refuse_missing, sqlite_path
 from tidegate.store.sqlite.damage import refuse_damage, refuse_foreign_log
 from tidegate.store.sqlite.file_header import log_path
 from tidegate.store.sqlite.serving.database_file import DatabaseFile
@@ -165,9 +165,8 @@ def refuse_spoiled(path: Path) -> None:
 
 def new_epoch(url: str) -> tuple[str, str]:
     """Give the log a new epoch; returns the old one and the new one. Raises StoreError."""
+    refuse_missing(url)
     path = sqlite_path(url)
-    if not path.exists():
-        raise Unmigrated(f"there is no database {path}; type: tidegate migrate --database {url}")
     refuse_foreign_log(path)
     connection = connect(path)
     try:

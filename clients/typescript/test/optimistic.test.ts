@@ -110,6 +110,28 @@ describe("a write", () => {
     expect([query.rows, query.rows[0] === before[0]]).toEqual([before, true]);
   });
 
+  it("that is made again under its key is shown once, and again after a refusal", async () => {
+    const { client, line } = await open();
+    const query = await live(client, line, []);
+    const write = () => resource(client, "tasks").create({ title: "a" }, { key: "k" });
+    const refused = [write(), write()];
+    await turn();
+    expect(titles(query)).toEqual(["a"]);
+    for (const each of refused) {
+      const lost = ended(each);
+      line.refuse(line.take("create"), "unavailable", { temporary: true });
+      await lost;
+    }
+    await turn();
+    expect(titles(query)).toEqual([]);
+    const made = write();
+    await turn();
+    expect(titles(query)).toEqual(["a"]);
+    line.reply(line.take("create"), "rows", { rows: [{ id: 1, title: "a" }], ...position(6) });
+    await made;
+    expect(titles(query)).toEqual(["a"]);
+  });
+
   it("of several on one row keeps their order", async () => {
     const { client, line } = await open();
     const query = await live(client, line, [{ id: 1, title: "a", rank: 1 }]);

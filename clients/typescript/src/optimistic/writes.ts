@@ -57,6 +57,8 @@ export class Writes implements Overlay {
   /** Send a write, and show it until the rows have it or it is refused. */
   async run(message: WriteMessage, send: () => Promise<Rows>): Promise<Rows> {
     const sent = send();
+    // Sent once more under its key, it is shown already.
+    if (this.#pending.some(({ key, targets }) => targets[0] && key === message.key)) return sent;
     const write = this.#begin(message);
     this.#pending.push(write);
     this.#show(write.resource);

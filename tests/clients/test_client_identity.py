@@ -46,7 +46,9 @@ async def test_an_identity_that_cannot_be_taken_for_the_moment_is_kept(
     scripted: ScriptedGateway, clock: FakeClock
 ) -> None:
     scripted.call_it("anon-2", identity="identity-2")
-    opening = begun(connect(scripted.url, identity="identity-1", wait=True, clock=clock, random=lambda: 0.0).__aenter__())
+    opening = begun(
+        connect(scripted.url, identity="identity-1", wait=True, clock=clock, random=lambda: 0.0).__aenter__()
+    )
     peer = await scripted.accept()
     refusal = {"code": "rate_limited", "message": "too many tokens", "temporary": True}
     await peer.reply(await peer.expect("authenticate"), "error", **refusal)

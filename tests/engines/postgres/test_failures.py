@@ -21,6 +21,7 @@ from tests.support.postgres import PostgresServer
 from tidegate.core.errors import Refused
 from tidegate.core.rooms.ports import PresenceEntry
 from tidegate.engines.setup import LeaseTimes
+from tidegate.engines.untold import LIMIT, LOST
 from tidegate_protocol import RoomPosition
 
 pytest.importorskip("psycopg")
@@ -292,6 +293,21 @@ async def test_what_is_over_is_deleted(house: House, under: PostgresUnderTest) -
     for table in ("history", "keys", "outbox"):
         assert under.rows(f"SELECT count(*) FROM {{}}.{table}") == [(0,)], table
     assert (await gateway.publish("x")).offset == 13
+
+
+async def test_what_is_told_while_the_server_is_away_is_bounded(house: House, under: PostgresUnderTest) -> None:
+    one, two = await house.two()
+    lost = LOST.total
+    await under.cut(one.engine)
+    for number in range(LIMIT + 20):
+        one.engine.tell(None, "kind", str(number))
+        one.engine.user("ada", b"")
+    assert LOST.total - lost == LIMIT + 40
+    await under.heal(one.engine)
+    told = [("kind", str(number)) for number in range(LIMIT // 2)]
+    await house.until(
+        lambda: [each for each in two.heard.told_kinds if each[0] == "kind"] == told, "what waited is told"
+    )
 
 
 async def test_a_transaction_that_commits_late_is_not_passed_over(house: House, under: PostgresUnderTest) -> None:

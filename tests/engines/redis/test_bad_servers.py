@@ -1,4 +1,4 @@
-"""A server that loses everything under an open connection, takes no writes, or deletes keys when it is full."""
+"""A server that loses everything under an open connection, takes no writes, deletes keys while full, or is away."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tidegate.core.errors import Refused
 from tidegate.engines.redis import start
 from tidegate.engines.redis.engine import EVICTS
 from tidegate.engines.redis.keys import PRESENCE, Keys
+from tidegate.engines.untold import LIMIT, LOST
 
 pytestmark = pytest.mark.process
 
@@ -77,3 +78,18 @@ async def test_a_server_that_deletes_keys_when_it_is_full_is_warned_of(
         server.command("CONFIG", "SET", "maxmemory", 0)
         server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
     assert EVICTS.total == before + 1
+
+
+async def test_what_is_told_while_the_server_is_away_is_bounded(house: House, under: RedisUnderTest) -> None:
+    one, two = await house.two()
+    lost = LOST.total
+    await under.cut(one.engine)
+    for number in range(LIMIT + 20):
+        one.engine.tell(None, "kind", str(number))
+        one.engine.user("ada", b"")
+    assert LOST.total - lost == LIMIT + 40
+    await under.heal(one.engine)
+    told = [("kind", str(number)) for number in range(LIMIT // 2)]
+    await house.until(
+        lambda: [each for each in two.heard.told_kinds if each[0] == "kind"] == told, "what waited is told"
+    )

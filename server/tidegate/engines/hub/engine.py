@@ -9,7 +9,6 @@ Invariant: whatever is sent to the hub is sent in the order of the calls.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,17 +32,16 @@ from tidegate.engines.hub import messages as say
 from tidegate.engines.hub.hearing import Hearing
 from tidegate.engines.hub.own_presence import OwnPresence
 from tidegate.engines.memory import NOTHING_CHANGED
+from tidegate.engines.untold import LIMIT, LOST
 from tidegate.hub.calls import Calls
 from tidegate.hub.connector import Connector
 from tidegate.hub.line import Line
 from tidegate.hub.messages import encode
 from tidegate_protocol import RoomPosition, Sender
 
-log = logging.getLogger("tidegate.rooms")
-
 HOLD_S = 1.0
 """How long requests wait for a hub that is away."""
-HELD = 1000
+HELD = LIMIT
 """Requests that wait for it, at most."""
 UNANSWERED = 16_384
 """Requests that the hub has not answered, at most."""
@@ -193,7 +191,7 @@ class HubEngine:
         elif len(self._held) < HELD:
             self._held.append(payload)
         else:
-            log.warning("the hub is away for so long that something for other workers is lost")
+            LOST()
 
     def _follow(self, ask: Ask) -> None:
         """Ask the hub for what a room lacks. While it is away nothing is asked: everything is when it is back."""

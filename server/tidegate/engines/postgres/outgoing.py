@@ -18,7 +18,18 @@ from tidegate.engines.postgres import values
 from tidegate.engines.postgres.link import Link, LinkLost, StatementFailed
 from tidegate.engines.postgres.values import Row
 from tidegate.engines.postgres.waking import Waking
-from tidegate.engines.postgres.wishes import DECIDE, PRESENCE, REFUSED_LATE, STATE, Batch, Wish, said, unavailable
+from tidegate.engines.postgres.wishes import (
+    DECIDE,
+    PRESENCE,
+    REFUSED_LATE,
+    STATE,
+    UNTOLD,
+    Batch,
+    Wish,
+    said,
+    unavailable,
+)
+from tidegate.engines.untold import LIMIT, LOST
 
 log = logging.getLogger("tidegate.rooms")
 
@@ -26,7 +37,7 @@ HOLD_S = 1.0
 """How long a message waits for a database that is away."""
 AGAIN_S = 0.3
 """A message that has waited longer is not tried again: its caller would be refused while it is on its way."""
-MOST_AWAY, MOST = 1000, 4096
+MOST_AWAY, MOST = LIMIT, 4096
 """Wishes that wait while the database is away, and while it is there."""
 BATCH = 256
 BATCH_BYTES = 1 << 20
@@ -87,8 +98,12 @@ class Outgoing:
 
     def add(self, wish: Wish) -> None:
         """Raises Refused(unavailable) for a message where too many wait."""
-        if len(self._queue) >= (MOST_AWAY if self._to is None else MOST) and wish.kind in REFUSED_LATE:
-            raise unavailable()
+        if len(self._queue) >= (MOST_AWAY if self._to is None else MOST):
+            if wish.kind in REFUSED_LATE:
+                raise unavailable()
+            if wish.kind in UNTOLD:
+                LOST()
+                return
         wish.since = self._clock()
         self._queue.append(wish)
         if not self._planned and len(self._flights) < FLIGHTS:

@@ -20,6 +20,8 @@ STATE = (PRESENCE, CLOSE, SETTLE)
 """What is so now: after a lost connection it is said again, as it is then."""
 REFUSED_LATE = (MESSAGE, FORGET)
 """Their callers learn that the engine cannot be reached. The others are done once it can."""
+UNTOLD = (TELL, USER)
+"""Of these, so many wait while it cannot, and more are lost."""
 
 
 NOTHING = Halves(b"", b"")

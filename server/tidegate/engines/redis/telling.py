@@ -10,9 +10,7 @@ from typing import Any
 
 from tidegate.engines.redis.resp import pack
 from tidegate.engines.redis.wire import Wire
-
-LIMIT = 1000
-"""What waits for a connection, at most; the oldest is dropped."""
+from tidegate.engines.untold import LIMIT, LOST
 
 
 class Telling:
@@ -20,13 +18,16 @@ class Telling:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._waiting: deque[bytes] = deque(maxlen=LIMIT)
+        self._waiting: deque[bytes] = deque()
 
     def tell(self, channel: bytes, said: bytes) -> None:
         command = pack([b"PUBLISH", channel, said])
         connection = self._wire.connection
         if connection is not None and not connection.full and not self._waiting:
             connection.ask(command, _ignore)
+            return
+        if len(self._waiting) >= LIMIT:
+            LOST()
             return
         self._waiting.append(command)
         if connection is not None:

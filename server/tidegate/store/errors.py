@@ -9,8 +9,8 @@ from tidegate.core.errors import TidegateError
 REPLACED = "was replaced or given a new epoch while this gateway serves it; restart the gateway"
 """After the name of the database."""
 REWRITTEN = (
-    "has columns that were altered, or UNLOGGED tables that a crash emptied (%s): their rows may have other values, so "
-    "that all clients read them again"
+    "has columns that were altered, or tables that were made again or emptied by a crash (%s): their rows may have "
+    "other values, so that all clients read them again"
 )
 """After the name of a database of PostgreSQL."""
 REMADE = (

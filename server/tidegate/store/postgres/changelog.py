@@ -168,7 +168,7 @@ def triggers(resource: Resource) -> dict[str, str]:
     triggers do after what they saw.
     """
     table, function = quoted(resource.table), log_function(resource)
-    rows, truncate = ROWS_TRIGGER, "00_tidegate_truncate"
+    rows, truncate = ROWS_TRIGGER, TRUNCATE_TRIGGER
     return {
         rows: f"CREATE TRIGGER {quoted(rows)} AFTER INSERT OR UPDATE OR DELETE ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {function}()",
@@ -177,7 +177,7 @@ def triggers(resource: Resource) -> dict[str, str]:
     }
 
 
-ROWS_TRIGGER = "00_tidegate_rows"
+ROWS_TRIGGER, TRUNCATE_TRIGGER = "00_tidegate_rows", "00_tidegate_truncate"
 NUMBER_TRIGGER = "number_changes"
 CREATE_NUMBER_TRIGGER = f"""CREATE CONSTRAINT TRIGGER {NUMBER_TRIGGER} AFTER INSERT ON {COMMITS}
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {NUMBER}()"""

@@ -179,3 +179,55 @@ async def test_a_role_that_may_only_change_the_record_keeps_it(url: str) -> None
     again = await PostgresStore.open(few, resources)
     await again.close()
     assert again.epoch == store.epoch
+
+
+MADE_AGAIN = (
+    "BEGIN; DROP TABLE offers; CREATE TABLE offers (id bigint PRIMARY KEY, count bigint, price numeric(10, 2), "
+    "state state, word text, double bigint); INSERT INTO offers VALUES (2); {triggers}; ALTER TABLE offers "
+    'ENABLE ALWAYS TRIGGER "00_tidegate_rows", ENABLE ALWAYS TRIGGER "00_tidegate_truncate"; COMMIT'
+)
+"""What a dump of the tables alone does, in one transaction: the rows come before the triggers."""
+
+
+def make_again(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as program:
+        found = program.execute(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'offers'::regclass AND NOT tgisinternal"
+        )
+        program.execute(MADE_AGAIN.format(triggers="; ".join(text for (text,) in found)).encode())
+
+
+async def test_a_table_that_a_dump_made_again_begins_a_new_epoch(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    store = await PostgresStore.open(url, OFFERS)
+    store._guard.look()
+    make_again(url)
+    store._guard.look()
+    assert store.outdated
+    assert caplog.messages[0] == f"the database {shown(url)} {REWRITTEN % 'offers'}"
+    await store.close()
+    second = await epoch(url)
+    assert second != store.epoch
+    make_again(url)
+    third = await epoch(url)
+    assert third != second
+    assert await epoch(url) == third
+
+
+@pytest.mark.parametrize(
+    "lost", ['DROP TRIGGER "00_tidegate_rows" ON offers', "ALTER TABLE offers DISABLE TRIGGER USER"]
+)
+async def test_triggers_that_a_migration_puts_back_begin_none(lost: str, url: str) -> None:
+    """It logs a reset, so that a gateway that runs goes on."""
+    store = await PostgresStore.open(url, OFFERS)
+    store._guard.look()
+    alter(url, lost)
+    store._guard.look()
+    assert store._guard.incomplete == {"offers"}
+    migrate.apply(url, OFFERS)
+    store._guard.look()
+    assert not store.outdated
+    assert not store._guard.incomplete
+    await store.close()
+    alter(url, lost)
+    migrate.apply(url, OFFERS)
+    assert await epoch(url) == store.epoch

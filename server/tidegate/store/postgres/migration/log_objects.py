@@ -239,7 +239,7 @@ def _trigger_step(connection: Connection, wanted: _Trigger, state: tuple[str, bo
     if state and not state[1]:
         why, statements = "it calls another function", [f"DROP TRIGGER {quoted(name)} ON {table}", sql, always]
         mode = EXCLUSIVE
-    resets = reset(missed) if missed else []
+    resets = [*reset(missed), *(table_shapes.forgotten(resource.table) for resource in missed)] if missed else []
     # The rest of the migration needs the tables of the log first.
     locks = {} if table in {COMMITS, PENDING} else {table: mode}
     yield sql_step(connection, f"install trigger {name} on {table}", why, [*statements, *resets], locks=locks)

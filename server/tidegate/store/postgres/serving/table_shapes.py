@@ -3,10 +3,11 @@
 A change of a column's type may compute each value (USING), and so may one that keeps the type: fewer digits, another
 expression of a generated column. A column that was dropped and added has its default in each row. A value of an
 enumerated type that is renamed is another text. No trigger sees any of it, and copies of clients would keep the old
-values. After a crash PostgreSQL empties tables that are UNLOGGED. The shapes are recorded in META, so that a gateway
-also sees what happened while none ran.
-Invariant: a table that was only copied into another file (VACUUM FULL, CLUSTER), altered without a rewrite, or made
-again has no other values here: a table that is made again has lost its triggers.
+values. After a crash PostgreSQL empties tables that are UNLOGGED. A dump of the tables alone makes them again and puts
+the triggers back after the rows. The shapes are recorded in META, so that a gateway also sees what happened while none
+ran. A migration that puts triggers back logs a reset, and forgets the shape.
+Invariant: a table that was only copied into another file (VACUUM FULL, CLUSTER), altered without a rewrite, or lacks
+its triggers has no other values here.
 """
 
 from __future__ import annotations
@@ -17,22 +18,26 @@ from typing import Any
 import msgspec
 
 from tidegate.contract import Resource
-from tidegate.store.postgres.changelog import META
+from tidegate.store.postgres.changelog import META, ROWS_TRIGGER, TRUNCATE_TRIGGER
 from tidegate.store.postgres.connection import Connection
 from tidegate.store.postgres.home import qualified
+from tidegate.store.sql.names import literal
 
 ENTRY = "tables"
 """The name of the record in META."""
 TEXT = {25, 1043}
 """text and varchar, as numbers of types: they are stored and read alike."""
 
-SHAPE = """json_build_object('table', t.oid::bigint,
+SHAPE = f"""json_build_object('table', t.oid::bigint,
   'emptied', CASE t.relpersistence WHEN 'u' THEN (
     SELECT extract(epoch FROM stats_reset)::text FROM pg_stat_archiver) END,
+  'triggers', (SELECT string_agg(concat_ws(' ', g.oid, g.xmin), ', ' ORDER BY g.oid) FROM pg_trigger g
+    WHERE g.tgrelid = t.oid AND g.tgenabled = 'A'
+    AND g.tgname IN ({literal(ROWS_TRIGGER)}, {literal(TRUNCATE_TRIGGER)}) HAVING count(*) = 2),
   'columns', (SELECT coalesce(json_object_agg(a.attname,
     json_build_array(a.attnum, a.atttypid::bigint, t.relfilenode::bigint, a.xmin::text,
       (SELECT json_object_agg(e.oid, e.enumlabel) FROM pg_enum e WHERE e.enumtypid IN (y.oid, y.typelem, y.typbasetype))
-    )), '{}')
+    )), '{{}}')
   FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
   WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped))"""
 """SQL: the shape of the table `t`, a row of pg_class."""
@@ -61,18 +66,21 @@ class TableShape(msgspec.Struct, frozen=True):
     columns: dict[str, ColumnShape]
     emptied: str | None = None
     """Of an UNLOGGED table: the time since when the server counts its work. A crash makes it forget its statistics."""
+    triggers: str | None = None
+    """The numbers and versions of Tidegate's triggers, where both of them are there and turned on."""
 
     def after(self, before: TableShape | None) -> TableShape:
-        """With the columns that are missing at the moment as they were `before`."""
+        """With the columns and the triggers that are missing at the moment as they were `before`."""
         known = {} if before is None or before.table != self.table else before.columns
-        return TableShape(self.table, {**known, **self.columns}, self.emptied)
+        triggers = self.triggers or (None if before is None else before.triggers)
+        return TableShape(self.table, {**known, **self.columns}, self.emptied, triggers)
 
 
 def shape(found: Any, names: Iterable[str]) -> TableShape:
     """What SHAPE returned, with these columns alone."""
     whole = msgspec.convert(found, TableShape)
     columns = {name: whole.columns[name] for name in names if name in whole.columns}
-    return TableShape(whole.table, columns, whole.emptied)
+    return TableShape(whole.table, columns, whole.emptied, whole.triggers)
 
 
 def rewritten(before: TableShape, now: TableShape) -> list[str]:
@@ -132,15 +140,25 @@ def look(connection: Connection, home: str, resources: Iterable[Resource]) -> di
 
 
 def changed(before: Mapping[str, TableShape], now: Mapping[str, TableShape]) -> list[str]:
-    """The columns, each as `table.column`, of which the rows may have other values than `before`; tables that a crash
-    may have emptied.
+    """The columns, each as `table.column`, of which the rows may have other values than `before`; the tables that were
+    made again, or that a crash may have emptied.
     """
     found = []
     for table, shaped in now.items():
         if table in before:
-            found += [table] if _lost_rows(before[table], shaped) else []
+            found += [table] if _lost_rows(before[table], shaped) or remade(before[table], shaped) else []
             found += [f"{table}.{name}" for name in rewritten(before[table], shaped)]
     return found
+
+
+def remade(before: TableShape, now: TableShape) -> bool:
+    """Whether Tidegate's triggers are others than `before`: they were put back, or turned off and on again."""
+    return None not in (before.triggers, now.triggers) and before.triggers != now.triggers
+
+
+def forgotten(table: str) -> str:
+    """A statement for a migration that logs a reset of the table: whatever happened to it, clients read it again."""
+    return f"UPDATE {META} SET value = (value::jsonb - {literal(table)})::text WHERE name = {literal(ENTRY)}"
 
 
 def _lost_rows(before: TableShape, now: TableShape) -> bool:

@@ -27,7 +27,7 @@ from tidegate.store.postgres.changelog import (
 from tidegate.store.postgres.connection import Connection, shown
 from tidegate.store.postgres.home import qualified
 from tidegate.store.postgres.serving import table_shapes
-from tidegate.store.postgres.serving.table_shapes import SHAPE, TableShape, changed, shape
+from tidegate.store.postgres.serving.table_shapes import SHAPE, TableShape, changed, remade, shape
 from tidegate.store.postgres.unique_keys import HAS_UNIQUE_KEY
 
 log = logging.getLogger("tidegate.store")
@@ -91,7 +91,7 @@ class TableWatch:
             watched = self._watched[relation]
             now = None if shaped is None else shape(shaped, watched.columns)
             if now is not None and watched.columns:
-                self._compare(watched.table, now)
+                self._compare(connection, watched.table, now)
             if unique:
                 self._keyed.add(relation)
             seen = [None if now is None else now.columns, *state, not unique and relation in self._keyed]
@@ -103,9 +103,13 @@ class TableWatch:
             log.error(f"the database %s {text}", shown(self._url), names)
         self._said = said
 
-    def _compare(self, table: str, now: TableShape) -> None:
+    def _compare(self, connection: Connection, table: str, now: TableShape) -> None:
         """Note how the table is, and which columns gave rows other values."""
         before = self.shapes.get(table)
+        if before is not None and remade(before, now):
+            recorded = table_shapes.recorded(connection).get(table)
+            if recorded is None or not remade(recorded, now):  # by a migration, which logged a reset
+                before = None
         if before is not None:
             self.rewritten += changed({table: before}, {table: now})
         self.shapes[table] = now.after(before)

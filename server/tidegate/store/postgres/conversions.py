@@ -45,7 +45,9 @@ def conversions() -> dict[str, tuple[str, list[str]]]:
     """The functions by their signatures: the comment on an up-to-date function, and statements that make it."""
     found = {}
     for signature, rest in _FUNCTIONS.items():
-        comment = "Tidegate's; " + hashlib.sha256(rest.encode()).hexdigest()[:16]
         create = f"CREATE OR REPLACE FUNCTION {signature} {rest}"
-        found[signature] = comment, [create, f"COMMENT ON FUNCTION {signature} IS {literal(comment)}"]
+        # Default privileges may have taken the right from PUBLIC. Without it the role of a gateway could list no rows.
+        grant = f"GRANT EXECUTE ON FUNCTION {signature} TO PUBLIC"
+        comment = "Tidegate's; " + hashlib.sha256((rest + grant).encode()).hexdigest()[:16]
+        found[signature] = comment, [create, grant, f"COMMENT ON FUNCTION {signature} IS {literal(comment)}"]
     return found

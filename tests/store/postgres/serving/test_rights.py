@@ -40,6 +40,7 @@ def listed() -> list[str]:
 def owner(postgres: PostgresServer) -> Iterator[Owner]:
     with owned(postgres) as owner:
         owner.execute(TABLE.format("notes"))
+        owner.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")  # as hardened databases have
         migrate.apply(owner.url, RESOURCES)
         yield owner
 

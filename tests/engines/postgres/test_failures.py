@@ -310,6 +310,31 @@ async def test_what_is_told_while_the_server_is_away_is_bounded(house: House, un
     )
 
 
+async def test_rooms_that_are_opened_and_closed_while_the_server_is_away_leave_nothing_behind(
+    house: House, under: PostgresUnderTest
+) -> None:
+    """Clients try again every second, and choose the names."""
+    one, two = await house.two()
+    await one.open("kept-1")
+    await one.open("kept-2")
+    await under.cut(one.engine)
+    engine: Any = one.engine
+    for number in range(20):
+        room = f"long-{number}"
+        joining = asyncio.ensure_future(one.open(room, LONG))
+        await asyncio.sleep(0)
+        engine.close(room, 0.0)
+        with pytest.raises(Refused):
+            await joining
+    engine.close("kept-2", 0.0)
+    assert not engine._rooms._questions
+    assert list(engine._presence._closed) == ["kept-2"]
+    await under.heal(one.engine)
+    await two.publish("a", "kept-1")
+    await house.until_data(one, ["a"], "kept-1")
+    await house.until(lambda: under.rows("SELECT room FROM {}.opened") == [(b"kept-1",)], "the other one is closed")
+
+
 async def test_a_transaction_that_commits_late_is_not_passed_over(house: House, under: PostgresUnderTest) -> None:
     """Its row has a smaller number than one that would be committed before: that one has to wait."""
     one, two = await house.two()

@@ -63,11 +63,13 @@ class Presence(msgspec.Struct, frozen=True, gc=False):
 
 
 class OpenRoom:
-    __slots__ = ("ahead", "asked_since", "held", "joins", "rules", "told", "upto")
+    __slots__ = ("ahead", "asked", "asked_since", "held", "joins", "rules", "told", "upto")
 
     def __init__(self, rules: RoomRules) -> None:
         self.rules = rules
         self.joins: list[Join] = []
+        self.asked = False
+        """The database was told that the room is open here, or may have been."""
         self.asked_since: RoomPosition | None = None
         """What the first join asked for: the question has it, too."""
         self.upto: int | None = None

@@ -69,14 +69,15 @@ class OpenRooms:
         return future
 
     def close(self, room: str) -> int | None:
-        """The ticket of the opening that ends; None for a room that is not open."""
+        """The ticket of the opening that ends; None for a room of which the database was never told that it is open."""
         found = self._rooms.pop(room, None)
         if found is None:
             return None
         self.following.unfollow(room)
         for join in found.joins:
             join.refuse()
-        return self._tickets.pop(room)
+        ticket = self._tickets.pop(room)
+        return ticket if found.asked else None
 
     # -- what the database tells ------------------------------------------------------------------------------------
 
@@ -178,8 +179,9 @@ class OpenRooms:
         if ask is None or ask.room not in self._rooms:
             return
         self._rooms[ask.room].upto = None
-        self._questions.append(ask)
-        self._send()
+        if self._to is not None:  # the next connection asks for every room without an answer
+            self._questions.append(ask)
+            self._send()
 
     # -- within -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +194,7 @@ class OpenRooms:
             to = self._to
             since = found.asked_since if ask.known is None else ask.known
             self._asked += 1
+            found.asked = True
             to.link.ask(
                 self._calls.open,
                 [
@@ -262,11 +265,9 @@ class OpenRooms:
 
     def _join_live(self, room: str, found: OpenRoom, since: RoomPosition | None, head: RoomPosition) -> Answer[Opened]:
         """A room that is delivered live: its head is what was delivered last."""
-        if since is None or since.epoch != head.epoch or since.offset > head.offset:
-            return Ready(Opened(head=head, missed=None))
         if since == head:
             return Ready(Opened(head=head, missed=[]))
-        if not kept(found.rules):
+        if since is None or since.epoch != head.epoch or since.offset > head.offset or not kept(found.rules):
             return Ready(Opened(head=head, missed=None))
         if self._to is None:
             raise unavailable()

@@ -73,6 +73,21 @@ describe("the panel of rooms", () => {
     expect(location.hash).toBe("");
   });
 
+  it("shows what comes after the gateway lost the messages of a room, whose offsets begin again", () => {
+    const connection = panel("chat-*");
+    const say = (said: string, offset: number) => {
+      const message = { data: said, sender: USER, time: 0, position: { epoch: "e", offset } };
+      connection.say({ type: "message", room: "chat-lobby", ...message });
+    };
+    const said = () => [...document.querySelectorAll(".messages li > span")].map((line) => line.textContent);
+    say("before", 1);
+    connection.say({ type: "joined", room: "chat-lobby", ref: "page-1" });
+    expect(said()).toEqual(["before"]);
+    connection.say({ type: "joined", room: "chat-lobby", recovered: false, replayed: 0 });
+    say("after", 1);
+    expect(said()).toEqual(["after"]);
+  });
+
   it("shows a room further where the gateway says without a reason, or of another room, that it was left", () => {
     const connection = panel("chat-*");
     connection.say({ type: "left", room: "chat-lobby" });

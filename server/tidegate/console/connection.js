@@ -8,6 +8,7 @@ export class Refused extends Error {
   constructor(message) {
     super(message.message);
     this.code = message.code;
+    this.temporary = message.temporary;
     this.data = message.data;
     this.violations = message.errors?.length
       ? message.errors

@@ -47,6 +47,14 @@ export class RoomView {
     if (this.#kind.history > 0) await this.#history();
   }
 
+  /** The gateway has lost messages of the room; those to come may have the offsets of earlier ones. */
+  restart() {
+    this.#offsets.clear();
+    this.#messages.replaceChildren();
+    this.#older.hidden = true;
+    if (this.#kind.history > 0) this.#history().catch(() => {});
+  }
+
   leave() {
     this.#connection.request({ type: "leave", room: this.room }).catch(() => {});
   }

@@ -30,6 +30,7 @@ export class RoomPanel {
     };
     connection.on("message", (message) => this.#views.get(message.room)?.add([message]));
     connection.on("left", ({ room, reason }) => reason && this.#ended(room, reason));
+    connection.on("joined", ({ room, ref }) => ref === undefined && this.#views.get(room)?.restart());
     connection.on("presence", (message) => this.#views.get(message.room)?.showMembers(message.users));
   }
 

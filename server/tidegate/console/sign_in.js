@@ -30,9 +30,9 @@ export class SignIn {
       this.#is(token === null ? user : (await this.#authenticate(token)).user);
     } catch (error) {
       if (!error.code) return; // the connection broke again
-      sessionStorage.removeItem(PLACE);
+      if (!error.temporary) sessionStorage.removeItem(PLACE);
       this.#is(user);
-      this.#open(`You are signed out: ${error.message}.`);
+      this.#open(`You are ${error.temporary ? "not signed in for the moment" : "signed out"}: ${error.message}.`);
     }
   }
 

@@ -26,6 +26,8 @@ LEAST_S = 0.3
 """What threads and `atexit` functions get, even if the stop has used all its time."""
 OWN_THREADS = "tidegate-"
 """How the names of the gateway's own threads begin."""
+SENDING = "tidegate-hook-"
+"""Of these, the threads that send messages of webhooks."""
 
 
 class _Told(Enum):
@@ -100,4 +102,7 @@ def _threads_left() -> str:
     others = [name for name in names if name != threading.main_thread().name and name not in own]
     if others:
         return f"threads of the application: {', '.join(others)}"
-    return f"threads that the database holds up: {', '.join(own)}" if own else "`atexit` functions of the application"
+    if not own:
+        return "`atexit` functions of the application"
+    by = "receivers of webhooks hold" if all(name.startswith(SENDING) for name in own) else "the database holds"
+    return f"threads that {by} up: {', '.join(own)}"

@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection
 from tests.clients.scripted import FakeClock, ScriptedGateway, begun
 from tests.support.deadlines import DEADLINE_S
 from tests.support.ports import free_port
+from tests.support.waiting import until
 from tidegate_client import (
     Client,
     ClientClosed,
@@ -343,6 +344,30 @@ async def test_after_goodbye_requests_wait_for_the_next_connection(scripted: Scr
         peer = await scripted.accept()
         await peer.reply(await peer.expect("launch_rocket"), "launched")
         await launching
+
+
+async def test_after_goodbye_before_the_rooms_are_open_requests_wait_for_the_next_connection(
+    scripted: ScriptedGateway, clock: FakeClock
+) -> None:
+    async with connect(scripted.url, clock=clock, random=lambda: 0.0) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("chat-1"))
+        await peer.join("chat-1")
+        await joining
+        await peer.close(4200)
+        await clock.pass_sleep(0.0)
+        client.send({"type": "message", "room": "chat-1", "data": {"text": "Hello"}})
+        peer = await scripted.accept()
+        request = await peer.expect("join")
+        await peer.send("goodbye", code=4201, reason="restart")
+        answer = {"position": {"epoch": "r", "offset": 0}, "recovered": True, "replayed": 0}
+        await peer.reply(request, "joined", room="chat-1", **answer)
+        await until(lambda: client.status == "open")
+        await peer.close(4201)
+        await clock.pass_sleep(0.0)
+        peer = await scripted.accept()
+        await peer.join("chat-1")
+        assert (await peer.expect("message"))["data"] == {"text": "Hello"}
 
 
 async def test_goodbye_without_a_close_ends_the_connection_too(scripted: ScriptedGateway, clock: FakeClock) -> None:

@@ -31,26 +31,30 @@ class Requests:
         """The present connection's."""
         self._open = False
         """The present connection takes new requests of the program."""
+        self._held = False
+        """The present connection will take none any more."""
         self._limit: int | None = None
         """Bytes that the gateway accepts in one message; None before the first `welcome`."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def connected(self, outbox: Outbox, welcome: Mapping[str, Any]) -> None:
         """Bound requests go out from now on. Takes the gateway's limits."""
-        self._outbox, self._loop = outbox, asyncio.get_running_loop()
+        self._outbox, self._loop, self._held = outbox, asyncio.get_running_loop(), False
         limits = welcome.get("limits")
         limit = limits.get("max_message") if isinstance(limits, dict) else None
         self._limit = limit if isinstance(limit, int) else None
 
     def resume(self) -> None:
-        """Send what waits for a connection, and whatever comes from now on."""
+        """Send what waits for a connection, and whatever comes from now on, unless `hold` was called before."""
+        if self._held:
+            return
         self._open = True
         for request in self._outstanding.unsent():
             self._give(request)
 
     def hold(self) -> None:
         """The present connection ends soon: what comes from now on waits for the next one."""
-        self._open = False
+        self._open, self._held = False, True
 
     async def ask(
         self,

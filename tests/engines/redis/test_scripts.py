@@ -74,7 +74,7 @@ class Scripts:
         keys = [*self.of(room, META, PRESENCE), self.keys.nodes, self.keys.rooms_of(node)]
         keys += self.of(room, CHANGE, TOLD)
         channel = self.keys.of_room(room, CHANNEL)
-        count, vacated = self.run(BURY, keys, node, room, channel, GRACE, f"{by} {node}", 60_000)
+        count, vacated = self.run(BURY, keys, node, room, channel, GRACE, f"buried {by} {node}", 60_000)
         return count, bool(vacated)
 
     def publish(self, key: bytes = b"", digest: bytes = b"", known: tuple[str, int] = ("", 0), size: int = 5) -> Any:
@@ -337,6 +337,19 @@ def test_a_burial_tells_that_a_decided_room_is_vacated(scripts: Scripts) -> None
     assert scripts.decide("d") == b""
     scripts.lease("n1", -GRACE - 1)
     assert scripts.bury("n1") == (1, True)
+
+
+def test_a_node_that_was_buried_knows_less_than_the_burial_told(scripts: Scripts) -> None:
+    """The server was away for long, and has another history. Another node was back first."""
+    scripts.lease("n1", -GRACE // 2)
+    assert scripts.present("n1", "u") == b"occupied"
+    scripts.lease("n1", -GRACE - 1)
+    assert scripts.bury("n1") == (1, True), "it is told that the room is vacated"
+    scripts.lease("n2", LEASE)
+    assert scripts.present("n2", "u", told=(1, 1)) == b"open"
+    assert scripts.server.command("GET", *scripts.of("r", TOLD)).startswith(b"vacated ")
+    scripts.is_over("vacated")
+    assert scripts.decide("d") == b"occupied"
 
 
 def test_a_decision_without_anything_that_a_node_knew_can_be_opened_by_a_node_that_knows(scripts: Scripts) -> None:

@@ -165,7 +165,7 @@ class Nodes:
 
     async def _bury(self, node: str) -> None:
         """Ends early where the connection ends; the next beat asks again. Owned by `_burials`."""
-        wire, keys, name = self._wire, self._wire.keys, f"{self._wire.node} {node}"
+        wire, keys, name = self._wire, self._wire.keys, f"buried {self._wire.node} {node}"
         grace, rooms_of = int(self._times.grace * 1000), self._wire.keys.rooms_of(node)
         try:
             while wire.connection is not None:

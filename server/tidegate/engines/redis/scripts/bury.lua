@@ -1,8 +1,8 @@
 -- Remove the entries of a node that was given up, from one room. A second burial finds nothing to do.
 -- KEYS 1 the room's hash  2 its presence  3 leases of the nodes  4 rooms of the node  5 who changed the room last, and how
 --      6 what was told about the room before the server lost everything, and until when that is open; or that it was decided
--- ARGV 1 node  2 room  3 channel  4 ms after the end of its lease when a node is given up  5 name of this burial: it finds its change
---      again where its answer was lost  6 ms that it may ask
+-- ARGV 1 node  2 room  3 channel  4 ms after the end of its lease when a node is given up  5 name of this burial, which begins with
+--      "buried": it finds its change again where its answer was lost  6 ms that it may ask
 -- Returns how many entries there were (-1 where the node lives), and whether the room lost its last user with them.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -17,7 +17,8 @@ if ARGV[6] == '1' then redis.call('SREM', KEYS[4], ARGV[4]) else redis.call('SAD
 local about = redis.call('GET', KEYS[6]) or ''
 local told, ends = string.match(about, '^(%a+) (%d+)$')
 if ARGV[11] ~= '0' and about ~= 'decided:' .. ARGV[13] then -- who comes back after the decision knows less than the server
-  told = (ARGV[12] == '1') and 'occupied' or told or 'vacated'
+  local known = ARGV[12] == '1' and not string.match(redis.call('GET', KEYS[5]) or '', '^buried ') -- a burial that came last was told, too
+  told = known and 'occupied' or told or 'vacated'
   ends = string.format('%.0f', math.max(tonumber(ends or '0'), now + ARGV[11]))
   redis.call('SET', KEYS[6], told .. ' ' .. ends, 'PX', ends - now + ARGV[10])
 end
@@ -26,8 +27,7 @@ if ARGV[3] ~= '' then
 elseif redis.call('HDEL', KEYS[2], ARGV[2]) == 0 and ARGV[9] == '0' then
   return told and 'open' or ''
 end
--- A room without an epoch gets no hash here: it would never expire.
-local version = 0
+local version = 0 -- a room without an epoch gets no hash here: it would never expire
 if redis.call('HEXISTS', KEYS[1], 'e') == 1 then version = redis.call('HINCRBY', KEYS[1], 'v', 1) end
 redis.call('PUBLISH', ARGV[5], string.format('P %.0f %s %s', version, ARGV[2], ARGV[3]))
 local after, change = redis.call('HLEN', KEYS[2]), ''

@@ -299,6 +299,8 @@ async def test_what_is_told_while_the_server_is_away_is_bounded(house: House, un
     one, two = await house.two()
     lost = LOST.total
     await under.cut(one.engine)
+    messages = [asyncio.ensure_future(one.publish(number)) for number in range(LIMIT)]  # have no part in it
+    await asyncio.sleep(0)
     for number in range(LIMIT + 20):
         one.engine.tell(None, "kind", str(number))
         one.engine.user("ada", b"")
@@ -308,6 +310,7 @@ async def test_what_is_told_while_the_server_is_away_is_bounded(house: House, un
     await house.until(
         lambda: [each for each in two.heard.told_kinds if each[0] == "kind"] == told, "what waited is told"
     )
+    await asyncio.gather(*messages, return_exceptions=True)
 
 
 async def test_rooms_that_are_opened_and_closed_while_the_server_is_away_leave_nothing_behind(

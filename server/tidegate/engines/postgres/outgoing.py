@@ -81,6 +81,8 @@ class Outgoing:
         self._loop = asyncio.get_running_loop()
         self._to: Sent | None = None
         self._queue: deque[Wish] = deque()
+        self._untold = 0
+        """Wishes of `UNTOLD` in the queue."""
         self._flights: deque[Batch] = deque()
         self._lost: list[Batch] = []
         """Whose answer was lost with a connection."""
@@ -98,12 +100,15 @@ class Outgoing:
 
     def add(self, wish: Wish) -> None:
         """Raises Refused(unavailable) for a message where too many wait."""
-        if len(self._queue) >= (MOST_AWAY if self._to is None else MOST):
-            if wish.kind in REFUSED_LATE:
-                raise unavailable()
-            if wish.kind in UNTOLD:
+        most = MOST_AWAY if self._to is None else MOST
+        if wish.kind in REFUSED_LATE and len(self._queue) >= most:
+            raise unavailable()
+        if wish.kind in UNTOLD:
+            # Messages do not count: many of them must not push out that a user was signed out.
+            if self._untold >= most:
                 LOST()
                 return
+            self._untold += 1
         wish.since = self._clock()
         self._queue.append(wish)
         if not self._planned and len(self._flights) < FLIGHTS:
@@ -127,7 +132,7 @@ class Outgoing:
                 self._came(wish, outcome.split(" "), now)
             elif wish.kind not in STATE and not wish.is_refused:  # the engine says again what is so now
                 again.append(wish)
-        self._queue.extendleft(reversed(again))
+        self._put_back(again)
 
     def give_up(self, own: Mapping[int, tuple[str, int]]) -> None:
         """As `recover`, after too long an absence: nothing is sent again, and of what was done only presence counts."""
@@ -151,7 +156,13 @@ class Outgoing:
             taken += [wish for wish in batch.wishes if wish.kind in kinds]
         taken += [wish for wish in self._queue if wish.kind in kinds]
         self._queue = deque(wish for wish in self._queue if wish.kind not in kinds)
+        self._untold = sum(wish.kind in UNTOLD for wish in self._queue)
         return taken
+
+    def _put_back(self, wishes: Sequence[Wish]) -> None:
+        """They were not carried out, and go again before the others."""
+        self._queue.extendleft(reversed(wishes))
+        self._untold += sum(wish.kind in UNTOLD for wish in wishes)
 
     def refuse_late(self) -> None:
         """Messages that have waited too long are refused; to be called every now and then."""
@@ -197,6 +208,7 @@ class Outgoing:
         queue = self._queue
         while queue and len(wishes) < most and size < BATCH_BYTES:
             wish = queue.popleft()
+            self._untold -= wish.kind in UNTOLD
             if wish.is_refused:
                 continue
             wishes.append(wish)
@@ -216,7 +228,7 @@ class Outgoing:
         assert not isinstance(rows, Exception)
         ((now, outcomes, still_owed),) = rows
         if now is None:  # nothing of it happened
-            self._queue.extendleft(reversed(batch.wishes))
+            self._put_back(batch.wishes)
             self._unknown()
             return
         self.stuck = False
@@ -239,13 +251,13 @@ class Outgoing:
                 batch.wishes[0].fail(unavailable())
             else:
                 self._alone = len(batch.wishes)
-                self._queue.extendleft(reversed(batch.wishes))
+                self._put_back(batch.wishes)
             self._send()
             return
         for wish in batch.wishes:
             if wish.kind in REFUSED_LATE and wish.since < self._clock() - AGAIN_S:
                 wish.fail(unavailable())
-        self._queue.extendleft(reversed(batch.wishes))
+        self._put_back(batch.wishes)
         self._told_failure(error)
         self._loop.call_later(RETRY_S, self._send)
 

@@ -54,8 +54,10 @@ class SqliteDialect:
         if prop.is_int64:
             return _int64(column, f"{sign} {_MARK}", [number(value)])
         finite = "" if isinstance(value, str) else f" AND {_finite(column)}"
-        compared = f"+{column}" if _is_a_number(value) else column
-        return Condition(f"({_is_like(column, value)} AND {_exact(compared, value)} {sign} {_MARK}{finite})", [value])
+        compared = Condition(f"{_exact(column, value)} {sign} {_MARK}{finite}", [value])
+        if _is_a_number(value):
+            compared = _as_text(column, sign, value)
+        return Condition(f"({_is_like(column, value)} AND {compared.sql})", compared.values)
 
     def holds_all(self, prop: Property, values: tuple[Any, ...]) -> Condition:
         column = _column(prop)
@@ -96,11 +98,17 @@ def _int64(column: str, compared: str, values: list[Any]) -> Condition:
 
 
 def _is_a_number(value: Any) -> bool:
-    """Whether a column of DATETIME, DECIMAL and the like takes this text for a number, before which no text comes.
-
-    A column with a plus has no type. No index serves it, so that other texts are compared with the column.
-    """
+    """Whether a column of DATETIME, DECIMAL and the like takes this text for a number, before which no text comes."""
     return isinstance(value, str) and _DIGITS(value) is not None
+
+
+def _as_text(column: str, sign: str, value: str) -> Condition:
+    """A column with a plus has no type, but no index serves it. So the column itself is compared first, with a bound
+    that keeps all that is asked for also where it becomes a number, or that never becomes one.
+    """
+    bound = f"{value}!" if sign.startswith("<") else value
+    sql = f"{_exact(column, value)} {sign} {_MARK} AND {_exact(f'+{column}', value)} {sign} {_MARK}"
+    return Condition(sql, [bound, value])
 
 
 def _exact(column: str, value: Any) -> str:

@@ -270,3 +270,20 @@ async def test_a_delete_that_a_trigger_ignores_is_refused_and_one_that_it_replac
         "kept": "nameless",
         "marked": "deleted",
     }
+
+
+async def test_a_delete_of_which_a_trigger_marks_another_column_is_done(store: Store, database: Database) -> None:
+    """The schema does not name the column. A second delete marks it once more."""
+    await store.write(create({"code": "a"}))
+    database.foreign.execute("ALTER TABLE boats ADD COLUMN deleted integer")
+    mark = "UPDATE boats SET deleted = 1 WHERE code = OLD.code;"
+    if database.kind == "sqlite":
+        database.foreign.execute(f"CREATE TRIGGER mark BEFORE DELETE ON boats BEGIN {mark} SELECT RAISE(IGNORE); END")
+    else:
+        database.foreign.execute(
+            f"CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {mark} RETURN NULL; END $$"
+        )
+        database.foreign.execute("CREATE TRIGGER mark BEFORE DELETE ON boats FOR EACH ROW EXECUTE FUNCTION mark()")
+    for _ in range(2):
+        assert (await store.write(delete("a"))).rows == [{"code": "a"}]
+    assert list(database.foreign.tables()["boats"]) == [("a",)]

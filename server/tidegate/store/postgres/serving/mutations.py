@@ -26,9 +26,9 @@ from tidegate.store.postgres.serving.clauses import key_is
 from tidegate.store.postgres.serving.database_errors import StatementFailed
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.serving.answers import Answers, again
-from tidegate.store.serving.mutations import carry_out, check_same_request
+from tidegate.store.serving.mutations import Held, carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext, whole_context
-from tidegate.store.sql.names import quoted
+from tidegate.store.sql.names import literal, quoted
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Done = tuple[Mutation, list[Row]]
@@ -70,11 +70,13 @@ class PostgresTable:
         into = f"({', '.join(map(quoted, row))}) VALUES ({marks})" if row else "DEFAULT VALUES"
         return self._run(connection, f"INSERT INTO {self._name} AS {ALIAS} {into}", self._values(row), context)
 
-    def locked(self, connection: Connection, key: Key) -> Row | None:
+    def locked(self, connection: Connection, key: Key) -> Held | None:
         where = key_is(self.resource, key)
-        sql = f"SELECT {self._image} FROM {self._name} {ALIAS} WHERE {where.sql} FOR UPDATE OF {ALIAS}"
+        # How many updates this transaction made to the table. A row's ctid would need rights on the whole table.
+        columns = f"{self._image}, pg_stat_get_xact_tuples_updated({literal(self._name)}::regclass)"
+        sql = f"SELECT {columns} FROM {self._name} {ALIAS} WHERE {where.sql} FOR UPDATE OF {ALIAS}"
         found = connection.execute(numbered(sql), where.values).fetchall()
-        return self._reader.row(found[0][0]) if found else None
+        return Held(self._reader.row(found[0][0]), found[0][1]) if found else None
 
     def current(self, connection: Connection, key: Key) -> Row | None:
         """The row with this key as it is now. Waits for no other transaction."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,29 @@ def test_a_receiver_that_answers_byte_by_byte_is_given_up_in_time() -> None:
     stop = threading.Event()
     found = delivered(slowly, timeout=0.3)
     assert (found.problem or "").startswith("TimeoutError")
+
+
+def test_addresses_that_do_not_answer_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full queue of connections answers no further one, as a host does that is away."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as filling:
+        away = full.getsockname()
+        for _ in range(4):
+            sock = filling.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(away)
+        known = socket.getaddrinfo
+
+        def several(host: str, port: int, **more: Any) -> list[Any]:
+            dead = known(*away, **more)
+            return 4 * dead if host == "away.example" else dead + known(host, port, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", several)
+        begun = time.monotonic()
+        found = deliver("http://away.example/hook", {}, b"{}", 0.4)
+        assert (found.problem or "").startswith("TimeoutError")
+        assert time.monotonic() - begun < 4 * 0.4, "each had the whole timeout"
+        with answering(lambda line: line.sendall(OK)) as url:
+            assert deliver(url, {}, b"{}", 2.0) == Delivered()
 
 
 def test_a_url_that_no_host_has_is_a_problem_and_no_exception() -> None:

@@ -6,6 +6,7 @@ Invariant: it ends within the hook's timeout and a little more, whatever the rec
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import re
@@ -39,15 +40,18 @@ def deliver(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -
     """POST `body`. Raises nothing."""
     parts = urlsplit(url)
     until = time.monotonic() + timeout
+    host, tls = str(parts.hostname), trusted() if parts.scheme == "https" else None
     connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(str(parts.hostname), parts.port, timeout=timeout, context=trusted())
+    if tls is None:
+        connection = http.client.HTTPConnection(host, parts.port)
     else:
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
+        connection = http.client.HTTPSConnection(host, parts.port, context=tls)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     sent = {"Content-Type": "application/json", "User-Agent": "Tidegate-Hooks/1", "Connection": "close", **headers}
     try:
-        connection.connect()
+        connection.sock = _connected(host, connection.port, until)
+        if tls is not None:
+            connection.sock = tls.wrap_socket(connection.sock, server_hostname=host)
         connection.sock.settimeout(_left(until))
         connection.request("POST", path, body, sent)
         answer = _answer(connection.sock, until)
@@ -66,6 +70,26 @@ def deliver(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -
 def trusted() -> ssl.SSLContext:
     """The certificates that this machine trusts: reading them takes as long as ten messages."""
     return ssl.create_default_context()
+
+
+def _connected(host: str, port: int, until: float) -> socket.socket:
+    """A line to the first address of `host` that takes it. `socket.create_connection` has its timeout once for each
+    address: here, each of those that are left gets its part of the time.
+    """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    while True:
+        family, kind, protocol, _, address = addresses.pop(0)
+        try:
+            with contextlib.ExitStack() as failing:
+                sock = failing.enter_context(socket.socket(family, kind, protocol))
+                sock.settimeout(_left(until) / (len(addresses) + 1))
+                sock.connect(address)
+                sock.settimeout(_left(until))
+                failing.pop_all()
+                return sock
+        except OSError:
+            if not addresses:
+                raise
 
 
 def _answer(sock: socket.socket, until: float) -> http.client.HTTPResponse:

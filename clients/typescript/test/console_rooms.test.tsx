@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 // @ts-expect-error the console is JavaScript
 import { RoomPanel } from "../../../server/tidegate/console/rooms.js";
 
@@ -12,9 +12,12 @@ type Message = Record<string, unknown>;
 const PAGE = readFileSync(join(import.meta.dirname, "../../../server/tidegate/console/index.html"), "utf8");
 const [SECTION] = /<section id="room".*?<\/section>/s.exec(PAGE) as RegExpExecArray;
 const USER = { id: "7", anonymous: false, roles: [] };
+const OLD = Array.from({ length: 700 }, (_, offset) => {
+  return { data: `${offset}`, sender: USER, time: 0, position: { epoch: "e", offset } };
+});
 const text = (id: string) => document.getElementById(id)?.textContent?.trim();
 
-/** In the place of the connection: it says yes to everything. */
+/** In the place of the connection: it says yes to everything, and its rooms have the history `OLD`. */
 class Connection {
   readonly asked: Message[] = [];
   readonly #listeners = new Map<string, (message: Message) => void>();
@@ -29,12 +32,19 @@ class Connection {
 
   async request(message: Message): Promise<Message> {
     this.asked.push(message);
-    return {};
+    if (message.type !== "history") return {};
+    const { before = OLD.length, limit } = message as { before?: number; limit: number };
+    const begin = Math.max(0, before - limit);
+    return { messages: OLD.slice(begin, before), more: begin > 0 };
   }
 }
 
 function panel(...patterns: string[]): Connection {
-  const kind = { description: "", access: null, presence: true, history: 0, payload: { type: "string" } };
+  return panelWith(0, ...patterns);
+}
+
+function panelWith(history: number, ...patterns: string[]): Connection {
+  const kind = { description: "", access: null, presence: true, history, payload: { type: "string" } };
   const rooms = Object.fromEntries(patterns.map((pattern) => [pattern, kind]));
   const connection = new Connection();
   new RoomPanel({ rooms, $defs: {}, development: null }, connection).start(USER);
@@ -86,6 +96,36 @@ describe("the panel of rooms", () => {
     connection.say({ type: "joined", room: "chat-lobby", recovered: false, replayed: 0 });
     say("after", 1);
     expect(said()).toEqual(["after"]);
+  });
+
+  it("shows older messages beyond those that it keeps while others come", async () => {
+    const connection = panelWith(700, "chat-*");
+    const shown = () => [...document.querySelectorAll(".messages li > span")].map((line) => Number(line.textContent));
+    const button = document.querySelector(".older") as HTMLButtonElement;
+    const say = (offset: number) => {
+      connection.say({
+        type: "message",
+        room: "chat-lobby",
+        ...OLD[0],
+        data: `${offset}`,
+        position: { epoch: "e", offset },
+      });
+    };
+    await vi.waitFor(() => expect(shown()).toHaveLength(50));
+    for (let offset = 700; offset < 1200; offset++) say(offset);
+    expect([shown().length, shown()[0], button.hidden]).toEqual([500, 700, false]);
+    for (const first of [650, 600]) {
+      button.click();
+      await vi.waitFor(() => expect(shown()[0]).toBe(first));
+    }
+    say(1200);
+    expect([shown().length, shown()[0], shown().at(-1)]).toEqual([600, 601, 1200]);
+    for (let clicks = 0; !button.hidden && clicks < 20; clicks++) {
+      const first = shown()[0] as number;
+      button.click();
+      await vi.waitFor(() => expect(shown()[0]).toBeLessThan(first));
+    }
+    expect(shown()).toEqual(Array.from({ length: 1201 }, (_, offset) => offset));
   });
 
   it("shows a room further where the gateway says without a reason, or of another room, that it was left", () => {

@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { Form } from "./forms.js";
 
 const PAGE = 50;
+/** Messages that stay while others come; more only where the user asked for older ones. */
 const KEPT = 500;
 
 export class RoomView {
@@ -13,6 +14,7 @@ export class RoomView {
   #kind;
   #user;
   #offsets = new Set();
+  #kept = KEPT;
   #members = element("ul", { className: "members", "aria-label": "Members" });
   #older = element("button", { type: "button", className: "older quiet small", textContent: "Older messages", hidden: true });
   #messages = element("ol", { className: "messages", role: "log", "aria-label": "Messages", tabIndex: 0 });
@@ -50,6 +52,7 @@ export class RoomView {
   /** The gateway has lost messages of the room; those to come may have the offsets of earlier ones. */
   restart() {
     this.#offsets.clear();
+    this.#kept = KEPT;
     this.#messages.replaceChildren();
     this.#older.hidden = true;
     if (this.#kind.history > 0) this.#history().catch(() => {});
@@ -70,7 +73,11 @@ export class RoomView {
       const after = [...list.children].find((line) => Number(line.dataset.offset) > offset);
       list.insertBefore(line(message, this.#user), after ?? null);
     }
-    while (list.childElementCount > KEPT) list.firstChild.remove();
+    while (list.childElementCount > this.#kept) {
+      this.#offsets.delete(Number(list.firstChild.dataset.offset));
+      list.firstChild.remove();
+      this.#older.hidden = this.#kind.history === 0;
+    }
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
@@ -102,6 +109,7 @@ export class RoomView {
     const request = { type: "history", room: this.room, limit: PAGE, ...before };
     const page = await this.#connection.request(request);
     this.#older.hidden = !page.more;
+    this.#kept = Math.max(this.#kept, this.#offsets.size + page.messages.length);
     this.add(page.messages);
   }
 }

@@ -31,7 +31,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #clock: Settings["clock"];
   readonly #owner: ConnectionOwner;
-  #goodbye: Goodbye | undefined;
+  declare goodbye: Goodbye | undefined;
   readonly #doubt: number;
   /** Milliseconds that each message of the other end adds to the life of the connection: none before `welcome`. */
   #patience = 0;
@@ -99,7 +99,7 @@ export class Connection {
     this.#askedAt = undefined;
     if (this.#patience) this.#deadline = this.#clock.now() + this.#patience;
     if (message?.type === "goodbye") {
-      this.#goodbye = message as unknown as Goodbye;
+      this.goodbye = message as unknown as Goodbye;
       this.#patience = 0;
       this.#deadline = this.#clock.now() + GOODBYE_MS;
     }
@@ -120,7 +120,7 @@ export class Connection {
   end({ code = BROKEN, reason, refused }: Ending): void {
     if (this.#over) return;
     this.close();
-    const goodbye = this.#goodbye;
+    const goodbye = this.goodbye;
     this.#owner.ended({
       code: code === BROKEN && goodbye ? goodbye.code : code,
       reason: reason || goodbye?.reason,

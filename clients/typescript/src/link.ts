@@ -197,6 +197,7 @@ export class Link {
 
   #open(welcome: Welcome, identity: string | undefined): void {
     const connection = this.#connection as Connection;
+    if (connection.goodbye) return; // nothing new on a connection that ends soon
     this.welcome = welcome;
     this.outstanding.limit = welcome.limits?.max_message;
     if (identity) this.#anonymous.keep(identity);

@@ -80,6 +80,34 @@ async def test_join_send_receive_leave(scripted: ScriptedGateway) -> None:
             await room.send({})
 
 
+async def test_a_room_that_is_left_and_joined_again_while_a_message_waits(
+    scripted: ScriptedGateway, clock: FakeClock
+) -> None:
+    async with connect(scripted.url, clock=clock) as client:
+        peer = await scripted.accept()
+        joining = begun(client.join("chat-1"))
+        await peer.join("chat-1")
+        room = await joining
+        await peer.send("goodbye", code=4200, reason="restart")
+        await peer.send("barrier")
+        await anext(client.pushes("barrier"))
+        client.send({"type": "message", "room": "chat-1", "data": "bye"})
+        leaving = begun(room.leave())
+        await peer.reply(await peer.expect("leave"), "left", room="chat-1")
+        await leaving
+        joining = begun(client.join("chat-1"))
+        await peer.join("chat-1")
+        room = await joining
+        peer = await reconnected(scripted, clock, peer)
+        await peer.join("chat-1")
+        assert (await peer.expect("message"))["data"] == "bye"
+        await say(peer, 1)
+        assert (await anext(room)).data == 1
+        asked = begun(client.ping())
+        await peer.reply(await peer.expect("ping"), "pong", time=1)
+        assert await asked == 1, "it did not leave"
+
+
 async def test_pushes_right_behind_the_reply_are_not_lost(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()

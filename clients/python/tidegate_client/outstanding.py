@@ -61,7 +61,7 @@ def may_repeat(message: Mapping[str, Any]) -> bool:
 class Request:
     """One request, or one message without a reply, on its way."""
 
-    ref: int
+    ref: str
     type: str
     payload: bytes = field(repr=False)
     """It may hold a token."""
@@ -75,6 +75,10 @@ class Request:
     """Called with the reply before the client looks at any later message."""
     on_part: Callable[[Any], None] | None = None
     """Called with the data of each part that comes before the reply."""
+    room: str | None = None
+    """The room that it names."""
+    visit: bool = False
+    """It enters or leaves `room` for nothing but what waits to be said there."""
     sends: int = 0
     """How often it was written to a connection."""
     given: bool = False
@@ -118,20 +122,34 @@ class Outstanding:
     """What was not sent yet, and what has no reply yet, in the order in which it was made."""
 
     def __init__(self) -> None:
-        self._requests: dict[int, Request] = {}
+        self._requests: dict[str, Request] = {}
         self._last = 0
 
     def __len__(self) -> int:
         return len(self._requests)
 
-    def next_ref(self) -> int:
-        """A number that no other request of this client has."""
+    def next_ref(self) -> str:
+        """A text that no other request of this client has, nor a number that the program chose."""
         self._last += 1
-        return self._last
+        return f"c{self._last}"
 
     def add(self, request: Request) -> None:
         """Keep `request` until its reply comes; without a reply, until it is written."""
         self._requests[request.ref] = request
+
+    def visit(self, join: Request, leave: Request) -> None:
+        """Send what waits to be said in the room of `join` and `leave` between them."""
+        self._requests = {join.ref: join, **self._requests, leave.ref: leave}
+
+    def stay(self, room: str) -> None:
+        """The client joins `room` for good: what waits to be said there can do without a visit."""
+        for request in self.unsent():
+            if request.visit and request.room == room:
+                self.drop(request)
+
+    def mentions(self, room: str) -> bool:
+        """Whether something waits to be said in `room`."""
+        return any(request.room == room for request in self.unsent())
 
     def drop(self, request: Request) -> None:
         """The caller waits no more for `request`; a late reply is ignored."""
@@ -156,7 +174,7 @@ class Outstanding:
             # The gateway could not read a message, not even its ref. Only one that is alone is known to be the one.
             sent = [request for request in self._requests.values() if request.given and request.sends]
             return sent[0] if len(sent) == 1 else None
-        return self._requests.get(ref) if type(ref) is int else None
+        return self._requests.get(ref) if isinstance(ref, str) else None
 
     def unsent(self) -> list[Request]:
         """What the present connection has yet to carry."""

@@ -73,7 +73,7 @@ class Requests:
         ref = self._outstanding.next_ref()
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         payload = self._payload({**message, "ref": ref})
-        request = Request(ref, message["type"], payload, reply, repeat, bound, on_reply)
+        request = Request(ref, message["type"], payload, reply, repeat, bound, on_reply, room=message.get("room"))
         self._add(request)
         seconds = self._options.request_timeout
         try:
@@ -104,12 +104,25 @@ class Requests:
     def send(self, message: Mapping[str, Any]) -> None:
         """Send now or when the connection opens, and wait for nothing."""
         self._check()
-        self._add(Request(self._outstanding.next_ref(), message["type"], self._payload(message)))
+        self._add(self._unanswered(message))
+
+    def visit(self, join: Mapping[str, Any]) -> None:
+        """The program has left a room. What it said there before and no connection has taken is said after a `join`,
+        and then the client leaves again.
+        """
+        room = join["room"]
+        if self._outstanding.mentions(room):
+            leave = {"type": "leave", "room": room}
+            self._outstanding.visit(self._unanswered(join, visit=True), self._unanswered(leave, visit=True))
+
+    def stay(self, room: str) -> None:
+        """The program has joined a room: nothing there needs a visit any more."""
+        self._outstanding.stay(room)
 
     def post(self, message: Mapping[str, Any]) -> None:
         """Send on the present connection, if there is one, and wait for nothing."""
         if self._outbox is not None:
-            self._outbox.put(Request(0, message["type"], self._payload(message), bound=True))
+            self._outbox.put(Request("", message["type"], self._payload(message), bound=True))
 
     def ping(self) -> None:
         """Ask the gateway for a sign of life."""
@@ -132,6 +145,11 @@ class Requests:
     def fail_all(self, error: TidegateError) -> None:
         """The client has ended."""
         self._outstanding.fail_all(error)
+
+    def _unanswered(self, message: Mapping[str, Any], *, visit: bool = False) -> Request:
+        payload = self._payload(message)
+        ref = self._outstanding.next_ref()
+        return Request(ref, message["type"], payload, room=message.get("room"), visit=visit)
 
     def _add(self, request: Request) -> None:
         self._outstanding.add(request)

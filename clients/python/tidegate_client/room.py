@@ -155,11 +155,15 @@ class Room(AsyncIterator[Message[DataT]], Generic[DataT]):
         return RoomEvents(stream, self._typed)
 
     async def leave(self) -> None:
-        """Leave the room, unless another `Room` of this client is still in it. Iterations end."""
+        """Leave the room, unless another `Room` of this client is still in it. Iterations end.
+
+        What was said before and no connection has taken is still said.
+        """
         self._tell(RoomStatusChange("left"))
         for stream in self._streams():
             stream.close()
         if self._rooms.release(self):
+            self.session.finish()
             try:
                 await self.session.link.call({"type": "leave", "room": self.name})
             except ConnectionLost:

@@ -80,6 +80,10 @@ class Membership(Session):
         message = {"type": "join", "room": self.name, "presence": self.presence, **self.about, **self.state.resume()}
         await self.link.call(message, self._joined, patient=True)
 
+    def finish(self) -> None:
+        """The program has left: see to what it said before and no connection has taken."""
+        self.link.requests.visit({"type": "join", "room": self.name, "presence": "none", **self.about})
+
     async def say(self, about: dict[str, Any]) -> None:
         """Change what other members see, now and at later joins, unless the gateway refuses it."""
         before = dict(self.about)
@@ -168,6 +172,7 @@ class Rooms:
         if session is None:
             session = Membership(self, self._link, name, presence=presence, about=about, since=since)
             self._sessions[name] = session
+            self._link.requests.stay(name)
             self._link.start_session(session)
         elif session.presence != presence:
             raise InvalidOption(f"room {name!r} is joined with presence = {session.presence!r} already")

@@ -17,6 +17,7 @@ from .errors import ConnectionLost, RequestTimeout, TidegateError
 from .identity import Identity
 from .options import Options
 from .outstanding import UNREADABLE
+from .requests import Requests
 
 __all__ = ["LinkPort", "Part", "Session"]
 
@@ -31,6 +32,7 @@ class LinkPort(Protocol):
 
     options: Options
     identity: Identity
+    requests: Requests
 
     async def call(
         self,

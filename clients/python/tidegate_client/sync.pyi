@@ -235,7 +235,10 @@ class Room(Iterator[Message[DataT]], Generic[DataT]):
         """
 
     def leave(self) -> None:
-        """Leave the room, unless another `Room` of this client is still in it. Iterations end."""
+        """Leave the room, unless another `Room` of this client is still in it. Iterations end.
+
+        What was said before and no connection has taken is still said.
+        """
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> Message[DataT]: ...

@@ -231,3 +231,13 @@ async def test_triggers_that_a_migration_puts_back_begin_none(lost: str, url: st
     alter(url, lost)
     migrate.apply(url, OFFERS)
     assert await epoch(url) == store.epoch
+
+
+async def test_another_name_of_the_resource_begins_none(url: str) -> None:
+    """Its triggers are others, and no client has rows of that name."""
+    first = await epoch(url)
+    deals = {"deals": read_resource("deals", OFFER | {"x-resource": {"key": "id", "table": "offers"}}, {})}
+    migrate.apply(url, deals)
+    store = await PostgresStore.open(url, deals)
+    await store.close()
+    assert store.epoch == first

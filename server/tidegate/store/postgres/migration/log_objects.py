@@ -152,7 +152,7 @@ def trigger_steps(
     for resource in resources.values():
         missed = [resource] if resource in logged else []
         for name, sql in triggers(resource).items():
-            wanted.append(_Trigger(quoted(resource.table), name, log_function(resource), sql, missed))
+            wanted.append(_Trigger(quoted(resource.table), name, log_function(resource), sql, missed, resource.table))
     states = _states(connection, wanted)
     return found + [step for each in wanted for step in _trigger_step(connection, each, states.get(each[:2]))]
 
@@ -213,6 +213,8 @@ class _Trigger(NamedTuple):
     sql: str
     missed: list[Resource]
     """The resources of which the log may lack changes without it."""
+    own: str | None = None
+    """The table of the resource that it is there for."""
 
 
 def _states(connection: Connection, wanted: Sequence[_Trigger]) -> dict[tuple[str, str], tuple[str, bool]]:
@@ -228,7 +230,7 @@ def _states(connection: Connection, wanted: Sequence[_Trigger]) -> dict[tuple[st
 
 def _trigger_step(connection: Connection, wanted: _Trigger, state: tuple[str, bool] | None) -> Iterator[Step]:
     """The step for one trigger. `state`: None where there is none."""
-    table, name, _, sql, missed = wanted
+    table, name, _, sql, missed, own = wanted
     if state == ("A", True):
         return
     # ALWAYS: a writer may not turn it off with session_replication_role, as tools that copy tables do.
@@ -239,7 +241,10 @@ def _trigger_step(connection: Connection, wanted: _Trigger, state: tuple[str, bo
     if state and not state[1]:
         why, statements = "it calls another function", [f"DROP TRIGGER {quoted(name)} ON {table}", sql, always]
         mode = EXCLUSIVE
-    resets = [*reset(missed), *(table_shapes.forgotten(resource.table) for resource in missed)] if missed else []
+    resets = reset(missed) if missed else []
+    # Also where nothing was missed, because the resource is new: it may have the table of another one.
+    tables = [resource.table for resource in missed] or ([own] if own is not None else [])
+    resets += map(table_shapes.forgotten, tables)
     # The rest of the migration needs the tables of the log first.
     locks = {} if table in {COMMITS, PENDING} else {table: mode}
     yield sql_step(connection, f"install trigger {name} on {table}", why, [*statements, *resets], locks=locks)

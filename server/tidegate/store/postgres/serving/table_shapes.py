@@ -157,7 +157,7 @@ def remade(before: TableShape, now: TableShape) -> bool:
 
 
 def forgotten(table: str) -> str:
-    """A statement for a migration that logs a reset of the table: whatever happened to it, clients read it again."""
+    """A statement for a migration that puts triggers on the table: it logs a reset where the log lacks changes."""
     return f"UPDATE {META} SET value = (value::jsonb - {literal(table)})::text WHERE name = {literal(ENTRY)}"
 
 

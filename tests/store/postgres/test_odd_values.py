@@ -20,9 +20,11 @@ from tidegate.int64 import Int64
 from tidegate.schema.resource import read_resource
 from tidegate.store.postgres import rows as images
 from tidegate.store.postgres.connection import Connections, connect
+from tidegate.store.postgres.filters import POSTGRES
 from tidegate.store.postgres.migration import migrate
 from tidegate.store.postgres.serving.mutations import Mutations
 from tidegate.store.postgres.serving.reader import Reader
+from tidegate.store.sql.filters import condition
 
 DEEP = "[" * 3000 + "]" * 3000
 JSON_VALUES = {
@@ -62,6 +64,7 @@ ODD = read_resource(
     },
     {},
 )
+ABSENT = compile_filters({"whole": None})
 TABLE = """CREATE DOMAIN document AS json;
 CREATE TABLE odd (id bigint PRIMARY KEY, doc document, r real, wide numeric(1000, 500), reals real[], day date,
   text text, note text, whole numeric(10, 0), big numeric(18, 0))"""
@@ -211,6 +214,11 @@ def test_nan_in_a_numeric_without_digits_after_the_point_is_no_value(odd: Odd) -
         assert odd.check({name: {"ne": five}}) == [3]
         assert odd.check({name: {"gt": zero}}) == [2]
         assert odd.check({name: {"lte": zero}}) == [3]
+    odd.connection.execute("CREATE INDEX ON odd (whole)")
+    for way in ("seqscan", "indexscan", "indexonlyscan"):  # a planner would take these for so few rows
+        odd.connection.execute(f"SET enable_{way} = off".encode())
+    plan = odd.connection.execute(f"EXPLAIN SELECT FROM odd t WHERE {condition(POSTGRES, ODD, ABSENT).sql}".encode())
+    assert "BitmapOr" in "\n".join(line for (line,) in plan)
 
 
 def test_values_that_are_too_large_are_no_value(odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:

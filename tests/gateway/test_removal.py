@@ -160,3 +160,22 @@ async def test_revocation_that_cannot_be_kept_is_answered_so(inside: Inside) -> 
         await inside.gateway.removal.revoke(user="ada")
     known = await refused_at_the_door(inside.url, **bearer("ada", time.time() - 5))
     assert known == UNAUTHENTICATED, "this gateway knows it"
+
+
+async def test_disconnect_acts_here_at_once_and_once_where_the_engine_says_it_later(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str | None, str, str]] = []
+    tell = inside.engine.tell
+    monkeypatch.setattr(inside.engine, "tell", lambda *order: said.append(order))
+    async with wire(inside.url, **bearer("ada")) as client:
+        inside.gateway.removal.disconnect(user="ada")
+        assert (await ended(client))[0] == FORBIDDEN
+    async with wire(inside.url, **bearer("ada")) as back:
+        tell(*said[0])
+        await back.settle()
+        tell(*said[0])
+        assert (await ended(back))[0] == FORBIDDEN, "only the first one is this gateway's own"
+    async with wire(inside.url, **bearer("ada")) as client:
+        tell(None, "disconnect", f'["user","ada",{FORBIDDEN}]')
+        assert (await ended(client))[0] == FORBIDDEN, "a gateway of an earlier version says no id"

@@ -48,6 +48,10 @@ class OwnOccupancy:
         else:
             self._had.discard((room, user))
 
+    def had(self, room: str, user: str) -> bool:
+        """Whether the server has something of the user, as far as it answered."""
+        return (room, user) in self._had
+
     def find_out(self, seconds: float) -> set[tuple[str, str]]:
         """The server lost everything. Returns the rooms and users that it had: each is to be said again, as it is now.
 

@@ -2,13 +2,16 @@
 
 `disconnect` closes connections, whose clients could come back with the same token; `revoke` refuses the tokens as well.
 The engine tells it to each gateway, this one too, which closes what it has. How an operator asks is not known here.
-Invariant: when `revoke` has returned, this gateway lets in no token that was revoked.
+Invariants: when `revoke` has returned, this gateway lets in no token that was revoked. When `disconnect` has returned,
+this gateway has ended what it has, also where the engine is away.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -38,6 +41,8 @@ REVOKE, DISCONNECT = "revoke", "disconnect"
 """What gateways call these texts among each other."""
 REVOKED = "the token was revoked"
 DISCONNECTED = "the operator ended the connection"
+DONE = 1000
+"""Of so many orders it is known that they were carried out here already."""
 FRESH_TOKEN_S = 1.0
 """Times in tokens are whole seconds: a token that is issued this much later is newer than the revocation."""
 
@@ -46,6 +51,8 @@ class _Disconnected(msgspec.Struct, array_like=True, frozen=True):
     by: Literal["user", "connection"]
     name: str
     code: CloseCode
+    id: str = ""
+    """Of the gateway that says it first; older ones give none."""
 
 
 class Removal:
@@ -71,6 +78,8 @@ class Removal:
         self._clock = clock
         self._later = later
         self._log: RevocationLog | None = None
+        self._done: deque[str] = deque(maxlen=DONE)
+        """Ids of what was done here and was said to all gateways, of which this is one."""
         self._following: asyncio.Task[None] | None = None
         listener.on_told(REVOKE, self._told_revoke)
         listener.on_told(DISCONNECT, self._told_disconnect)
@@ -134,7 +143,10 @@ class Removal:
         Raises Refused(invalid_message).
         """
         kind, name = _one(user=user, connection=connection)
-        told = _Disconnected("user" if kind == "user" else "connection", name, code)
+        told = _Disconnected("user" if kind == "user" else "connection", name, code, secrets.token_hex(8))
+        # An engine that is away says it later, and then to this gateway, too: it would end who came back meanwhile.
+        self._done.append(told.id)
+        self._disconnect(told)
         self._engine.tell(None, DISCONNECT, msgspec.json.encode(told).decode())
 
     def _told_revoke(self, text: str) -> None:
@@ -142,6 +154,12 @@ class Removal:
 
     def _told_disconnect(self, text: str) -> None:
         told = msgspec.json.decode(text, type=_Disconnected)
+        if told.id in self._done:
+            self._done.remove(told.id)
+        else:
+            self._disconnect(told)
+
+    def _disconnect(self, told: _Disconnected) -> None:
         if told.by == "user":
             found = list(self._sessions.of_user(told.name))
         else:

@@ -50,7 +50,11 @@ def test_a_database_that_may_have_other_entries_is_told_all_and_that_this_is_all
     presence.later(presence.set("r", "bob", b""))
     if unsettled:
         presence.later(Wish(SETTLE, ""))
-    assert again(presence, everything=not unsettled) == [(PRESENCE, "r", "ada", b"ada"), (SETTLE, "", "", b"")]
+    assert again(presence, everything=not unsettled) == [
+        (PRESENCE, "r", "ada", b"ada"),
+        (PRESENCE, "r", "bob", b""),  # its answer says that the database has nothing of bob any more
+        (SETTLE, "", "", b""),
+    ]
     assert again(presence) == []
 
 
@@ -62,6 +66,22 @@ def test_users_that_the_database_lost_are_said_once_also_where_they_are_gone(eve
     said = [(user, entry) for kind, _, user, entry in again(presence, everything=everything) if kind == PRESENCE]
     assert said == [*([("ada", b"ada")] if everything else []), ("bob", b""), ("eve", b"")]
     assert again(presence) == []
+
+
+def test_nothing_is_kept_of_users_who_came_and_went_while_the_database_was_away() -> None:
+    presence = two_users()
+    for user in ("eve", "kim"):
+        presence.later(presence.set("r", user, b"here"), had=False)
+    for user, had in (("eve", False), ("bob", True)):
+        presence.later(presence.set("r", user, b""), had=had)
+    assert again(presence) == [(PRESENCE, "r", "kim", b"here"), (PRESENCE, "r", "bob", b"")]
+
+
+def test_a_user_whose_wish_was_under_way_is_said_again_also_where_the_user_went() -> None:
+    presence = two_users()
+    presence.later(presence.set("r", "eve", b"here"))
+    presence.later(presence.set("r", "eve", b""), had=False)
+    assert again(presence) == [(PRESENCE, "r", "eve", b"")]
 
 
 @pytest.mark.parametrize("everything", [False, True])

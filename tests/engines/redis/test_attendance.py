@@ -140,6 +140,25 @@ async def test_a_server_that_lost_everything_is_told_what_it_had_and_of_which_ro
     assert told.changes == []
 
 
+async def test_nothing_is_kept_of_a_user_who_came_and_went_while_the_server_was_away() -> None:
+    wire, connection, transport = wired()
+    attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)
+    attendance.present("r", "ada", entry(1))
+    await written(transport)
+    connection.data_received(OCCUPIED)
+    wire.connection = None
+    came = attendance.present("r", "bob", entry(1))
+    attendance.present("r", "bob", None)
+    attendance.present("r", "kim", entry(1))
+    attendance.present("r", "ada", None)
+    assert came.result() is None
+    wire.connection = connection
+    attendance.write()
+    said = await written(transport)
+    assert (said.count(b" " + b"bob".hex().encode()), said.count(b" " + b"kim".hex().encode())) == (0, 1)
+    assert said.count(b" " + b"ada".hex().encode()) == 1
+
+
 async def test_so_many_changes_are_under_way_and_the_next_one_with_an_answer() -> None:
     wire, connection, transport = wired()
     attendance = Attendance(wire, OwnOccupancy(lambda: 0.0), given_up)

@@ -264,7 +264,7 @@ class PostgresEngine:
     def _say(self, wish: Wish) -> None:
         """Presence, or the end of an opening."""
         if self._at is None:
-            self._presence.later(wish)
+            self._presence.later(wish, had=self._occupancy.had(wish.room, wish.who))
         else:
             self._add(wish)
 

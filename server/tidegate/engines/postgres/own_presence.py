@@ -17,7 +17,8 @@ class OwnPresence:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], bytes] = {}
         """By room and user."""
-        self._unsaid: dict[tuple[str, str], None] = {}
+        self._unsaid: dict[tuple[str, str], bool] = {}
+        """What is to be said once the database is back. True: the database may have something of the user."""
         self._lost: dict[tuple[str, str], None] = {}
         self._closed: dict[str, int] = {}
         """Rooms that were closed and are not yet for the database, with their tickets."""
@@ -42,10 +43,16 @@ class OwnPresence:
         """The database does not have these rooms and users any more: each is said again, also where it is gone."""
         self._lost.update(dict.fromkeys(sorted(users)))
 
-    def later(self, wish: Wish) -> None:
-        """The database does not have it, or it is not known whether it does."""
+    def later(self, wish: Wish, *, had: bool = True) -> None:
+        """The database does not have it, or it is not known whether it does.
+
+        `had`: False where the database has nothing of the user, as far as it answered, and the wish was never sent.
+        """
         if wish.kind == PRESENCE:
-            self._unsaid[wish.room, wish.who] = None
+            who = (wish.room, wish.who)
+            self._unsaid[who] = had or self._unsaid.get(who, False)
+            if not self._unsaid[who] and who not in self._entries:
+                del self._unsaid[who]  # clients choose these names: what came and went leaves nothing
             wish.succeed(None)
         elif wish.kind == CLOSE:
             self._closed[wish.room] = wish.ttl
@@ -57,7 +64,7 @@ class OwnPresence:
         everything = everything or self._unsettled
         for room, ticket in self._closed.items():
             yield Wish(CLOSE, room, ttl=ticket)
-        for room, user in dict.fromkeys([*(self._entries if everything else self._unsaid), *self._lost]):
+        for room, user in dict.fromkeys([*(self._entries if everything else ()), *self._unsaid, *self._lost]):
             yield Wish(PRESENCE, room, user, Halves(self._entries.get((room, user), b""), b""))
         if everything:
             yield Wish(SETTLE, "")

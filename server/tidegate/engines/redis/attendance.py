@@ -57,6 +57,8 @@ class Attendance:
         """By room and user: the entry in JSON."""
         self._to_write: dict[_Who, None] = {}
         """What changed since it was last sent; the first to change comes first."""
+        self._fresh: set[_Who] = set()
+        """Of what is to be written: the server has nothing of these users, and nothing of them was sent."""
         self._answers: dict[_Who, asyncio.Future[Occupancy]] = {}
         """The last call for what is to be written; earlier ones are answered."""
         self._under_way: dict[_Who, bool] = {}
@@ -77,6 +79,11 @@ class Attendance:
             if not self._entries[room]:
                 del self._entries[room]
         who = (room, user)
+        if entry is None and who in self._fresh:  # clients choose these names: what came and went leaves nothing
+            self._forget(who)
+            return NOTHING_CHANGED
+        if entry is not None and self._is_unknown(who):
+            self._fresh.add(who)
         answer: asyncio.Future[Occupancy] = self._wire.loop.create_future()
         # Several calls become one change where they wait. The last of them makes it.
         _settle(self._answers.get(who))
@@ -96,6 +103,7 @@ class Attendance:
     def find_out(self, seconds: float) -> None:
         """The server lost everything: write it again, with what this gateway knows. See `OwnOccupancy`."""
         lost = self._occupancy.find_out(seconds)
+        self._fresh -= lost
         if not self._left:
             for who in sorted(lost):
                 self._changed(who)
@@ -105,6 +113,7 @@ class Attendance:
         """Write nothing from here on: what the server has stays there for the grace."""
         self._left = True
         self._to_write.clear()
+        self._fresh.clear()
 
     def down(self) -> None:
         """The connection ended. Its changes were told to have failed before."""
@@ -119,6 +128,7 @@ class Attendance:
                 return
             who = next(iter(self._to_write))
             del self._to_write[who]
+            self._fresh.discard(who)
             room, user = who
             users = self._entries.get(room, {})
             keys, again = wire.keys, who in self._in_doubt
@@ -136,6 +146,16 @@ class Attendance:
             self._under_way[who] = False
             answer, present = self._answers.pop(who, None), user in users
             connection.ask(command, partial(self._written, who, wire.node, name, answer, present))
+
+    def _is_unknown(self, who: _Who) -> bool:
+        """Whether the server has nothing of the user, and is told nothing of the user at present."""
+        told = who in self._to_write or who in self._under_way or who in self._in_doubt
+        return not told and not self._occupancy.had(*who)
+
+    def _forget(self, who: _Who) -> None:
+        self._fresh.discard(who)
+        self._to_write.pop(who, None)
+        _settle(self._answers.pop(who, None))
 
     def _changed(self, who: _Who) -> None:
         if who in self._under_way:

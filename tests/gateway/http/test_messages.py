@@ -121,6 +121,9 @@ async def test_idempotency_key_of_the_header_is_the_key_of_the_message(gateway: 
         refused = await anonymous.post("create", **message, key="k-1")
         assert (refused.status, refused.json["pointer"]) == (401, "/key"), "a repetition would be done again"
         assert (await anonymous.post("buy", amount=1, key="own-1")).status == 401
+        body = {**message, "key": "k-1"}
+        refused = await anonymous.ask("POST", "/api/create", body, Authorization="Basic YTpi")
+        assert (refused.status, refused.json["pointer"]) == (401, "/key"), "that is no token"
         assert (await anonymous.post("play", key="c")).status != 401, "it is no idempotency key"
 
 

@@ -83,7 +83,7 @@ class HttpApi:
             message = asked.operation.message(exchange.head, body)
             message["ref"] = REF
             request = self._contract.accept(message)
-            if asked.operation.has_key and "key" in message and "authorization" not in exchange.head.headers:
+            if asked.operation.has_key and "key" in message and not _has_token(exchange):
                 raise Refused("unauthenticated", WHOSE_KEY, pointer="/key")
         except Refused as refused:
             self._refuse(asked.session, refused)
@@ -159,7 +159,7 @@ class HttpApi:
         else:
             session = self._session(exchange, operation, self._gate.tokens.anonymous())
             admitted = False
-            if authorization[:7].lower() == BEARER:
+            if _has_token(exchange):
                 identity = self._gate.tokens.authenticating(session, authorization[7:].strip())
             elif KEY_HEADER in headers:
                 raise Refused("unauthenticated", WHOSE_KEY)
@@ -186,6 +186,11 @@ class HttpApi:
             if identity.expires_at is not None:
                 until = min(until, identity.expires_at)
             exchange.kept["token"] = Known(authorization, identity, until)
+
+
+def _has_token(exchange: Exchange) -> bool:
+    """Another `Authorization` than a token, such as that of a proxy, says nothing to the gateway."""
+    return exchange.head.headers.get("authorization", "")[:7].lower() == BEARER
 
 
 def _unacceptable(exchange: Exchange, operation: Operation) -> Response | None:

@@ -154,6 +154,24 @@ async def test_what_is_kept_makes_room(scripted: ScriptedGateway) -> None:
             await asking
 
 
+async def test_what_is_kept_makes_room_for_two_that_ask_at_once(scripted: ScriptedGateway) -> None:
+    """While the answer to the other one may name what is kept, the first waits for it."""
+    async with connect(scripted.url) as client:
+        peer = await scripted.accept()
+        (await watched(client, peer, {"id": 1})).close()
+        asking = [begun(client.subscribe("tasks", filters={"id": number})) for number in (2, 3)]
+        full = {"code": "limit_reached", "message": "too many subscriptions", "temporary": False}
+        requests = [await peer.expect("subscribe"), await peer.expect("subscribe")]
+        for request in requests:
+            await peer.reply(request, "error", **full)
+        leaving = await peer.expect("unsubscribe")
+        await peer.reply(leaving, "unsubscribed", subscription="s1")
+        for number in (2, 3):
+            await peer.subscribe(f"s{number}", "snapshot", 5)
+        for each in asking:
+            (await each).close()
+
+
 async def test_what_a_query_is_sorted_by_is_among_its_fields(scripted: ScriptedGateway) -> None:
     async with connect(scripted.url) as client:
         peer = await scripted.accept()

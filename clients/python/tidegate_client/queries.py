@@ -9,6 +9,7 @@ under way may name the same subscription.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,6 +44,8 @@ class Queries:
         self._link = link
         self._by_spec: dict[bytes, Subscription] = {}
         self._by_id: dict[str, Subscription] = {}
+        self._answer = asyncio.Event()
+        """Set at the next answer to a `subscribe`."""
         self.writes = Writes(link.request, self.of_resource)
 
     def session(
@@ -100,9 +103,15 @@ class Queries:
             self.give_up(session)
 
     async def make_room(self, asking: Subscription) -> bool:
-        """Unsubscribe from what is only kept, for the one that asks. False if there is nothing."""
-        kept = [each for each in self._all() if not each.holders and each.subscription and self._is_free(each, asking)]
-        for session in kept:
+        """Unsubscribe from what is only kept, for the one that asks, or wait for an answer that may name it.
+
+        False if there is nothing.
+        """
+        kept = [each for each in self._all() if not each.holders and each.subscription]
+        free = [each for each in kept if self._is_free(each, asking)]
+        if kept and not free:
+            await self._answer.wait()
+        for session in free:
             name, session.subscription = session.subscription, None
             self._drop(session)
             await self._link.call({"type": "unsubscribe", "subscription": name})
@@ -128,6 +137,8 @@ class Queries:
 
     def answered(self) -> None:
         """The answer to a `subscribe` came, or will not come: give up what waited for it."""
+        self._answer.set()
+        self._answer = asyncio.Event()
         for session in self._all():
             if session.unwanted and not session.holders:
                 self.give_up(session)

@@ -60,7 +60,10 @@ class Directory(Protocol):
         ...
 
     async def make_room(self, asking: Subscription) -> bool:
-        """Unsubscribe from what no live query uses, for the one that asks. False if there is nothing."""
+        """Unsubscribe from what no live query uses, for the one that asks, or wait for an answer that may name it.
+
+        False if there is nothing.
+        """
         ...
 
     def answered(self) -> None:
@@ -108,7 +111,6 @@ class Subscription(Session):
         return "live" if self.state.current else "behind"
 
     async def open(self) -> None:
-        self.asking, self._outdated = True, False
         try:
             await self._ask_or_make_room()
         except BaseException:
@@ -118,12 +120,18 @@ class Subscription(Session):
             raise
 
     async def _ask_or_make_room(self) -> None:
-        try:
-            await self._ask()
-        except RequestRefused as error:
-            if error.code != "limit_reached" or not await self._queries.make_room(self):
-                raise
-            await self._ask()
+        while True:
+            self.asking, self._outdated = True, False
+            try:
+                await self._ask()
+                return
+            except RequestRefused as error:
+                if error.code != "limit_reached":
+                    raise
+                self.asking = False  # another one that was refused may wait for this answer
+                self._queries.answered()
+                if not await self._queries.make_room(self):
+                    raise
 
     async def _ask(self) -> None:
         asked = {"type": "subscribe", **self.asked, **self.state.resume()}
@@ -178,6 +186,7 @@ class Subscription(Session):
     def attach(self, holder: Holder) -> None:
         """Share this subscription; rows that are there already come as one `reset`."""
         self.holders.append(holder)
+        self.unwanted = False
         self.uses += 1
         if self.state.complete and self.state.wanted:
             holder.push([Change("reset", position=self.state.position)])

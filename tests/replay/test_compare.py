@@ -57,12 +57,51 @@ def test_a_time_that_the_client_sent_must_come_back() -> None:
 
 def test_a_generated_key_stands_for_the_recorded_one_and_is_sent_in_its_place() -> None:
     names = Names()
-    request = {"type": "create", "data": {"title": "a"}}
+    request = {"type": "create", "resource": "tasks", "data": {"title": "a"}}
     recorded, now = {"rows": [{"id": 11, "title": "a"}]}, {"rows": [{"id": 12, "title": "a"}]}
     assert compare(recorded, now, names, request) == []
-    assert names.translated({"type": "update", "id": 11, "data": {"id": 11}})["id"] == 12
+    assert names.translated({"type": "update", "resource": "tasks", "id": 11, "data": {"id": 11}})["id"] == 12
     assert pointers({"data": {"id": 11}}, {"data": {"id": 12}}, names) == []
     assert pointers({"data": {"id": 11}}, {"data": {"id": 13}}, names) == ["/data/id"]
+
+
+def test_a_value_stands_for_what_is_bound_as_the_same_thing() -> None:
+    names = Names()
+
+    def told(recorded: dict[str, Any], now: dict[str, Any], **request: Any) -> None:
+        assert compare(recorded, now, names, request or None) == []
+
+    made = {"type": "create", "resource": "tasks", "data": {}}
+    told(
+        {"rows": [{"id": 5}], "position": {"epoch": "a", "seq": 7}},
+        {"rows": [{"id": 6}], "position": {"epoch": "b", "seq": 8}},
+        **made,
+    )
+    told(
+        {"type": "sent", "room": "x", "position": {"epoch": "r", "offset": 5}},
+        {"type": "sent", "room": "x", "position": {"epoch": "q", "offset": 9}},
+    )
+    told(
+        {"messages": [{"position": {"offset": 4}}]},
+        {"messages": [{"position": {"offset": 2}}]},
+        type="history",
+        room="y",
+    )
+    told({"type": "subscribed", "subscription": "s1"}, {"type": "subscribed", "subscription": "s2"})
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"resource": "tasks", "ids": [5, 7]}, {"ids": [6, 7]}),
+        ({"resource": "users", "id": 5}, {"id": 5}),
+        ({"resource": "users", "id": "s1"}, {"id": "s1"}),
+        ({"resource": "tasks", "since": {"epoch": "a", "seq": 7}}, {"since": {"epoch": "b", "seq": 8}}),
+        ({"room": "x", "since": {"epoch": "r", "offset": 5}}, {"since": {"epoch": "q", "offset": 9}}),
+        ({"room": "x", "before": 5}, {"before": 9}),
+        ({"room": "y", "before": 4}, {"before": 2}),
+        ({"room": "y", "before": 5}, {"before": 5}),
+        ({"subscription": "s1"}, {"subscription": "s2"}),
+    ]
+    for recorded, now in cases:
+        assert names.translated(recorded) == {**recorded, **now}
+    assert pointers({"data": {"n": 7, "m": "s1"}}, {"data": {"n": 8, "m": "s2"}}, names) == ["/data/n", "/data/m"]
 
 
 def test_what_the_client_gave_is_no_generated_value() -> None:

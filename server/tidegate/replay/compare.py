@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tidegate.replay.names import Names
+from tidegate.replay.names import SUBSCRIPTION, USER, Names, place_in, row_of
 from tidegate.replay.presence import OF_THE_MOMENT
 from tidegate.replay.recording import HIDDEN, Message
 
@@ -20,7 +20,6 @@ FREE = frozenset({
     "users", "protocol", "scope",
 })  # fmt: skip
 """Members of a message, or of a message in a history, that are not compared."""
-NEW_IDS = frozenset({"subscription"})
 NUMBER, UUID = re.compile(r"\d{1,20}"), re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -49,20 +48,21 @@ def compare_entries(recorded: Message, now: Message, names: Names, pointer: str)
 
 
 def _bind(recorded: Message, now: Message, names: Names, request: Message | None) -> None:
-    for name in ("position", *NEW_IDS):
-        names.bind(recorded.get(name), now.get(name))
+    place = place_in(recorded.get("room", (request or {}).get("room")))
+    names.bind(recorded.get("subscription"), now.get("subscription"), SUBSCRIPTION)
+    names.bind(recorded.get("position"), now.get("position"), place)
     for one, other in _pairs(recorded.get("messages"), now.get("messages")):
-        names.bind(one.get("position"), other.get("position"))
+        names.bind(one.get("position"), other.get("position"), place)
     user, is_now = recorded.get("user"), now.get("user")
     if isinstance(user, dict) and isinstance(is_now, dict) and user.get("anonymous") and is_now.get("anonymous"):
-        names.bind(user.get("id"), is_now.get("id"))
-        names.bind(user.get("name"), is_now.get("name"))
+        names.bind_key(user.get("id"), is_now.get("id"), USER)
+        names.bind_key(user.get("name"), is_now.get("name"), USER)
     if request is not None and request.get("type") == "create":
         given = request.get("data")
         for (one, other), data in zip(_pairs(recorded.get("rows"), now.get("rows")), _listed(given), strict=False):
             for name in one.keys() & other.keys() - (data.keys() if isinstance(data, dict) else set()):
                 if _is_generated(one[name]) and _is_generated(other[name]):
-                    names.bind(one[name], other[name])
+                    names.bind_key(one[name], other[name], row_of(request.get("resource")))
 
 
 def _is_generated(value: Any) -> bool:
@@ -86,7 +86,7 @@ def _members(
     recorded: dict[str, Any], now: dict[str, Any], names: Names, pointer: str, *, top: bool = False
 ) -> Iterator[Difference]:
     for name in [*recorded, *(name for name in now if name not in recorded)]:
-        if top and name in FREE:
+        if top and (name in FREE or (name == "subscription" and name in recorded and name in now)):
             continue
         place = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
         yield from _values(recorded.get(name, MISSING), now.get(name, MISSING), names, place, top=top)

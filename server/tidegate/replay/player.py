@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from tidegate.replay.compare import Difference, compare, compare_entries
 from tidegate.replay.heard import Heard, Stream, is_open_snapshot, joined_pages, stream_of
-from tidegate.replay.names import Names
+from tidegate.replay.names import SUBSCRIPTION, USER, Names
 from tidegate.replay.presence import Own, is_shared
 from tidegate.replay.recording import HIDDEN, Frame, Message, Recording
 
@@ -105,7 +105,7 @@ class _Player:
         _, heard, _ = await self._connection(frame.connection)
         entry = self._own[frame.connection].told(frame.message)
         given = frame.message.get("subscription")
-        stream = stream_of(frame.message, None if given is None else str(self._names.now(given)))
+        stream = stream_of(frame.message, None if given is None else str(self._names.now(given, SUBSCRIPTION)))
         finding = None if stream is None else await self._answer(frame, heard, stream)
         if entry is not None and (finding is None or finding.missing is None):
             self.outcome.compared += stream is None
@@ -140,7 +140,7 @@ class _Player:
     ) -> Finding | None:
         """Wait until the client's own entry in a room is the recorded one, or is shared with another program."""
         pointer, recorded = entry
-        user = self._names.now(recorded["id"])
+        user = self._names.now(recorded["id"], USER)
 
         def differences() -> list[Difference]:
             now = heard.members.entry(frame.message.get("room"), user)

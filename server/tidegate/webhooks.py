@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from tidegate.config import ConfigError, Settings
@@ -38,13 +38,20 @@ class Webhooks:
     """Those of one gateway."""
 
     def __init__(
-        self, hooks: tuple[Hook, ...], meets: Mapping[str, Meets], database: str, store: Store, resource: str | None
+        self,
+        hooks: tuple[Hook, ...],
+        meets: Mapping[str, Meets],
+        database: str,
+        store: Store,
+        resource: str | None,
+        clock: Callable[[], float],
     ) -> None:
-        """`resource`: one of the schema, if it has any."""
+        """`resource`: one of the schema, if it has any. `clock`: seconds since the Unix epoch."""
+        self._clock = clock
         self._hooks = [hook for hook in hooks if hook.chosen]
         self._recorder: Recorder | None = None
         self._open = partial(HookOutbox, database)
-        self._sender = HookSender(hooks, meets, store, resource, self._open)
+        self._sender = HookSender(hooks, meets, store, resource, self._open, clock)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, lifecycle: Lifecycle) -> None:
@@ -65,13 +72,15 @@ class Webhooks:
 
     def _happened(self, happened: Happened) -> None:
         assert self._recorder is not None
-        now = int(time.time() * 1000)
+        now = int(self._clock() * 1000)
         kind, room, connection, user = happened.kind, happened.room, happened.connection, happened.user
         found = [of_life(hook, kind, room, connection, user, now) for hook in self._hooks]
         self._recorder.record([event for event in found if event is not None])
 
 
-def checked(settings: Settings, contract: Contract, store: Store) -> Webhooks | None:
+def checked(
+    settings: Settings, contract: Contract, store: Store, clock: Callable[[], float] = time.time
+) -> Webhooks | None:
     """The webhooks of `settings`; None where there are none. Raises ConfigError for one that does not fit the schema,
     and where the database lacks their tables; in development mode they are made.
     """
@@ -91,7 +100,7 @@ def checked(settings: Settings, contract: Contract, store: Store) -> Webhooks | 
         raise ConfigError(f"hooks: {error}") from None
     finally:
         outbox.close()
-    return Webhooks(settings.hooks, meets, settings.database, store, next(iter(contract.resources), None))
+    return Webhooks(settings.hooks, meets, settings.database, store, next(iter(contract.resources), None), clock)
 
 
 def filters(settings: Settings, contract: Contract) -> dict[str, Meets]:

@@ -16,10 +16,12 @@ from urllib.parse import urlsplit
 import pytest
 import websockets
 
+from tests.hooks.receiver import SECRET, receiving
 from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import ROOT
 from tidegate.config import ConfigError
 from tidegate.handlers import SYSTEM, Call, Gateway, HandlersError, Principal, Stop
+from tidegate.hooks.hook import Hook
 from tidegate.testing import TestingGateway, running
 from tidegate_client import RequestRefused
 
@@ -163,6 +165,19 @@ async def test_plain_background_tasks_live_by_the_time_of_the_test() -> None:
             assert ticks == expected
         before = time.monotonic()
     assert time.monotonic() - before < DEADLINE_S, "it ends with the gateway"
+
+
+async def test_a_webhook_is_sent_again_by_the_time_of_the_test() -> None:
+    with receiving() as receiver:
+        receiver.answer = lambda event: 200 if len(receiver.asked) == 4 else 500
+        hook = Hook(name="audit", url=receiver.url, events=("row.created",), secret=SECRET)
+        with running(SCHEMA, hooks=(hook,)) as gateway:
+            async with gateway.client("7", roles=["admin"]) as ann:
+                await ann.resource("users").create(USERS["users"][0])
+            begun = time.monotonic()
+            while not receiver.taken and time.monotonic() - begun < DEADLINE_S:
+                await gateway.pass_time(60)  # a receiver is a thread, so that the first try takes real time
+    assert receiver.types() == ["row.created"], "after 5, 30 and 120 s"
 
 
 async def test_time_passes_while_a_handler_blocks_its_loop() -> None:

@@ -64,10 +64,12 @@ class HookSender:
         store: Store,
         resource: str | None,
         open_outbox: Callable[[], Outbox],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`meets`: the compiled filter of each hook, by its name. `resource`: any one of the schema; without one, no
-        rows are told.
+        rows are told. `clock`: seconds since the Unix epoch, which say when a message is sent again.
         """
+        self._clock = clock
         self._resource = resource
         self._hooks = {hook.name: hook for hook in hooks}
         self._keys = {hook.name: hook.secrets() for hook in hooks}
@@ -136,7 +138,7 @@ class HookSender:
         for hook in active:
             if hook.wants_rows and self._resource is not None:
                 await self._collect(outbox, hook)
-        due = self._due(await self._in_database(partial(_first, outbox, [hook.name for hook in active])))
+        due = self._due(await self._in_database(partial(_first, outbox, [hook.name for hook in active], self._now())))
         for waiting in due:
             self._under_way[waiting.id] = waiting
             task = asyncio.get_running_loop().create_task(self._send(outbox, waiting))
@@ -155,7 +157,7 @@ class HookSender:
             after = known[1]
             events: list[Event | None] = []
             if known[0] != epoch:
-                events, after = [of_gap(hook, after, head, epoch, _now())], head
+                events, after = [of_gap(hook, after, head, epoch, self._now())], head
                 GAP(hook.name)
             elif after >= head:
                 return
@@ -165,7 +167,7 @@ class HookSender:
                     events = [of_change(hook, self._meets[hook.name], change, epoch) for change in changes]
                     after = changes[-1].seq if len(changes) == CHANGES else head
                 except LogPruned:
-                    events, after = [of_gap(hook, after, head, epoch, _now())], head
+                    events, after = [of_gap(hook, after, head, epoch, self._now())], head
                     GAP(hook.name)
             await self._move(outbox, hook, after, [event for event in events if event is not None])
 
@@ -175,7 +177,7 @@ class HookSender:
         return (await self._store.read(ReadQuery(resource=self._resource, where=NOTHING, limit=1))).seq
 
     async def _move(self, outbox: Outbox, hook: Hook, seq: int, events: Sequence[Event]) -> None:
-        await self._in_database(partial(outbox.move, hook.name, self._store.epoch, seq, events, _now()))
+        await self._in_database(partial(outbox.move, hook.name, self._store.epoch, seq, events, self._now()))
 
     def _due(self, waiting: Sequence[Waiting]) -> list[Waiting]:
         """What may be sent now, of what is the first of its hook and key and whose time has come."""
@@ -190,9 +192,13 @@ class HookSender:
                 due.append(each)
         return due
 
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
     async def _send(self, outbox: Outbox, waiting: Waiting) -> None:
         hook = self._hooks[waiting.hook]
         try:
+            # The receiver compares the time of the signature with its own clock.
             headers = signing.headers(waiting.message, int(time.time()), waiting.body, self._keys[hook.name])
             work = partial(deliver, hook.url, headers, waiting.body, hook.timeout)
             found = await asyncio.get_running_loop().run_in_executor(self._receivers[hook.name], work)
@@ -212,7 +218,7 @@ class HookSender:
             return
         tries, problem = waiting.tries + 1, found.problem
         seconds = retries.delay(tries, random.random(), found.retry_after)  # noqa: S311  # spread
-        due = None if seconds is None else _now() + int(seconds * 1000)
+        due = None if seconds is None else self._now() + int(seconds * 1000)
         await self._in_database(lambda: outbox.failed(waiting.id, tries, due, problem))
         if due is None:
             DEAD(waiting.hook)
@@ -223,11 +229,6 @@ class HookSender:
         return await asyncio.get_running_loop().run_in_executor(self._database, work)
 
 
-def _first(outbox: Outbox, hooks: Sequence[str]) -> Sequence[Waiting]:
+def _first(outbox: Outbox, hooks: Sequence[str], now: int) -> Sequence[Waiting]:
     """What is due of each hook: a receiver that takes nothing hides no event of another one. In the outbox's thread."""
-    now = _now()
     return [each for name in hooks for each in outbox.due(name, now, 2 * AT_ONCE)]
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

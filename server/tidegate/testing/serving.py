@@ -103,7 +103,7 @@ async def serving(settings: Settings, application: Application, clock: ShiftedCl
     try:
         async with asyncio.TaskGroup() as tasks:
             book = admission.addresses(settings)
-            hooks = webhooks.checked(settings, application.contract, store)
+            hooks = webhooks.checked(settings, application.contract, store, clock.wall)
             gateway, engine = await app.build(settings, application, store, outbox, tasks, book, clock.wall)
             gateway.calls.new_loop = lambda: ShiftedLoop(clock)
             gateway.life.background.new_stop = partial(ShiftedStop, clock)

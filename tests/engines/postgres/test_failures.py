@@ -27,7 +27,7 @@ from tidegate_protocol import RoomPosition
 pytest.importorskip("psycopg")
 
 from tests.engines.postgres.on_postgres import TABLES, PostgresUnderTest
-from tidegate.engines.postgres import attaching, upkeep
+from tidegate.engines.postgres import attaching, outgoing, upkeep
 
 pytestmark = [pytest.mark.long, pytest.mark.process]
 
@@ -155,6 +155,39 @@ async def test_the_disk_is_full(house: House, under: PostgresUnderTest) -> None:
         under.sql("DROP FUNCTION {}.full() CASCADE")
     await insists(house, gateway, "a", "kept-1")
     await house.until_data(gateway, ["a"])
+
+
+NO_ROOM = "BEFORE INSERT ON {{}}.{} EXECUTE FUNCTION {{}}.full()"
+
+
+async def test_what_waits_for_a_full_disk_is_bounded(
+    house: House, under: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members change, and clients try to join rooms whose names they choose."""
+    monkeypatch.setattr(outgoing, "MOST", 30)
+    one, two = await house.two()
+    for gateway in (one, two):
+        await gateway.open()
+    engine: Any = one.engine
+    under.sql(
+        "CREATE FUNCTION {}.full() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
+        f"CREATE TRIGGER no_room {NO_ROOM.format('outbox')}",
+        f"CREATE TRIGGER no_room {NO_ROOM.format('opened')}",
+    )
+    try:
+        with refuses("unavailable"):
+            await one.open("long-1", LONG)
+        engine.close("long-1", 0.0)
+        at = engine._at
+        assert not engine._out._queue, "the database knows nothing of the room"
+        for number in range(40):
+            engine.present("kept-1", "a", PresenceEntry("A", number, "online", 1))
+        await house.until(lambda: engine._at is not at, "the connection is given up")
+        assert len(engine._out._queue) < 3, "of the user only what is so now waits"
+    finally:
+        under.sql("DROP FUNCTION {}.full() CASCADE")
+    await house.until_present(two, {"a": 39})
 
 
 async def test_one_message_that_cannot_be_stored_costs_no_other(house: House, under: PostgresUnderTest) -> None:

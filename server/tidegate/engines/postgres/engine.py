@@ -285,6 +285,8 @@ class PostgresEngine:
 
     def _tick(self, second: bool) -> None:
         self._out.refuse_late()
+        if self._out.overfull:  # while there is no connection, of each user and room only what is so now waits
+            self._upkeep.drop("the database refuses what the gateway says")
         if self._rooms is not None:
             self._rooms.refuse_late()
         if self._out.stuck or self._upkeep.silent:

@@ -68,8 +68,8 @@ class OpenRoom:
     def __init__(self, rules: RoomRules) -> None:
         self.rules = rules
         self.joins: list[Join] = []
-        self.asked = False
-        """The database was told that the room is open here, or may have been."""
+        self.asked = 0
+        """Questions that the database answered, or may have: by each it knows that the room is open here."""
         self.asked_since: RoomPosition | None = None
         """What the first join asked for: the question has it, too."""
         self.upto: int | None = None

@@ -98,6 +98,11 @@ class Outgoing:
     def idle(self) -> bool:
         return not (self._queue or self._flights or self._lost)
 
+    @property
+    def overfull(self) -> bool:
+        """The database refuses what it is sent, and too much waits."""
+        return self.stuck and len(self._queue) > MOST
+
     def add(self, wish: Wish) -> None:
         """Raises Refused(unavailable) for a message where too many wait."""
         most = MOST_AWAY if self._to is None else MOST

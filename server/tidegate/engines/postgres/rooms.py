@@ -10,6 +10,7 @@ import itertools
 from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tidegate.core.rooms.ports import Answer, EngineListener, Opened, Ready
 from tidegate.core.rooms.room import RoomRules
@@ -188,13 +189,11 @@ class OpenRooms:
     def _send(self) -> None:
         while self._to is not None and self._questions and self._asked < ASKED:
             ask = self._questions.popleft()
-            found = self._rooms.get(ask.room)
-            if found is None:
+            if (found := self._rooms.get(ask.room)) is None:
                 continue
-            to = self._to
-            since = found.asked_since if ask.known is None else ask.known
+            to, since = self._to, found.asked_since if ask.known is None else ask.known
             self._asked += 1
-            found.asked = True
+            found.asked += 1
             to.link.ask(
                 self._calls.open,
                 [
@@ -208,10 +207,12 @@ class OpenRooms:
                     *asked_for(ask.known),
                     *asked_for(since),
                 ],
-                lambda rows, to=to, ask=ask: self._answered(to, ask, rows),  # type: ignore[misc]  # bound here
+                partial(self._answered, to, ask, found),
             )
 
-    def _answered(self, to: Sent, ask: Ask, rows: Sequence[Row] | Exception) -> None:
+    def _answered(self, to: Sent, ask: Ask, asked: OpenRoom, rows: Sequence[Row] | Exception) -> None:
+        if isinstance(rows, StatementFailed):
+            asked.asked -= 1  # nothing of it happened
         if to is not self._to:
             return
         self._asked -= 1
@@ -223,8 +224,7 @@ class OpenRooms:
         self._send()
 
     def _retry(self, ask: Ask) -> None:
-        found = self._rooms.get(ask.room)
-        if found is not None and found.upto is None:
+        if (found := self._rooms.get(ask.room)) is not None and found.upto is None:
             self.ask_again(ask.room)
 
     def _found(self, ask: Ask, found: OpenRoom, rows: Sequence[Row]) -> None:

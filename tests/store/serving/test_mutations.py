@@ -13,7 +13,7 @@ from tidegate.contract import Resource, RowRules
 from tidegate.core.errors import Refused
 from tidegate.core.filters.tree import compile_filters
 from tidegate.core.rows.ports import Key, Mutation, Row
-from tidegate.store.serving.mutations import Held, carry_out, check_same_request
+from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext, row_contexts, whole_context
 
 BOATS = RESOURCES["boats"]
@@ -40,9 +40,9 @@ class Table:
         self.asked.append(("insert", context.at))
         return None if self.ignores else {**context.row, **self.fills_in}
 
-    def locked(self, connection: None, key: Key) -> Held | None:
+    def locked(self, connection: None, key: Key) -> Row | None:
         self.asked.append(("locked", key["code"]))
-        return Held(self.rows[key["code"]]) if key["code"] in self.rows else None
+        return self.rows.get(key["code"])
 
     def update(self, connection: None, key: Key, context: StatementContext) -> Row | None:
         self.asked.append(("update", context.at))

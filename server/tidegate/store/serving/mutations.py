@@ -10,7 +10,7 @@ it is in the table, with defaults and with what triggers of other programs made 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tidegate.contract import Resource, RowRules
 from tidegate.core.filters.predicate import token
@@ -24,14 +24,6 @@ Connection_contra = TypeVar("Connection_contra", contravariant=True)
 
 
 NOTHING_FILLED = frozenset[str]()
-
-
-class Held(NamedTuple):
-    """A row that no other transaction changes."""
-
-    row: Row
-    version: object = None
-    """Another one after each UPDATE of the table, also of columns that the schema does not name; None: not known."""
 
 
 class Table(Protocol[Connection_contra]):
@@ -50,14 +42,14 @@ class Table(Protocol[Connection_contra]):
     def insert(self, connection: Connection_contra, context: StatementContext) -> Row | None:
         """The new row as it is in the table; None where the database ignored the statement."""
 
-    def locked(self, connection: Connection_contra, key: Key) -> Held | None:
+    def locked(self, connection: Connection_contra, key: Key) -> Row | None:
         """The row with this key, which no other transaction changes from now on; None where there is none."""
 
     def update(self, connection: Connection_contra, key: Key, context: StatementContext) -> Row | None:
         """The changed row as it is in the table; None where the database ignored the statement."""
 
     def delete(self, connection: Connection_contra, key: Key, context: StatementContext) -> bool:
-        """Whether rows of the table were deleted or changed; False where none was, or that is not known."""
+        """Whether rows of the table were deleted or updated, also in columns that the schema does not name."""
 
 
 def carry_out(
@@ -104,7 +96,7 @@ class _Work(Generic[Connection_contra]):
 
     def update(self, number: int) -> Row:
         mutation, table = self._mutation, self._table
-        before = self._existing(number).row
+        before = self._existing(number)
         if not mutation.data:
             return before
         context = StatementContext(table.resource, "update", mutation.data, "/data")
@@ -119,17 +111,15 @@ class _Work(Generic[Connection_contra]):
             raise refusals.not_written(context)
         return key
 
-    def _existing(self, number: int) -> Held:
+    def _existing(self, number: int) -> Row:
         """The row as it is now, which the user may change and which is as `if` expects it."""
-        held = self._table.locked(self._connection, self._mutation.keys[number])
-        row = self._permission.existing(None if held is None else held.row, number)
+        row = self._permission.existing(self._table.locked(self._connection, self._mutation.keys[number]), number)
         for name, value in (self._mutation.expected or {}).items():
             if token(row.get(name)) != token(value):
                 raise refusals.not_as_expected(name)
         if self._mutation.tags is not None and tag(row) not in self._mutation.tags:
             raise refusals.not_tagged()
-        assert held is not None  # otherwise it does not exist
-        return held
+        return row
 
     def _written(self, row: Row | None, context: StatementContext) -> Row:
         if row is None:

@@ -26,7 +26,7 @@ from tidegate.store.postgres.serving.clauses import key_is
 from tidegate.store.postgres.serving.database_errors import StatementFailed
 from tidegate.store.postgres.serving.reader import HEAD
 from tidegate.store.serving.answers import Answers, again
-from tidegate.store.serving.mutations import Held, carry_out, check_same_request
+from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext, whole_context
 from tidegate.store.sql.names import literal, quoted
 
@@ -70,13 +70,11 @@ class PostgresTable:
         into = f"({', '.join(map(quoted, row))}) VALUES ({marks})" if row else "DEFAULT VALUES"
         return self._run(connection, f"INSERT INTO {self._name} AS {ALIAS} {into}", self._values(row), context)
 
-    def locked(self, connection: Connection, key: Key) -> Held | None:
+    def locked(self, connection: Connection, key: Key) -> Row | None:
         where = key_is(self.resource, key)
-        # How many updates this transaction made to the table. A row's ctid would need rights on the whole table.
-        columns = f"{self._image}, pg_stat_get_xact_tuples_updated({literal(self._name)}::regclass)"
-        sql = f"SELECT {columns} FROM {self._name} {ALIAS} WHERE {where.sql} FOR UPDATE OF {ALIAS}"
+        sql = f"SELECT {self._image} FROM {self._name} {ALIAS} WHERE {where.sql} FOR UPDATE OF {ALIAS}"
         found = connection.execute(numbered(sql), where.values).fetchall()
-        return Held(self._reader.row(found[0][0]), found[0][1]) if found else None
+        return self._reader.row(found[0][0]) if found else None
 
     def current(self, connection: Connection, key: Key) -> Row | None:
         """The row with this key as it is now. Waits for no other transaction."""
@@ -99,10 +97,15 @@ class PostgresTable:
 
     def delete(self, connection: Connection, key: Key, context: StatementContext) -> bool:
         where = key_is(self.resource, key)
+        # How many rows of the table this transaction has updated. A row's ctid would need rights on the whole table.
+        updates = f"pg_stat_get_xact_tuples_updated({literal(self._name)}::regclass)"
+        # The condition on `earlier` is true. It has them counted before the row is deleted.
+        sql = f"""WITH earlier AS MATERIALIZED (SELECT {updates} AS updates), gone AS (
+            DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql} AND (SELECT updates FROM earlier) >= 0 RETURNING 1)
+            SELECT EXISTS (SELECT FROM gone), updates FROM earlier"""
         try:
-            # RETURNING so that its answer is waited for here, where a refusal has its context.
-            sql = f"DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql} RETURNING 1"
-            return bool(connection.execute(numbered(sql), where.values).fetchall())
+            [(gone, earlier)] = connection.execute(numbered(sql), where.values).fetchall()
+            return gone or connection.execute(f"SELECT {updates} > {earlier}").fetchall() == [(True,)]
         except psycopg.Error as error:
             raise StatementFailed(error, context) from error
 

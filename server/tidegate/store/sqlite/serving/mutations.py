@@ -19,7 +19,7 @@ from tidegate.contract import Resource, row_rules
 from tidegate.core.rows.ports import Key, Mutation, Row, WriteResult
 from tidegate.store.serving import refusals
 from tidegate.store.serving.answers import Answers, again
-from tidegate.store.serving.mutations import Held, carry_out, check_same_request
+from tidegate.store.serving.mutations import carry_out, check_same_request
 from tidegate.store.serving.refusals import StatementContext
 from tidegate.store.sql.filters import Condition
 from tidegate.store.sql.names import quoted
@@ -70,10 +70,8 @@ class SqliteTable:
         into = f"({', '.join(map(quoted, names))}) VALUES ({marks})" if names else "DEFAULT VALUES"
         return _keep(self._inserts, names, f"INSERT INTO {self._name} {into} {self._returning}")
 
-    def locked(self, cursor: apsw.Cursor, key: Key) -> Held | None:
-        # The transaction is the only one that writes.
-        row = self.current(cursor, key)
-        return None if row is None else Held(row)
+    def locked(self, cursor: apsw.Cursor, key: Key) -> Row | None:
+        return self.current(cursor, key)  # the transaction is the only one that writes
 
     def current(self, cursor: apsw.Cursor, key: Key) -> Row | None:
         return self._one(cursor, self._reader, key)
@@ -99,7 +97,6 @@ class SqliteTable:
     def delete(self, cursor: apsw.Cursor, key: Key, context: StatementContext) -> bool:
         where = self._key_is(cursor, key)
         changed: set[str] = set()
-        # SQLite numbers no versions of a row: a trigger may update columns that the schema does not name.
         cursor.connection.set_update_hook(lambda kind, database, table, row: changed.add(table))
         try:
             self._run(cursor, f"DELETE FROM {self._name} AS {ALIAS} WHERE {where.sql}", where.values, context)

@@ -394,6 +394,29 @@ async def test_a_transaction_that_commits_late_is_not_passed_over(house: House, 
     await house.until_data(two, ["late"])
 
 
+async def test_a_gateway_that_is_back_in_the_middle_of_its_burial_says_everything(
+    house: House, under: PostgresUnderTest
+) -> None:
+    """A burial goes in parts. Under its old name the gateway would go on without the users that are buried already."""
+    under.times = LeaseTimes(lease=0.6, beat=0.15, grace=30.0)
+    gateway = await house.start()
+    await gateway.open()
+    for user in "abc":
+        await gateway.present(user)
+    before = gateway.engine.node
+    under.sql(
+        "BEGIN",
+        f"UPDATE {{}}.nodes SET ends = {{}}.now_ms() - 1 WHERE node = '{before}'",
+        f"SELECT {{}}.bury('{before}', 0, 1)",
+        "COMMIT",
+    )
+    await house.until(
+        lambda: under.rows(f"SELECT count(*) FROM {{}}.present WHERE node = '{gateway.engine.node}'") == [(3,)],
+        "all users are present",
+    )
+    assert gateway.engine.node != before
+
+
 async def test_a_gateway_whose_new_name_is_all_that_arrived_says_everything(
     house: House, under: PostgresUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

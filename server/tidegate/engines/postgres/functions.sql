@@ -31,10 +31,10 @@ BEGIN
   ELSE
     UPDATE @.state SET application = p_application WHERE application <> p_application;
   END IF;
-  known := EXISTS (SELECT FROM @.nodes n WHERE n.node = p_node);
+  known := EXISTS (SELECT FROM @.nodes n WHERE n.node = p_node AND n.generation > 0);
   IF p_again AND NOT known THEN
     -- After its burial it has no entries. Where it was deleted otherwise, it is put back, to be buried.
-    INSERT INTO @.nodes SELECT p_node, 0, 0 WHERE EXISTS (SELECT FROM @.present p WHERE p.node = p_node);
+    INSERT INTO @.nodes SELECT p_node, 0, 0 WHERE EXISTS (SELECT FROM @.present p WHERE p.node = p_node) ON CONFLICT (node) DO NOTHING;
     RETURN;
   END IF;
   INSERT INTO @.nodes AS n (node, generation, ends) VALUES (p_node, 1, now + p_lease)
@@ -310,6 +310,8 @@ BEGIN
     UPDATE @.rooms SET touched = v_now WHERE room IN (SELECT room FROM @.opened WHERE node = p_node);
     DELETE FROM @.opened WHERE node = p_node;
     DELETE FROM @.nodes WHERE node = p_node;
+  ELSE
+    UPDATE @.nodes SET generation = 0 WHERE node = p_node; -- it does not come back under this name, without what is buried already
   END IF;
   SELECT array_agg(node) INTO wake FROM @.nodes WHERE ends > v_now;
   PERFORM @.wake(coalesce(wake, '{}'), true, '');

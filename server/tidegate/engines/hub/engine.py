@@ -41,7 +41,7 @@ from tidegate_protocol import RoomPosition, Sender
 
 HOLD_S = 1.0
 """How long requests wait for a hub that is away."""
-HELD = LIMIT
+HELD = 1000
 """Requests that wait for it, at most."""
 UNANSWERED = 16_384
 """Requests that the hub has not answered, at most."""
@@ -67,7 +67,10 @@ class HubEngine:
         self._calls = Calls(loop, self.round_trips)
         self._grace = grace
         self._line: Line | None = None
-        self._held: list[bytes] = []
+        self._held: list[tuple[bytes, bool]] = []
+        """What waits for the hub. True: it is said to other workers, and waits for as long as the hub is away."""
+        self._untold = 0
+        """How much of it is that."""
         """What waits for the hub."""
         self._opening: set[str] = set()
         """Rooms that some of it opens."""
@@ -133,7 +136,7 @@ class HubEngine:
         if self._line is not None:
             self._line.answer(encode(say.Close(room)))
         elif room in self._opening:
-            self._held.append(encode(say.Close(room)))
+            self._held.append((encode(say.Close(room)), False))
 
     def present(self, room: str, user: str, entry: PresenceEntry | None) -> Answer[Occupancy]:
         if self._leaving:
@@ -146,10 +149,10 @@ class HubEngine:
         return answer
 
     def tell(self, node: str | None, kind: str, text: str) -> None:
-        self._send(encode(say.Tell(node, kind, text)))
+        self._tell(encode(say.Tell(node, kind, text)))
 
     def user(self, user: str, text: bytes) -> None:
-        self._send(encode(say.ToUser(user, text)))
+        self._tell(encode(say.ToUser(user, text)))
 
     def forget(self, room: str) -> Answer[None]:
         id, answer = self._begin()
@@ -183,13 +186,21 @@ class HubEngine:
         return self._calls.begin()
 
     def _may_hold(self) -> bool:
-        return len(self._held) < HELD and self._giving_up is not None
+        return len(self._held) - self._untold < HELD and self._giving_up is not None
 
     def _send(self, payload: bytes) -> None:
+        """Say what `_begin` allowed, or what is said only to a hub that is there."""
         if self._line is not None:
             self._line.answer(payload)
-        elif len(self._held) < HELD:
-            self._held.append(payload)
+        else:
+            self._held.append((payload, False))
+
+    def _tell(self, payload: bytes) -> None:
+        if self._line is not None:
+            self._line.answer(payload)
+        elif self._untold < LIMIT:
+            self._untold += 1
+            self._held.append((payload, True))
         else:
             LOST()
 
@@ -222,8 +233,8 @@ class HubEngine:
         for ask in self._following.again():
             self._follow(ask)
         self._opening.clear()
-        held, self._held = self._held, []
-        for payload in held:
+        held, self._held, self._untold = self._held, [], 0
+        for payload, _ in held:
             line.answer(payload)
         self._look = self._loop.call_later(self._grace, self._list_present, line)
 
@@ -245,7 +256,7 @@ class HubEngine:
 
     def _give_up_held(self) -> None:
         self._giving_up = None
-        self._held.clear()
+        self._held = [each for each in self._held if each[1]]
         self._opening.clear()
         self._hearing.lost()
         self._calls.fail(away())

@@ -287,3 +287,16 @@ async def test_a_delete_of_which_a_trigger_marks_another_column_is_done(store: S
     for _ in range(2):
         assert (await store.write(delete("a"))).rows == [{"code": "a"}]
     assert list(database.foreign.tables()["boats"]) == [("a",)]
+
+
+async def test_a_table_with_rules_takes_deletes(store: Store, database: Database) -> None:
+    """PostgreSQL has them; on SQLite a trigger does the same."""
+    await store.write(create({"code": "a"}, {"code": "b"}, array=True))
+    database.foreign.execute("CREATE TABLE deleted (code text)")
+    note = "INSERT INTO deleted VALUES (OLD.code)"
+    if database.kind == "sqlite":
+        database.foreign.execute(f"CREATE TRIGGER note AFTER DELETE ON boats BEGIN {note}; END")
+    else:
+        database.foreign.execute(f"CREATE RULE note AS ON DELETE TO boats DO ALSO {note}")
+    assert (await store.write(delete("a", "b", array=True))).rows == [{"code": "a"}, {"code": "b"}]
+    assert database.foreign.tables()["boats"] == {}

@@ -415,6 +415,10 @@ async def test_a_gateway_that_is_back_in_the_middle_of_its_burial_says_everythin
         "all users are present",
     )
     assert gateway.engine.node != before
+    gateway.engine.close("kept-1", 0.0)
+    gateway.heard.closed("kept-1")
+    await gateway.open()
+    assert gateway.heard.elsewhere.get("kept-1", {}) == {}, "who is present under the old name is not elsewhere"
 
 
 async def test_a_gateway_whose_new_name_is_all_that_arrived_says_everything(

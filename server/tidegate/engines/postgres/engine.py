@@ -117,7 +117,7 @@ class PostgresEngine:
         self._listener = self._occupancy.listener = listener
         self._rooms = OpenRooms(self._calls, listener, self._setup.new_epoch, self._setup.clock)
         if self._at is not None:
-            self._rooms.connect(self._at.to_cold, all_again=True)
+            self._rooms.connect(self._at.to_cold, self._leases.names, all_again=True)
             self._news.connect(self._at.to_hot, self._leases.names)
 
     def publish(
@@ -250,7 +250,7 @@ class PostgresEngine:
     def _connected(self, at: Attached, *, goes_on: bool, own: Mapping[int, tuple[str, int]]) -> None:
         self._at = at
         if self._rooms is not None:
-            self._rooms.connect(at.to_cold, all_again=not goes_on)
+            self._rooms.connect(at.to_cold, self._leases.names, all_again=not goes_on)
         if goes_on:
             self._out.recover(own)
         else:

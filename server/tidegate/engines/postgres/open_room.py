@@ -6,7 +6,7 @@ It asks nothing and tells nothing.
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -81,8 +81,10 @@ class OpenRoom:
         """Own messages that are known before earlier ones of others were read: by offset, with the number of a read."""
 
 
-def read(rows: Sequence[Row]) -> tuple[RoomPosition, int, list[bytes] | None, list[RemoteMember]]:
-    """The rows of the function `open`."""
+def read(
+    rows: Sequence[Row], names: Collection[str]
+) -> tuple[RoomPosition, int, list[bytes] | None, list[RemoteMember]]:
+    """The rows of the function `open`. `names`: of this gateway, also old ones."""
     head, upto = RoomPosition(epoch="", offset=0), 0
     missed: list[bytes] | None = []
     members: list[RemoteMember] = []
@@ -95,7 +97,7 @@ def read(rows: Sequence[Row]) -> tuple[RoomPosition, int, list[bytes] | None, li
             missed.append(body or b"")
         elif kind == b"x":
             missed = None
-        elif kind == b"p":
+        elif kind == b"p" and values.text(node) not in names:
             members.append(RemoteMember(values.text(node), values.text(who), entries.decoded(body or b"")))
     return head, upto, missed, members
 

@@ -40,6 +40,7 @@ class OpenRooms:
         self._clock = clock
         self._loop = get_running_loop()
         self._to: Sent | None = None
+        self._names: Sequence[str] = ()
         self._rooms: dict[str, OpenRoom] = {}
         self._tickets: dict[str, int] = {}
         self._number = itertools.count(1)
@@ -71,8 +72,7 @@ class OpenRooms:
 
     def close(self, room: str) -> int | None:
         """The ticket of the opening that ends; None for a room of which the database was never told that it is open."""
-        found = self._rooms.pop(room, None)
-        if found is None:
+        if (found := self._rooms.pop(room, None)) is None:
             return None
         self.following.unfollow(room)
         for join in found.joins:
@@ -122,7 +122,7 @@ class OpenRooms:
 
     def present(self, room: str, seq: int, node: str, user: str, entry: bytes) -> None:
         found = self._rooms.get(room)
-        if found is None:
+        if found is None or node in self._names:
             return
         said = Presence(seq, node, user, entries.decoded(entry) if entry else None)
         if found.upto is None:
@@ -148,9 +148,9 @@ class OpenRooms:
 
     # -- the connection ---------------------------------------------------------------------------------------------
 
-    def connect(self, to: Sent, *, all_again: bool) -> None:
-        """`all_again`: what was delivered may not be what there is; otherwise only open questions are asked again."""
-        self._to = to
+    def connect(self, to: Sent, names: Sequence[str], *, all_again: bool) -> None:
+        """`names`: of this gateway, also old ones. `all_again`: what was delivered may not be what there is."""
+        self._to, self._names = to, names
         self._questions.clear()
         self._asked = 0
         if all_again:
@@ -228,7 +228,7 @@ class OpenRooms:
             self.ask_again(ask.room)
 
     def _found(self, ask: Ask, found: OpenRoom, rows: Sequence[Row]) -> None:
-        head, upto, missed, members = read(rows)
+        head, upto, missed, members = read(rows, self._names)
         further = self.following.answered(ask, head, missed if ask.known is not None else None)
         if further is not None:
             self.ask(further)

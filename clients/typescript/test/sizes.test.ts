@@ -44,6 +44,8 @@ const ALL = 'export * from "tidegate";';
 async function size(program: string, over?: string): Promise<number> {
   const { outputFiles } = await build({
     stdin: { contents: program, resolveDir: PROGRAM },
+    // The hashes in names of parts are made from paths below it. Other hashes would compress to other sizes.
+    absWorkingDir: PROGRAM,
     external: PEERS.flatMap((peer) => [peer, `${peer}/*`]),
     bundle: true,
     // What is imported later, if at all, is not in the way of the page.

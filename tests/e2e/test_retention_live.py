@@ -15,6 +15,7 @@ from tests.support.deadlines import DEADLINE_S
 from tests.support.gateway import GatewayProcess
 from tests.support.postgres import PostgresGateway, PostgresServer
 from tests.support.sqlite import foreign
+from tests.support.waiting import until
 from tests.support.wire import Wire, wire
 from tests.transport.inside import running
 from tidegate.core.budgets.payer import GATEWAY, Payer
@@ -22,6 +23,7 @@ from tidegate.core.rows.feed_cursor import KEPT_CHANGES
 from tidegate.core.rows.ports import Change
 from tidegate.store import Retention
 from tidegate.store.sqlite.connection import connect
+from tidegate.store.sqlite.serving.log_note import read_note
 from tidegate.store.sqlite.serving.retention import prune
 
 KEPT = 5
@@ -64,6 +66,12 @@ async def subscribe(client: Wire, since: dict[str, Any] | None = None) -> dict[s
     return reply
 
 
+async def noted(gateway: GatewayProcess, database: str, seq: int) -> None:
+    """Wait until the gateway has noted how far the log is. Beside an SQLite file it does so every other second."""
+    if database == "sqlite":
+        await until(lambda: (note := read_note(gateway.database_file)) is not None and note.seq == seq)
+
+
 async def pruned(gateway: GatewayProcess, database: str, upto: int) -> None:
     """Wait until the log is pruned up to this position."""
     async with asyncio.timeout(DEADLINE_S):
@@ -85,7 +93,8 @@ async def test_a_resume_gets_updates_within_the_log_and_a_snapshot_beyond_it(
         updates = [await client.hear("update") for _ in range(7)]
     near = updates[-1]["position"]
     insert(gateway, 7, 8, 9)
-    # A minute goes by. The gateway notes the newest change every other second, which therefore has to stay as it is.
+    await noted(gateway, database, near["seq"] + 3)
+    # A minute goes by, but not for the change that is noted: another one in its place would be another log.
     gateway.execute(f"UPDATE {LOG[database]} SET time = time - 61000 WHERE seq < ?", near["seq"] + 3)
     await pruned(gateway, database, near["seq"] - 2)
     gateway.stop()  # the gateway's recent changes in memory are gone
@@ -106,6 +115,7 @@ async def test_the_log_keeps_changes_for_their_time(gateway: GatewayProcess, dat
     async with wire(gateway.url) as client:
         since = (await subscribe(client))["position"]
     insert(gateway, *range(2 * KEPT))
+    await noted(gateway, database, since["seq"] + 2 * KEPT)
     gateway.execute(f"UPDATE {LOG[database]} SET time = time - 61000 WHERE seq <= ?", since["seq"] + 1)
     await pruned(gateway, database, since["seq"] + 1)  # so the gateway has looked for changes to prune
     since["seq"] += 1

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,7 @@ class Trials:
                     with locked(url, attack.lock if attack.stopped else ""), still_attacked(attack, process.port):
                         outcome.stop = seconds_to_end(process.pid, STOP_S + 8)
             finally:
-                with suppress(ProcessLookupError):
-                    process.kill()
+                process.kill()
         outcome.wrong = costs(attack, outcome, self._seconds)
         if self._defended:
             outcome.wrong += unseen(attack.name, outcome.raised)

@@ -6,6 +6,7 @@ Where forks are not possible, and for an environment that Python reads at its st
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -53,7 +54,8 @@ class Forked:
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, signum)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and the fork server has not said so yet
+                os.kill(self.pid, signum)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -16,7 +16,7 @@ from tidegate.core.rooms.ports import OtherGateway, Standing
 from tidegate.engines.setup import LeaseTimes
 
 NAMES = 64
-"""The newest names of a gateway, which it keeps."""
+"""The newest names of a gateway, which it keeps in any case: others may still use them, such as for its streams."""
 
 
 class Beat(NamedTuple):
@@ -42,7 +42,7 @@ class Leases:
         self.node = node
         """This gateway."""
         self.names = [node]
-        """What it is named, or was, the oldest first. Others may still use an old name, such as for its streams."""
+        """What it is named, or was, the oldest first."""
         self._beaten = False
         """Whether it is in the list of leases, as far as it knows."""
 

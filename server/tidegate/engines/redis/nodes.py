@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from tidegate.core.rooms.ports import EngineListener, OtherGateway
-from tidegate.engines.leases import Leases
+from tidegate.engines.leases import NAMES, Leases
 from tidegate.engines.redis.connection import ConnectionLost
 from tidegate.engines.redis.keys import CHANGE, META, PRESENCE, TOLD
 from tidegate.engines.redis.lua import BEAT, BURIED, BURY, LEAVE
@@ -22,8 +22,6 @@ from tidegate.engines.redis.wire import Wire
 
 PAGE = 64
 """Rooms of a gateway that are buried at a time."""
-NAMES = 64
-"""The newest names of a gateway, which it keeps in any case: others may still use them, such as for its streams."""
 
 
 class Nodes:

@@ -49,8 +49,8 @@ async def a_room_that_its_last_users_leave_while_the_server_loses_everything_is_
     await house.until(lambda: of_the_room(house) == [OCCUPIED, OCCUPIED, VACATED], "it is occupied again")
 
 
-@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
-async def a_room_that_keeps_a_user_while_the_server_loses_everything_is_not_told(house: House) -> None:
+async def decided_with_a_user(house: House) -> Gateway:
+    """The server lost everything, and it is decided that the room has a user, as before. Returns the user's gateway."""
     one, two = await house.two()
     for gateway in (one, two):
         gateway.say("a")
@@ -60,6 +60,12 @@ async def a_room_that_keeps_a_user_while_the_server_loses_everything_is_not_told
     await house.under.restart_empty()
     await house.under.heal(one.engine)
     await everything_is_told(house, one)
+    return two
+
+
+@case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT)
+async def a_room_that_keeps_a_user_while_the_server_loses_everything_is_not_told(house: House) -> None:
+    two = await decided_with_a_user(house)
     assert of_the_room(house) == [OCCUPIED], house.changes()
     two.say("a", 0)
     await house.until(lambda: of_the_room(house) == [OCCUPIED, VACATED], "it is vacated")
@@ -124,14 +130,6 @@ async def a_gateway_that_comes_back_after_the_decision_occupies_a_room_that_was_
 
 @case(Ability.SEVERAL, Ability.EMPTY, Ability.CUT, Ability.KILL)
 async def a_decided_room_is_vacated_when_the_gateway_with_its_last_user_is_lost(house: House) -> None:
-    one, two = await house.two()
-    for gateway in (one, two):
-        gateway.say("a")
-    await house.until(lambda: of_the_room(house) == [OCCUPIED], "it is occupied")
-    await house.under.cut(one.engine)
-    one.say("a", 0)
-    await house.under.restart_empty()
-    await house.under.heal(one.engine)
-    await everything_is_told(house, one)
+    two = await decided_with_a_user(house)
     await house.under.kill(two.engine)
     await house.until(lambda: of_the_room(house) == [OCCUPIED, VACATED], "it is vacated")

@@ -239,9 +239,9 @@ export class FakeGateway<A extends AppContract = AnyApp> {
     } else if (type === "unsubscribe") {
       connection.push("unsubscribed", { subscription: this.#unsubscribed(connection, message), ref });
     } else if (type === "authenticate") {
-      const tells = [...this.#rooms.values()].map((room) => room.watch());
+      const watched = [...this.#rooms.values()].map((room) => room.watch());
       connection.user = this.#userOf(message.token as string);
-      for (const tell of tells) tell();
+      for (const tellMembers of watched) tellMembers();
       connection.push("authenticated", { user: connection.user, ref });
     } else if (type === "ping") {
       connection.push("pong", { time: Date.now(), position, ref });

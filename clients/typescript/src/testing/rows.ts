@@ -146,7 +146,7 @@ export class FakeRows<R = Row, K = RowKey> {
     } finally {
       this.#untold = undefined;
     }
-    for (const tell of untold) tell();
+    for (const tellSubscribers of untold) tellSubscribers();
     return this.#answered(rows);
   }
 

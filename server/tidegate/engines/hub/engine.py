@@ -70,8 +70,7 @@ class HubEngine:
         self._held: list[tuple[bytes, bool]] = []
         """What waits for the hub. True: it is said to other workers, and waits for as long as the hub is away."""
         self._untold = 0
-        """How much of it is that."""
-        """What waits for the hub."""
+        """How much of it is said to other workers."""
         self._opening: set[str] = set()
         """Rooms that some of it opens."""
         self._giving_up: asyncio.TimerHandle | None = None

@@ -53,7 +53,7 @@ async def played(folder: Path, collector: Collector | None, ratio: float = 1.0) 
     chosen: dict[str, Any] = {"schema": str(application.write(folder)), "added": application.handlers()}
     if collector is not None:
         chosen |= {"otel_endpoint": collector.url, "otel_ratio": ratio}
-    async with running(folder, **chosen) as inside, wire(inside.url, **bearer("ada")) as client:
+    async with running(folder, **chosen) as inside, wire(inside.url, **bearer("quentin")) as client:
         assert isinstance(inside.gateway.handler, TracedSessions) == (collector is not None)
         return await messages(client)
 
@@ -71,7 +71,7 @@ async def test_each_request_has_a_span_without_anything_of_its_content_and_gets_
     assert answers == await played(made(tmp_path / "without"), None)
     assert set(collector.paths) == {"/v1/traces"}
     assert SECRET.encode() not in collector.bytes
-    assert b"ada" not in collector.bytes
+    assert b"quentin" not in collector.bytes
 
     names = [span.name for span in collector.spans]
     assert sorted(names) == sorted(
